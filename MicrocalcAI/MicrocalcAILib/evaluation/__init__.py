@@ -1,0 +1,1 @@
+"""How good is it: matching, free-response curves, overlap, diagnostic statistics."""

@@ -1,0 +1,1 @@
+"""Everything that leaves the library: tables, segmentations, pictures."""

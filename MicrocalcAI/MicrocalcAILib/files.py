@@ -1,0 +1,46 @@
+"""Writing files so that a crash or a cancel never leaves half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replaced_on_success(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` when the block succeeds, delete it otherwise.
+
+    The suffix is kept (``x.seg.nrrd`` → ``.x-<random>.seg.nrrd``), because writers choose the format by it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stem, dot, suffixes = path.name.partition(".")
+    temporary = path.with_name(f".{stem}-{uuid.uuid4().hex[:8]}{dot}{suffixes}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_replaced_on_success(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside ``folder``; it takes the place of ``folder`` when the block succeeds."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    token = uuid.uuid4().hex[:8]
+    temporary = folder.with_name(f".{folder.name}-{token}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        previous = folder.with_name(f".{folder.name}-{token}-previous")
+        if folder.exists():
+            os.replace(folder, previous)
+        os.replace(temporary, folder)
+        shutil.rmtree(previous, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,70 @@
+"""The mammogram as every later stage sees it, whatever file it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ParameterError, WarningRecord
+
+
+@dataclass(frozen=True)
+class Mammogram:
+    """One mammographic image in the library's one intensity convention.
+
+    Parameters
+    ----------
+    pixels : float32 array, shape (rows, columns)
+        Raw modality values, brighter = more attenuating (MONOCHROME1 is already inverted). Padding is set to the
+        smallest valid value and is False in ``valid``.
+    spacing_mm : (float, float)
+        Distance between rows, between columns, in mm, in the plane of the breast.
+    spacing_source : str
+        In words, e.g. ``Imager Pixel Spacing / magnification factor 1.05``, ``given by the user``, ``assumed``.
+    valid : bool array, shape (rows, columns), or None
+        False where the file marks padding; None when every pixel is image.
+    laterality : {"L", "R"} or None
+    view : {"CC", "MLO", "ML", "LM", "XCCL", ...} or None
+    view_modifiers : tuple of str
+        Words of CID 4015, e.g. ``Magnification``.
+    chest_wall_side : {"left", "right"} or None
+        Image side at which the chest wall lies (Patient Orientation (0020,0020) checked against the pixels).
+    display_window : (float, float) or None
+        Center and width for display, in the units of ``pixels``; never applied to them.
+    warnings : tuple of WarningRecord
+    source : dict
+        Where the pixels came from: file kind, SHA-256, bit depth, transfer syntax … JSON-ready, no patient data.
+
+    Raises
+    ------
+    ParameterError
+        When shapes or spacing are impossible.
+    """
+
+    pixels: NDArray[np.float32]
+    spacing_mm: tuple[float, float]
+    spacing_source: str = "given by the user"
+    valid: NDArray[np.bool_] | None = None
+    laterality: str | None = None
+    view: str | None = None
+    view_modifiers: tuple[str, ...] = ()
+    chest_wall_side: str | None = None
+    display_window: tuple[float, float] | None = None
+    warnings: tuple[WarningRecord, ...] = ()
+    source: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or min(self.pixels.shape) < 1:
+            raise ParameterError(f"A mammogram has rows and columns; this array has the shape {self.pixels.shape}.")
+        if self.pixels.dtype != np.float32:
+            raise ParameterError(f"Mammogram pixels are float32, not {self.pixels.dtype}.")
+        if not all(0.005 <= length <= 2.0 for length in self.spacing_mm):
+            raise ParameterError(
+                f"A pixel spacing of {self.spacing_mm[0]:g} × {self.spacing_mm[1]:g} mm is impossible for a mammogram; "
+                "give the distance between pixel centers in millimeters (usually 0.05 to 0.10)."
+            )
+        if self.valid is not None and self.valid.shape != self.pixels.shape:
+            raise ParameterError("The mask of valid pixels has another shape than the image.")

@@ -1,0 +1,1 @@
+"""Files in: DICOM and plain images, checked before they are decoded."""

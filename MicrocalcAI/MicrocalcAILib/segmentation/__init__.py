@@ -1,0 +1,1 @@
+"""From pixels to calcifications: breast, candidates, selection, clusters."""
