@@ -34,9 +34,14 @@ class Mammogram:
         Image side at which the chest wall lies (Patient Orientation (0020,0020) checked against the pixels).
     display_window : (float, float) or None
         Center and width for display, in the units of ``pixels``; never applied to them.
+    origin_lps_mm, direction_lps : tuple of 3 and of 9 floats
+        Where the center of pixel (0, 0) lies and how the image axes (column, row, slice) point, in the LPS frame that
+        DICOM and ITK share; zero and identity for files that do not say. Outputs are written in this frame.
     warnings : tuple of WarningRecord
     source : dict
-        Where the pixels came from: file kind, SHA-256, bit depth, transfer syntax … JSON-ready, no patient data.
+        Where the pixels came from: ``kind``, ``sha256``, ``bits_stored``, ``transfer_syntax`` …, and
+        ``header_spacing_mm``: the (row, column) spacing that an ITK reader such as Slicer would give this file.
+        JSON-ready, no patient data.
 
     Raises
     ------
@@ -53,6 +58,8 @@ class Mammogram:
     view_modifiers: tuple[str, ...] = ()
     chest_wall_side: str | None = None
     display_window: tuple[float, float] | None = None
+    origin_lps_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
+    direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     warnings: tuple[WarningRecord, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
 
