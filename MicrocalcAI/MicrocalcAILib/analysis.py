@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import WarningRecord
+from .errors import ResultError, WarningRecord
+from .volumes import read_label_map, write_volume
 
 SINGLES = 0  # cluster_id of calcifications that belong to no cluster
 
@@ -46,3 +50,66 @@ class Analysis:
     direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     warnings: tuple[WarningRecord, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+
+
+SCHEMA = 1
+LABELS_FILE = "calcification_labels.nrrd"
+CALCIFICATIONS_FILE = "calcifications.csv"
+CLUSTERS_FILE = "clusters.csv"
+ANALYSIS_FILE = "analysis.json"
+
+
+def save_analysis(analysis: Analysis, folder: Path) -> None:
+    """Write label map, tables and ``analysis.json`` into an existing folder; :func:`load_analysis` reads them back."""
+    folder = Path(folder)
+    write_volume(
+        analysis.labels.astype(np.uint32),
+        analysis.spacing_mm,
+        analysis.origin_lps_mm,
+        analysis.direction_lps,
+        folder / LABELS_FILE,
+    )
+    analysis.calcifications.to_csv(folder / CALCIFICATIONS_FILE, index=False)
+    analysis.clusters.to_csv(folder / CLUSTERS_FILE, index=False)
+    record = {
+        "schema": SCHEMA,
+        "calcifications": len(analysis.calcifications),
+        "clusters": len(analysis.clusters),
+        "breast_area_cm2": analysis.breast_area_cm2,
+        "spacing_mm": analysis.spacing_mm,
+        "origin_lps_mm": analysis.origin_lps_mm,
+        "direction_lps": analysis.direction_lps,
+        "warnings": [dataclasses.asdict(warning) for warning in analysis.warnings],
+        "provenance": analysis.provenance,
+    }
+    (folder / ANALYSIS_FILE).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_analysis(folder: Path) -> Analysis:
+    """Read an analysis back from its folder.
+
+    Raises
+    ------
+    ResultError
+        When the folder is incomplete or was written by something else.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / ANALYSIS_FILE).read_text(encoding="utf-8"))
+        if record["schema"] != SCHEMA:
+            raise ResultError(f"The analysis “{folder.name}” was written by another version; please analyze again.")
+        return Analysis(
+            labels=read_label_map(folder / LABELS_FILE),
+            calcifications=pd.read_csv(folder / CALCIFICATIONS_FILE),
+            clusters=pd.read_csv(folder / CLUSTERS_FILE),
+            spacing_mm=tuple(record["spacing_mm"]),
+            breast_area_cm2=record["breast_area_cm2"],
+            origin_lps_mm=tuple(record["origin_lps_mm"]),
+            direction_lps=tuple(record["direction_lps"]),
+            warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),
+            provenance=record["provenance"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ResultError(
+            f"“{folder.name}” is not a complete analysis ({type(error).__name__}); please analyze the image again."
+        ) from error

@@ -1,0 +1,177 @@
+"""The picture of an analysis: the breast with its clusters marked, beside each cluster enlarged."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from skimage.segmentation import find_boundaries
+
+from ..analysis import SINGLES, Analysis
+from ..files import replaced_on_success
+from ..mammogram import Mammogram
+from .segmentation import SINGLES_COLOR, cluster_color
+
+_PAGE_HEIGHT = 1500
+_TILE = 480
+_TILES_DOWN = 3
+_MARGIN = 24
+_CAPTION = 34
+_LARGEST_TILES = 9
+_SMALLEST_TILE_MM = 6.0
+_CLUSTER_MARGIN_MM = 1.5
+_BACKGROUND = (18, 18, 20)
+_TEXT = (235, 235, 235)
+_QUIET_TEXT = (165, 165, 165)
+
+Box = tuple[int, int, int, int]
+
+
+def write_overlay(mammogram: Mammogram, analysis: Analysis, breast_box: tuple[slice, slice], path: Path) -> None:
+    """Draw the overlay as a PNG.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+    analysis : Analysis
+        Of that mammogram.
+    breast_box : (slice, slice)
+        Rows and columns to show; the whole image when empty.
+    path : Path
+        Written under a temporary name and renamed.
+    """
+    tiles = [_cluster_tile(mammogram, analysis, cluster) for _, cluster in analysis.clusters.head(_LARGEST_TILES).iterrows()]
+    overview = _overview(mammogram, analysis, breast_box)
+    columns = math.ceil(len(tiles) / _TILES_DOWN)
+    width = max(overview.width + _MARGIN * (2 + columns) + columns * _TILE, 900)
+    page = Image.new("RGB", (width, _PAGE_HEIGHT + 2 * _MARGIN + 3 * _CAPTION), _BACKGROUND)
+    draw = ImageDraw.Draw(page)
+    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, analysis), fill=_TEXT, font=_font(24))
+    top = _MARGIN + _CAPTION
+    page.paste(overview, (_MARGIN, top))
+    for number, tile in enumerate(tiles):
+        x = _MARGIN * 2 + overview.width + (number // _TILES_DOWN) * (_TILE + _MARGIN)
+        page.paste(tile, (x, top + (number % _TILES_DOWN) * (_PAGE_HEIGHT // _TILES_DOWN)))
+    draw.text((_MARGIN, top + _PAGE_HEIGHT + 10), _footline(mammogram, analysis), fill=_QUIET_TEXT, font=_font(18))
+    with replaced_on_success(path) as temporary:
+        page.save(temporary, optimize=False, compress_level=3)
+
+
+def _headline(mammogram: Mammogram, analysis: Analysis) -> str:
+    place = " ".join(part for part in (mammogram.laterality, mammogram.view) if part)
+    singles = int((analysis.calcifications["cluster_id"] == SINGLES).sum())
+    found = (
+        f"{len(analysis.calcifications)} calcifications: {len(analysis.clusters)} "
+        f"cluster{'s' if len(analysis.clusters) != 1 else ''}, {singles} single"
+    )
+    return f"{place} · {found}" if place else found
+
+
+def _footline(mammogram: Mammogram, analysis: Analysis) -> str:
+    row_mm, column_mm = mammogram.spacing_mm
+    spacing = f"Pixel {row_mm:g} × {column_mm:g} mm, {mammogram.spacing_source}."
+    warnings = "; ".join(warning.code for warning in analysis.warnings)
+    return f"{spacing} Research software, not for diagnosis.{' Warnings: ' + warnings if warnings else ''}"
+
+
+def _overview(mammogram: Mammogram, analysis: Analysis, breast_box: tuple[slice, slice]) -> Image.Image:
+    rows, columns = mammogram.pixels.shape
+    whole = breast_box[0].stop <= breast_box[0].start or breast_box[1].stop <= breast_box[1].start
+    top, bottom = (0, rows) if whole else (breast_box[0].start, breast_box[0].stop)
+    left, right = (0, columns) if whole else (breast_box[1].start, breast_box[1].stop)
+    scale = _PAGE_HEIGHT / (bottom - top)
+    size = (max(round((right - left) * scale), 1), _PAGE_HEIGHT)
+    grey = _grey(mammogram.pixels, (top, bottom, left, right), _window(mammogram, (top, bottom, left, right)))
+    picture = grey.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC).convert("RGB")
+    draw = ImageDraw.Draw(picture)
+
+    def place(row: float, column: float) -> tuple[float, float]:
+        return (column + 0.5 - left) * scale, (row + 0.5 - top) * scale
+
+    for _, single in analysis.calcifications[analysis.calcifications["cluster_id"] == SINGLES].iterrows():
+        x, y = place(single["row"], single["column"])
+        draw.ellipse((x - 7, y - 7, x + 7, y + 7), outline=_rgb(SINGLES_COLOR), width=1)
+    margin = _CLUSTER_MARGIN_MM / mammogram.spacing_mm[0]
+    for _, cluster in analysis.clusters.iterrows():
+        color = _rgb(cluster_color(int(cluster["id"])))
+        x0, y0 = place(cluster["row_min"] - margin, cluster["column_min"] - margin)
+        x1, y1 = place(cluster["row_max"] + margin, cluster["column_max"] + margin)
+        draw.rounded_rectangle((x0, y0, x1, y1), radius=10, outline=color, width=3)
+        number_at = (min(max(x0, 2), picture.width - 30), y0 - 30 if y0 > 32 else y1 + 2)
+        draw.text(number_at, str(cluster["id"]), fill=color, font=_font(26), stroke_width=2, stroke_fill=(0, 0, 0))
+    _scale_bar(draw, picture.size, scale / mammogram.spacing_mm[1], 10)
+    return picture
+
+
+def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) -> Image.Image:
+    row_mm, column_mm = mammogram.spacing_mm
+    height_mm = (cluster["row_max"] - cluster["row_min"] + 1) * row_mm
+    width_mm = (cluster["column_max"] - cluster["column_min"] + 1) * column_mm
+    side_mm = max(height_mm + 2, width_mm + 2, _SMALLEST_TILE_MM)
+    center = ((cluster["row_min"] + cluster["row_max"]) / 2, (cluster["column_min"] + cluster["column_max"]) / 2)
+    top, bottom = _interval(center[0], side_mm / row_mm, mammogram.pixels.shape[0])
+    left, right = _interval(center[1], side_mm / column_mm, mammogram.pixels.shape[1])
+    inner = _TILE - _CAPTION
+    scale = inner / max((bottom - top) * row_mm, (right - left) * column_mm)  # screen pixels per mm
+    size = (max(round((right - left) * column_mm * scale), 1), max(round((bottom - top) * row_mm * scale), 1))
+    box = (top, bottom, left, right)
+    grey = _grey(mammogram.pixels, box, _percentile_window(mammogram.pixels[top:bottom, left:right], 1.0, 99.9))
+    picture = grey.resize(size, Image.Resampling.BICUBIC).convert("RGB")
+    labels = Image.fromarray(analysis.labels[top:bottom, left:right]).resize(size, Image.Resampling.NEAREST)
+    outline = find_boundaries(np.asarray(labels), mode="outer")
+    colored = np.asarray(picture).copy()
+    color = _rgb(cluster_color(int(cluster["id"])))
+    colored[outline] = color
+    tile = Image.new("RGB", (_TILE, _TILE), _BACKGROUND)
+    tile.paste(Image.fromarray(colored), (0, _CAPTION))
+    draw = ImageDraw.Draw(tile)
+    caption = f"{cluster['id']}  ·  {cluster['count']} calcifications  ·  {cluster['extent_mm']:.0f} mm across"
+    draw.text((0, 2), caption, fill=color, font=_font(20))
+    _scale_bar(draw, (size[0], size[1] + _CAPTION), scale, 2 if side_mm < 20 else 10)
+    return tile
+
+
+def _interval(center: float, length: float, limit: int) -> tuple[int, int]:
+    """Whole pixels around a center, moved inside the image where they fit."""
+    length = min(math.ceil(length), limit)
+    first = min(max(round(center - length / 2), 0), limit - length)
+    return first, first + length
+
+
+def _window(mammogram: Mammogram, box: Box) -> tuple[float, float]:
+    """Lowest and highest value shown: the file's display window, else percentiles of what is shown."""
+    if mammogram.display_window is not None:
+        center, width = mammogram.display_window
+        return center - width / 2, center + width / 2
+    return _percentile_window(mammogram.pixels[box[0] : box[1] : 4, box[2] : box[3] : 4], 2.0, 99.8)
+
+
+def _percentile_window(pixels: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
+    lowest, highest = np.percentile(pixels, (low, high))
+    return float(lowest), float(max(highest, lowest + 1e-6))
+
+
+def _grey(pixels: NDArray[np.float32], box: Box, window: tuple[float, float]) -> Image.Image:
+    part = pixels[box[0] : box[1], box[2] : box[3]]
+    return Image.fromarray(np.clip((part - window[0]) * (255 / (window[1] - window[0])), 0, 255).astype(np.uint8))
+
+
+def _scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], pixels_per_mm: float, length_mm: int) -> None:
+    x1, y = size[0] - 14, size[1] - 14
+    x0 = x1 - length_mm * pixels_per_mm
+    draw.line((x0, y, x1, y), fill=_TEXT, width=4)
+    text = f"{length_mm} mm"
+    draw.text(((x0 + x1) / 2, y - 4), text, fill=_TEXT, font=_font(16), anchor="mb", stroke_width=2, stroke_fill=(0, 0, 0))
+
+
+def _rgb(color: tuple[float, float, float]) -> tuple[int, int, int]:
+    red, green, blue = (round(part * 255) for part in color)
+    return red, green, blue
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,168 @@
+"""Every parameter of an analysis: one dataclass per stage that checks itself, and the file they are written to.
+
+Cheap to import: the command line, the panel and the parameter file all use it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ParameterError
+
+
+def check_range(name: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
+    """Raise ParameterError with one sentence unless ``lowest ≤ value ≤ highest``."""
+    if not lowest <= value <= highest:
+        raise ParameterError(f"{name} has to lie between {lowest:g} and {highest:g}{unit and ' ' + unit}, not {value:g}.")
+
+
+@dataclass(frozen=True)
+class BreastParameters:
+    """Placeholder, filled by the breast stage."""
+
+
+@dataclass(frozen=True)
+class CandidateParameters:
+    """How candidate specks are found.
+
+    Parameters
+    ----------
+    smallest_sigma_mm : float
+        Finest Gaussian; HDoGReg's 1.18 px of 0.07 mm.
+    scale_ratio : float
+        From one Gaussian to the next.
+    scales : int
+        Number of difference planes (Gaussians minus one); HDoGReg has three, the fourth is for coarse calcifications.
+    peak_threshold : float
+        Lowest peak, in units of local noise. Low on purpose: selection rejects, candidates must not miss.
+    outline_threshold : float
+        Where a candidate ends, in units of local noise.
+    noise_tile_mm : float
+        Side of the tiles on which the noise is measured.
+    largest_area_mm2 : float
+        Larger parts (skin line, folds) are no candidates.
+    """
+
+    smallest_sigma_mm: float = 0.0826
+    scale_ratio: float = 1.6
+    scales: int = 4
+    peak_threshold: float = 2.5
+    outline_threshold: float = 1.5
+    noise_tile_mm: float = 6.0
+    largest_area_mm2: float = 25.0
+
+    def __post_init__(self) -> None:
+        check_range("smallest_sigma_mm", self.smallest_sigma_mm, 0.02, 1.0, "mm")
+        check_range("scale_ratio", self.scale_ratio, 1.1, 3.0)
+        check_range("scales", self.scales, 1, 4)
+        check_range("peak_threshold", self.peak_threshold, 1.0, 100.0)
+        check_range("outline_threshold", self.outline_threshold, 0.1, self.peak_threshold)
+        check_range("noise_tile_mm", self.noise_tile_mm, 1.0, 50.0, "mm")
+        check_range("largest_area_mm2", self.largest_area_mm2, 0.1, 1000.0, "mm²")
+
+
+@dataclass(frozen=True)
+class SelectionParameters:
+    """How many false marks are accepted.
+
+    Parameters
+    ----------
+    false_marks_per_cm2 : float
+        Expected false marks per cm² of breast on images like those the selector was tuned on; the operating point.
+    """
+
+    false_marks_per_cm2: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_range("false_marks_per_cm2", self.false_marks_per_cm2, 0.001, 10.0, "per cm²")
+
+
+@dataclass(frozen=True)
+class ClusterParameters:
+    """What counts as a group.
+
+    Parameters
+    ----------
+    linking_distance_mm : float
+        Calcifications closer than this belong together (single link).
+    minimum_count, group_diameter_mm
+        A group has a member with at least ``minimum_count`` − 1 others within ``group_diameter_mm`` (BI-RADS: 5 in 1 cm).
+    """
+
+    linking_distance_mm: float = 5.0
+    minimum_count: int = 5
+    group_diameter_mm: float = 10.0
+
+    def __post_init__(self) -> None:
+        check_range("linking_distance_mm", self.linking_distance_mm, 0.1, 100.0, "mm")
+        check_range("minimum_count", self.minimum_count, 2, 1000)
+        check_range("group_diameter_mm", self.group_diameter_mm, 0.1, 100.0, "mm")
+
+
+@dataclass(frozen=True)
+class AnalysisParameters:
+    """All stages' parameters; every one has a default that works."""
+
+    breast: BreastParameters = field(default_factory=BreastParameters)
+    candidates: CandidateParameters = field(default_factory=CandidateParameters)
+    selection: SelectionParameters = field(default_factory=SelectionParameters)
+    clusters: ClusterParameters = field(default_factory=ClusterParameters)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dict, JSON-ready."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> AnalysisParameters:
+        """Parameters from a nested dict; what is left out keeps its default.
+
+        Raises
+        ------
+        ParameterError
+            For an unknown name, a value of the wrong kind or out of range.
+        """
+        parameters: AnalysisParameters = _from_dict(cls, values, "")
+        return parameters
+
+    @classmethod
+    def from_file(cls, path: Path) -> AnalysisParameters:
+        """Parameters from a JSON file, for example ``{"selection": {"false_marks_per_cm2": 0.4}}``.
+
+        Raises
+        ------
+        ParameterError
+            When the file cannot be read or holds something else.
+        """
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ParameterError(f"The parameter file cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise ParameterError(f"The parameter file is not JSON: {error}.") from error
+        return cls.from_dict(values)
+
+
+def _from_dict(kind: Any, values: Any, place: str) -> Any:
+    if not isinstance(values, dict):
+        raise ParameterError(f"{place or 'The parameter file'} has to hold names and values in braces.")
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ParameterError(f"Unknown parameter “{place}{unknown[0]}”; known here: {', '.join(fields)}.")
+    defaults = kind()
+    given = {}
+    for name, value in values.items():
+        default = getattr(defaults, name)
+        if dataclasses.is_dataclass(default):
+            given[name] = _from_dict(type(default), value, f"{place}{name}.")
+        elif isinstance(default, bool) != isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ParameterError(f"“{place}{name}” has to be a number, not {value!r}.")
+        elif isinstance(default, int) and value != int(value):
+            raise ParameterError(f"“{place}{name}” has to be a whole number, not {value!r}.")
+        else:
+            given[name] = type(default)(value)
+    return kind(**given)

@@ -1,0 +1,54 @@
+"""Groups of calcifications: single link in millimeters with the BI-RADS idea of a group."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from ..parameters import ClusterParameters
+
+
+def group(positions_mm: NDArray[np.float64], weights: NDArray[np.float64], parameters: ClusterParameters) -> NDArray[np.intp]:
+    """Cluster number of each calcification.
+
+    Calcifications are linked when their centers lie within ``linking_distance_mm``; a linked set is a cluster when one
+    of its members has at least ``minimum_count`` − 1 others within ``group_diameter_mm`` (BI-RADS: five or more
+    calcifications within 1 cm).
+
+    Parameters
+    ----------
+    positions_mm : float array, shape (calcifications, 2)
+    weights : float array, shape (calcifications,)
+        Probabilities; clusters are numbered 1, 2, … by falling sum of them.
+    parameters : ClusterParameters
+
+    Returns
+    -------
+    int array, shape (calcifications,)
+        0 for singles.
+    """
+    count = len(positions_mm)
+    numbers = np.zeros(count, np.intp)
+    if count == 0:
+        return numbers
+    tree = cKDTree(positions_mm)
+    pairs = tree.query_pairs(parameters.linking_distance_mm, output_type="ndarray")
+    links = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    sets, membership = connected_components(links, directed=False)
+
+    close = tree.query_pairs(parameters.group_diameter_mm, output_type="ndarray")
+    close = close[membership[close[:, 0]] == membership[close[:, 1]]]
+    others = np.bincount(close.ravel(), minlength=count)
+    is_cluster = np.zeros(sets, np.bool_)
+    is_cluster[membership[others + 1 >= parameters.minimum_count]] = True
+
+    total = np.bincount(membership, weights, minlength=sets)
+    first = np.full(sets, count)
+    np.minimum.at(first, membership, np.arange(count))
+    ranked = [number for number in np.lexsort((first, -total)) if is_cluster[number]]
+    for number, linked_set in enumerate(ranked, start=1):
+        numbers[membership == linked_set] = number
+    return numbers

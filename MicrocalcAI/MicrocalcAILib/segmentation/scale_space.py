@@ -1,0 +1,83 @@
+"""Difference-of-Gaussians planes of an image part, band by band and compiled.
+
+Nothing of the image's full size is ever stored: a band of rows is filtered, judged and forgotten
+(HDoGReg's first stage, Marasinou et al. 2021, restated in millimeters and in units of local noise).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+BAND_ROWS = 64
+_TRUNCATE = 4.0  # kernels end at 4 σ, as scipy.ndimage.gaussian_filter does
+
+
+def gaussian_kernels(sigmas_px: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Right halves of normalized sampled Gaussians.
+
+    Parameters
+    ----------
+    sigmas_px : float array, shape (levels,)
+
+    Returns
+    -------
+    kernels : float32 array, shape (levels, largest radius + 1); ``kernels[k, j]`` is the weight at distance j pixels
+    radii : int64 array, shape (levels,)
+    """
+    radii = (_TRUNCATE * np.asarray(sigmas_px) + 0.5).astype(np.int64)
+    kernels = np.zeros((len(radii), int(radii.max()) + 1), np.float32)
+    for level, (sigma, radius) in enumerate(zip(sigmas_px, radii, strict=True)):
+        weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+        kernels[level, : radius + 1] = weights / (2 * weights.sum() - weights[0])
+    return kernels, radii
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, radii, gain, planes):  # type: ignore[no-untyped-def]
+    """Fill ``planes[k, i, :]`` with ``(G_k − G_{k+1}) · gain`` of image row ``rows[i]``, columns first to last (exclusive).
+
+    Image edges are continued with their nearest pixel.
+    """
+    height, width = pixels.shape
+    levels = kernels.shape[0]
+    reach = kernels.shape[1] - 1
+    part = last_column - first_column
+    vertical = np.empty(part + 2 * reach, np.float32)
+    previous = np.empty(part, np.float32)
+    current = np.empty(part, np.float32)
+    inside_first = max(first_column - reach, 0)
+    inside_last = min(last_column + reach, width)
+    offset = inside_first - (first_column - reach)
+    count = inside_last - inside_first
+    inside = vertical[offset : offset + count]
+    for i in range(rows.shape[0]):
+        row = min(max(rows[i], 0), height - 1)
+        here = pixels[row, inside_first:inside_last]
+        for level in range(levels):
+            center = kernels[level, 0]
+            for c in range(count):
+                inside[c] = center * here[c]
+            for tap in range(1, radii[level] + 1):
+                weight = kernels[level, tap]
+                above = pixels[max(row - tap, 0), inside_first:inside_last]
+                below = pixels[min(row + tap, height - 1), inside_first:inside_last]
+                for c in range(count):
+                    inside[c] += weight * (above[c] + below[c])
+            vertical[:offset] = inside[0]
+            vertical[offset + count :] = inside[count - 1]
+            middle = vertical[reach : reach + part]
+            for c in range(part):
+                current[c] = center * middle[c]
+            for tap in range(1, radii[level] + 1):
+                weight = kernels[level, tap]
+                left = vertical[reach - tap : reach - tap + part]
+                right = vertical[reach + tap : reach + tap + part]
+                for c in range(part):
+                    current[c] += weight * (left[c] + right[c])
+            if level > 0:
+                plane = planes[level - 1, i]
+                for c in range(part):
+                    plane[c] = (previous[c] - current[c]) * gain
+            previous, current = current, previous

@@ -1,0 +1,174 @@
+"""Which candidates are calcifications: a probability for each, from its measurements and its neighbors.
+
+The selector is two small ensembles of shallow trees (LightGBM, stored as text). The first judges each candidate by the
+measurements in ``measurements.MEASUREMENTS``; the second judges it again, now knowing how many calcifications the first
+expects around it, because calcifications come in groups. Both were trained on simulated calcifications in real and
+simulated backgrounds; the card says on which. Anything that follows :class:`Selector` can take their place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..errors import ModelError
+from .candidates import Candidates
+from .measurements import MEASUREMENTS
+
+CARD_FILE = "card.json"
+MODEL_FILES = ("speck.txt", "neighborhood.txt")
+CARD_SCHEMA = 1
+NEIGHBORHOODS_MM = (3.0, 6.0, 12.0)
+_SAME_SPECK_MM = 0.35  # candidates closer than this may be the same calcification in two planes
+_NEGLIGIBLE = 0.02  # probabilities below this add nothing to a neighborhood
+
+
+class Selector(Protocol):
+    """Gives every candidate a probability of being a calcification."""
+
+    def probabilities(self, measurements: pd.DataFrame, positions_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability in [0, 1] for each row of the table; positions are (y, x) of the peaks."""
+
+    def threshold(self, false_marks_per_cm2: float) -> float:
+        """Probability above which that many false marks per cm² of breast are expected."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Name, digest and training data, for the outputs."""
+
+
+@dataclass(frozen=True)
+class MeasurementSelector:
+    """Selector on measurements: two LightGBM text models with their card.
+
+    Parameters
+    ----------
+    models : (str, str)
+        LightGBM's text form of the first and the second judgment.
+    card : dict
+        Training data, figures, ``operating_points`` (false marks per cm² and the threshold that gave them on held-out
+        images), the measurements used and the SHA-256 of the models.
+    """
+
+    models: tuple[str, str]
+    card: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> MeasurementSelector:
+        """Load a selector's folder.
+
+        Raises
+        ------
+        ModelError
+            When a file is missing, altered, or needs measurements that this version does not make.
+        """
+        folder = Path(folder)
+        try:
+            card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+            models = [(folder / name).read_bytes() for name in MODEL_FILES]
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"The selector “{folder.name}” cannot be read ({type(error).__name__}); please reinstall Microcalc."
+            ) from error
+        if card.get("schema") != CARD_SCHEMA:
+            raise ModelError(f"The selector “{folder.name}” was made for another version of Microcalc.")
+        if [hashlib.sha256(model).hexdigest() for model in models] != card.get("sha256"):
+            raise ModelError(f"The selector “{folder.name}” was altered: its SHA-256 is not the one on its card.")
+        unknown = sorted(set(card["measurements"]) - set(MEASUREMENTS))
+        if unknown:
+            raise ModelError(f"The selector “{folder.name}” needs measurements unknown to this version: {unknown}.")
+        return cls((models[0].decode("utf-8"), models[1].decode("utf-8")), card)
+
+    def probabilities(self, measurements: pd.DataFrame, positions_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability in [0, 1] for each row of the table; positions are (y, x) of the peaks."""
+        if len(measurements) == 0:
+            return np.empty(0)
+        values = measurements[self.card["measurements"]].to_numpy(np.float64)
+        first = _predict(self.models[0], values)
+        return _predict(self.models[1], with_neighborhood(values, first, positions_mm))
+
+    def threshold(self, false_marks_per_cm2: float) -> float:
+        """Probability above which that many false marks per cm² of breast are expected (log-linear between points)."""
+        points = sorted(self.card["operating_points"], key=lambda point: float(point["false_marks_per_cm2"]))
+        rates = np.log([point["false_marks_per_cm2"] for point in points])
+        return float(np.interp(np.log(false_marks_per_cm2), rates, [point["threshold"] for point in points]))
+
+    def provenance(self) -> dict[str, Any]:
+        """Name, digest and training data, for the outputs."""
+        return {key: self.card[key] for key in ("name", "sha256", "training_data")}
+
+
+def with_neighborhood(
+    values: NDArray[np.float64], probabilities: NDArray[np.float64], positions_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Measurements, the first judgment, and the number of calcifications it expects within each neighborhood.
+
+    Parameters
+    ----------
+    values : float array, shape (candidates, measurements)
+    probabilities : float array, shape (candidates,)
+    positions_mm : float array, shape (candidates, 2)
+
+    Returns
+    -------
+    float array, shape (candidates, measurements + 1 + neighborhoods)
+    """
+    likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
+    expected = np.zeros((len(values), len(NEIGHBORHOODS_MM)))
+    if likely.size:
+        distances = cKDTree(positions_mm).sparse_distance_matrix(
+            cKDTree(positions_mm[likely]), max(NEIGHBORHOODS_MM), output_type="coo_matrix"
+        )
+        for column, radius in enumerate(NEIGHBORHOODS_MM):
+            within = (distances.data > _SAME_SPECK_MM) & (distances.data <= radius)
+            weights = probabilities[likely][distances.col[within]]
+            expected[:, column] = np.bincount(distances.row[within], weights, minlength=len(values))
+    return np.column_stack((values, probabilities, expected))
+
+
+def _predict(model: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    import lightgbm
+
+    return np.asarray(lightgbm.Booster(model_str=model).predict(values, num_threads=1), np.float64)
+
+
+def without_overlaps(candidates: Candidates, probabilities: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.intp]:
+    """Indices of the candidates that share no pixel with a more probable one, most probable first.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    probabilities : float array, shape (candidates,)
+        Candidates with probability 0 are left out.
+    shape : (int, int)
+        Rows and columns of the image.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    order = order[probabilities[order] > 0]
+    taken = np.zeros(shape, np.bool_)
+    return order[_take_in_order(candidates.rows, candidates.columns, candidates.starts, order, taken)]
+
+
+@njit(cache=True, nogil=True)
+def _take_in_order(rows, columns, starts, order, taken):  # type: ignore[no-untyped-def]
+    kept = np.zeros(len(order), np.bool_)
+    for position in range(len(order)):
+        index = order[position]
+        free = True
+        for pixel in range(starts[index], starts[index + 1]):
+            if taken[rows[pixel], columns[pixel]]:
+                free = False
+                break
+        if free:
+            kept[position] = True
+            for pixel in range(starts[index], starts[index + 1]):
+                taken[rows[pixel], columns[pixel]] = True
+    return kept

@@ -1,0 +1,37 @@
+"""The background of a speck: a ring around it, beyond the reach of its own blur."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_GAP_MM = 0.15  # the speck's own blur
+_WIDTH_MM = 0.6
+
+
+def ring_steps(spacing_mm: tuple[float, float]) -> tuple[int, int]:
+    """Pixels (city-block) from a speck after which its ring begins and at which it ends."""
+    pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
+    gap = max(round(_GAP_MM / pixel_mm), 1)
+    return gap, gap + max(round(_WIDTH_MM / pixel_mm), 2)
+
+
+@njit(cache=True, nogil=True)
+def steps_from(rows, columns, height, width, farthest):  # type: ignore[no-untyped-def]
+    """City-block distance of each pixel of a window from a speck, in pixels, up to ``farthest``."""
+    steps = np.full((height, width), farthest, np.int32)
+    for i in range(len(rows)):
+        steps[rows[i], columns[i]] = 0
+    for r in range(height):
+        for c in range(width):
+            if r > 0:
+                steps[r, c] = min(steps[r, c], steps[r - 1, c] + 1)
+            if c > 0:
+                steps[r, c] = min(steps[r, c], steps[r, c - 1] + 1)
+    for r in range(height - 1, -1, -1):
+        for c in range(width - 1, -1, -1):
+            if r + 1 < height:
+                steps[r, c] = min(steps[r, c], steps[r + 1, c] + 1)
+            if c + 1 < width:
+                steps[r, c] = min(steps[r, c], steps[r, c + 1] + 1)
+    return steps

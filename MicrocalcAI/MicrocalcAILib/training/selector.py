@@ -1,0 +1,261 @@
+"""Training of the measurement selector on simulated calcifications in real and simulated backgrounds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+
+from ..files import folder_replaced_on_success
+from ..parameters import AnalysisParameters
+from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
+from ..pipeline import measure_candidates
+from ..progress import Progress, no_progress
+from ..provenance import provenance
+from ..segmentation.breast import find_breast
+from ..segmentation.candidates import Candidates, find_candidates
+from ..segmentation.measurements import MEASUREMENTS
+from ..segmentation.selection import (
+    CARD_FILE,
+    CARD_SCHEMA,
+    MODEL_FILES,
+    NEIGHBORHOODS_MM,
+    with_neighborhood,
+    without_overlaps,
+)
+from .backgrounds import BackgroundImage
+
+_RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise"}  # more contrast is never less likely
+_RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
+_FOLDS = 5
+_MATCH_DISTANCE_MM = 0.35
+_MATCH_IOU = 0.3
+_TREES = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_data_in_leaf": 50,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+
+
+@dataclass(frozen=True)
+class SelectorTraining:
+    """How much is simulated and learned.
+
+    Parameters
+    ----------
+    phantoms_per_background : int
+    simulated_backgrounds : int
+        Power-law backgrounds beside the real images.
+    trees : int
+    seed : int
+    """
+
+    phantoms_per_background: int = 4
+    simulated_backgrounds: int = 4
+    trees: int = 300
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class _Example:
+    """The candidates of one phantom with what they are: 1 calcification, 0 not, −1 neither (left out)."""
+
+    candidates: Candidates
+    values: NDArray[np.float64]
+    positions_mm: NDArray[np.float64]
+    truth: NDArray[np.int8]
+    shape: tuple[int, int]
+    breast_area_cm2: float
+    patient: str
+
+
+def train_selector(
+    backgrounds: list[BackgroundImage],
+    output: Path,
+    training: SelectorTraining | None = None,
+    parameters: AnalysisParameters | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Train the selector and write its model folder.
+
+    Thresholds come from predictions on patients (and simulated backgrounds) that the predicting model did not see.
+
+    Returns
+    -------
+    dict
+        The model's card.
+    """
+    training = training or SelectorTraining()
+    parameters = parameters or AnalysisParameters()
+    examples = list(_examples(backgrounds, training, parameters, progress))
+    progress("first judgment", 0, 1)
+    alone = [example.values for example in examples]
+    unseen = _cross_validated(alone, examples, training)
+    progress("second judgment", 0, 1)
+    together = [
+        with_neighborhood(example.values, probabilities, example.positions_mm)
+        for example, probabilities in zip(examples, unseen, strict=True)
+    ]
+    unseen = _cross_validated(together, examples, training)
+    progress("final models", 0, 1)
+    models = [_fit(values, examples, training).model_to_string().encode() for values in (alone, together)]
+    card = {
+        "schema": CARD_SCHEMA,
+        "name": "Speck selector",
+        "description": "Probability that a candidate speck is a calcification, from its measurements and its neighbors.",
+        "measurements": list(MEASUREMENTS),
+        "candidate_parameters": asdict(parameters.candidates),
+        "operating_points": _operating_points(examples, unseen),
+        "training_data": (
+            f"Simulated calcifications in {len(backgrounds)} real images of "
+            f"{len({image.patient for image in backgrounds})} patients and {training.simulated_backgrounds} simulated "
+            f"backgrounds, {training.phantoms_per_background} phantoms each. Not trained on annotated patients."
+        ),
+        "training_images": [f"{image.path.parent.name}/{image.path.name}" for image in backgrounds],
+        "training": asdict(training),
+        "calcifications": int(sum((example.truth == 1).sum() for example in examples)),
+        "other_candidates": int(sum((example.truth == 0).sum() for example in examples)),
+        "license": "Apache-2.0",
+        "sha256": [hashlib.sha256(model).hexdigest() for model in models],
+        "provenance": provenance(),
+    }
+    with folder_replaced_on_success(output) as folder:
+        for name, model in zip(MODEL_FILES, models, strict=True):
+            (folder / name).write_bytes(model)
+        (folder / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    progress("final models", 1, 1)
+    return card
+
+
+def _examples(
+    backgrounds: list[BackgroundImage], training: SelectorTraining, parameters: AnalysisParameters, progress: Progress
+) -> Iterator[_Example]:
+    total = len(backgrounds) + training.simulated_backgrounds
+    for number in range(total):
+        if number < len(backgrounds):
+            background = image_background(backgrounds[number].read())
+            patient = backgrounds[number].patient
+        else:
+            background = power_law_background([training.seed, number])
+            patient = f"simulated {number}"
+        for repeat in range(training.phantoms_per_background):
+            progress("phantoms", number * training.phantoms_per_background + repeat, total * training.phantoms_per_background)
+            yield _example(simulate(background, [training.seed, number, repeat], PhantomParameters()), patient, parameters)
+
+
+def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters) -> _Example:
+    mammogram = phantom.mammogram
+    breast = find_breast(mammogram, parameters.breast)
+    candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates)
+    measurements = measure_candidates(mammogram, breast, candidates)
+    return _Example(
+        candidates,
+        measurements.to_numpy(np.float32),
+        candidates.positions_mm(mammogram.spacing_mm),
+        _what_candidates_are(candidates, phantom.labels, mammogram.spacing_mm),
+        (mammogram.pixels.shape[0], mammogram.pixels.shape[1]),
+        breast.area_cm2,
+        patient,
+    )
+
+
+def _what_candidates_are(
+    candidates: Candidates, labels: NDArray[np.int32], spacing_mm: tuple[float, float]
+) -> NDArray[np.int8]:
+    """1 for the candidates that outline a calcification well, 0 for those that touch none, −1 in between."""
+    truth = np.zeros(len(candidates), np.int8)
+    owner = np.repeat(np.arange(len(candidates)), candidates.areas)
+    touched = labels[candidates.rows, candidates.columns]
+    pairs, common = np.unique(np.stack((owner[touched > 0], touched[touched > 0])), axis=1, return_counts=True)
+    candidate, calcification = pairs
+    true_area = np.bincount(labels.ravel())
+    overlap = common / (candidates.areas[candidate] + true_area[calcification] - common)
+    best = np.zeros(len(true_area))
+    np.maximum.at(best, calcification, overlap)
+    truth[candidate] = -1
+
+    rows, columns = np.nonzero(labels)
+    weights = labels[rows, columns]
+    center = [np.bincount(weights, axis) / np.maximum(true_area, 1) for axis in (rows, columns)]
+    own_center = [np.bincount(owner, axis) / candidates.areas for axis in (candidates.rows, candidates.columns)]
+    distance = np.hypot(
+        (own_center[0][candidate] - center[0][calcification]) * spacing_mm[0],
+        (own_center[1][candidate] - center[1][calcification]) * spacing_mm[1],
+    )
+    matches = (overlap >= _MATCH_IOU) | (distance <= _MATCH_DISTANCE_MM)
+    truth[candidate[matches & (overlap >= 0.5 * best[calcification])]] = 1
+    return truth
+
+
+def _cross_validated(
+    values: list[NDArray[np.float64]], examples: list[_Example], training: SelectorTraining
+) -> list[NDArray[np.float64]]:
+    """Probabilities for each example from a model that saw none of its patient."""
+    unseen: list[NDArray[np.float64]] = [np.empty(0)] * len(examples)
+    patients = [example.patient for example in examples]
+    for learn, predict in GroupKFold(min(_FOLDS, len(set(patients)))).split(examples, groups=patients):
+        booster = _fit([values[i] for i in learn], [examples[i] for i in learn], training)
+        for i in predict:
+            unseen[i] = booster.predict(values[i])
+    return unseen
+
+
+def _fit(values: list[NDArray[np.float64]], examples: list[_Example], training: SelectorTraining) -> Any:
+    import lightgbm
+
+    chosen, truth = [], []
+    rng = np.random.default_rng(training.seed)
+    share = 1 / training.phantoms_per_background  # a background's own specks return in each of its phantoms
+    for table, example in zip(values, examples, strict=True):
+        used = (example.truth == 1) | ((example.truth == 0) & (rng.random(len(example.truth)) < share))
+        chosen.append(table[used])
+        truth.append(example.truth[used])
+    names = list(MEASUREMENTS)
+    if values[0].shape[1] > len(names):
+        names += ["first_judgment", *(f"expected_within_{radius:g}mm" for radius in NEIGHBORHOODS_MM)]
+    options = {**_TREES, "seed": training.seed, "monotone_constraints": [int(name in _RISING) for name in names]}
+    data = lightgbm.Dataset(np.concatenate(chosen), np.concatenate(truth), feature_name=names)
+    return lightgbm.train(options, data, num_boost_round=training.trees)
+
+
+def _operating_points(examples: list[_Example], unseen: list[NDArray[np.float64]]) -> list[dict[str, float]]:
+    """For rates of false marks per cm²: the threshold and the share of calcification candidates above it."""
+    false_marks, true_marks = [], []
+    calcifications = 0
+    for example, probabilities in zip(examples, unseen, strict=True):
+        kept = without_overlaps(example.candidates, probabilities, example.shape)
+        false_marks.append(probabilities[kept][example.truth[kept] == 0])
+        true_marks.append(probabilities[kept][example.truth[kept] == 1])
+        calcifications += int((example.truth == 1).sum())
+    false_sorted = np.sort(np.concatenate(false_marks))[::-1]
+    true_sorted = np.sort(np.concatenate(true_marks))
+    area = sum(example.breast_area_cm2 for example in examples)
+    points = []
+    for rate in _RATES_PER_CM2:
+        position = round(rate * area)
+        if position < len(false_sorted):
+            threshold = float(false_sorted[position])
+            found = len(true_sorted) - int(np.searchsorted(true_sorted, threshold))
+            points.append(
+                {
+                    "false_marks_per_cm2": rate,
+                    "threshold": threshold,
+                    "share_of_matching_candidates": round(found / max(len(true_sorted), 1), 4),
+                }
+            )
+    return points
