@@ -1,0 +1,86 @@
+"""``microcalc evaluate``: compare analyses with the truth."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..evaluation.free_response import FreeResponse
+
+HELP = "Compare analyses with the truth: sensitivity against false marks, overlap of outlines."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with one folder per image as “microcalc analyze” writes it (or one such folder)",
+    )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with one folder of the same name per image as “microcalc phantom” writes it (or one such folder); "
+        "“labels.nrrd” is enough",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the tables and the curve go")
+    parser.add_argument(
+        "--max-distance-mm",
+        type=float,
+        default=0.35,
+        metavar="MM",
+        help="a mark matches a true calcification when their centers are at most this far apart … (default: 0.35)",
+    )
+    parser.add_argument(
+        "--min-iou",
+        type=float,
+        default=0.3,
+        metavar="SHARE",
+        help="… or their outlines overlap at least this much, intersection over union (default: 0.3)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, write the results, print the main numbers."""
+    from ..evaluation.folders import evaluate_folders
+    from ..evaluation.matching import MatchingRule
+    from ..evaluation.report import save_evaluation
+
+    rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou)
+    evaluation = evaluate_folders(arguments.predictions, arguments.truth, rule=rule)
+    save_evaluation(evaluation, arguments.output)
+    for warning in evaluation.warnings:
+        print(f"Warning: {warning.message}")
+    _print_points("calcifications", evaluation.free_response)
+    if evaluation.cluster_free_response is not None:
+        _print_points("clusters", evaluation.cluster_free_response)
+    matched = evaluation.overlap["matched"]
+    if matched["count"]:
+        means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
+        print(f"\nOutlines of {matched['count']} hits: {means}")
+    print(f"\nWritten to {arguments.output}")
+    return 0
+
+
+def _print_points(name: str, response: FreeResponse) -> None:
+    area = f"{response.breast_area_cm2:.0f} cm² of breast"
+    print(f"\n{response.truths} true {name} in {response.images} images, {area}")
+    units = {"image": "false per image", "cm2": "false per cm²"}
+    for _, point in response.operating_points.iterrows():
+        unit = units.get(str(point["per"]))
+        asked = f"{point['false_marks']:g} {unit}" if unit else str(point["per"])
+        if not point["reached"]:
+            print(f"  {asked:20} not reached")
+            continue
+        low, high = point["sensitivity_low"], point["sensitivity_high"]
+        interval = f" ({low:.3f} to {high:.3f})" if low < high else ""
+        print(
+            f"  {asked:20} sensitivity {point['sensitivity']:.3f}{interval}, "
+            f"{point['false_per_image']:.2f} false per image, {point['false_per_cm2']:.3f} per cm²"
+        )

@@ -1,0 +1,251 @@
+"""Comparing a folder of analyses with a folder of truth, image by image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..analysis import ANALYSIS_FILE, load_analysis
+from ..errors import ParameterError, ResultError, WarningRecord
+from ..progress import Progress, no_progress
+from ..volumes import read_label_map
+from .cluster_matching import ClusterRule, match_clusters
+from .findings import Findings
+from .free_response import FALSE_CLUSTERS_PER_IMAGE, FreeResponse, free_response_curve
+from .matching import Matches, MatchingRule, Region, match_calcifications
+from .overlap import segmentation_overlap
+from .strata import sensitivity_by_stratum
+
+TRUE_LABELS_FILE = "labels.nrrd"
+TRUE_CALCIFICATIONS_FILE = "calcifications.csv"
+TRUTH_FILE = "phantom.json"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How analyses compare with the truth over a set of images.
+
+    Parameters
+    ----------
+    calcifications : tuple of Matches, one per image
+    free_response : FreeResponse
+        Of calcifications.
+    clusters : tuple of Matches, one per image, or None
+        None when the truth does not say which calcifications form clusters.
+    cluster_free_response : FreeResponse or None
+    strata : DataFrame
+        See :func:`~.strata.sensitivity_by_stratum`; the thresholds are those of all marks and of the reached operating
+        points, named in the column ``at``.
+    overlap : dict
+        See :func:`~.overlap.segmentation_overlap`.
+    settings : dict
+        Rules and bootstrap settings. JSON-ready.
+    warnings : tuple of WarningRecord
+    """
+
+    calcifications: tuple[Matches, ...]
+    free_response: FreeResponse
+    clusters: tuple[Matches, ...] | None
+    cluster_free_response: FreeResponse | None
+    strata: pd.DataFrame
+    overlap: dict[str, Any]
+    settings: dict[str, Any]
+    warnings: tuple[WarningRecord, ...]
+
+
+def evaluate_folders(
+    predictions: Path,
+    truth: Path,
+    *,
+    rule: MatchingRule | None = None,
+    cluster_rule: ClusterRule | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Evaluation:
+    """Compare every analysis with the truth of the same name.
+
+    Parameters
+    ----------
+    predictions : Path
+        Holds one folder per image as ``microcalc analyze`` writes it, or is one.
+    truth : Path
+        Holds one folder per image, or is one, with ``labels.nrrd`` (pixel value = id of the calcification) and, when
+        there, ``calcifications.csv`` (else the table is measured in the label map; clusters are then not compared) and
+        ``phantom.json`` with ``breast_area_cm2`` and ``ignore_regions`` (lists of row_min, row_max, column_min,
+        column_max; else the analysis' breast area counts and nothing is ignored).
+    rule, cluster_rule
+        When a mark matches; the published rule when not given.
+    resamples, seed
+        Of the bootstrap over images.
+    progress
+        May cancel between images.
+
+    Raises
+    ------
+    ResultError
+        When there is no truth, a prediction has none, or a folder is damaged or belongs to another image.
+    """
+    rule, cluster_rule = rule or MatchingRule(), cluster_rule or ClusterRule()
+    pairs, warnings = _paired_folders(Path(predictions), Path(truth))
+    calcifications: list[Matches] = []
+    clusters: list[Matches] | None = []
+    for done, (name, predicted_folder, true_folder) in enumerate(pairs):
+        progress("Comparing images", done, len(pairs))
+        image = _read_image(name, predicted_folder, true_folder)
+        try:
+            matches = match_calcifications(
+                image.predicted,
+                image.truth,
+                image.spacing_mm,
+                rule,
+                image=name,
+                breast_area_cm2=image.breast_area_cm2,
+                ignore_regions=image.ignore_regions,
+            )
+        except ParameterError as error:
+            raise ResultError(f"Image “{name}” cannot be compared: {error}") from error
+        calcifications.append(matches)
+        if "cluster_id" not in image.truth.calcifications:
+            clusters = None
+        if clusters is not None:
+            clusters.append(
+                match_clusters(
+                    matches,
+                    image.predicted,
+                    image.truth,
+                    image.spacing_mm,
+                    cluster_rule,
+                    ignore_regions=image.ignore_regions,
+                )
+            )
+    progress("Comparing images", len(pairs), len(pairs))
+    if clusters is None:
+        warnings.append(WarningRecord("clusters-unknown", "The truth does not name clusters; they are not compared."))
+    if len(pairs) < 2:
+        warnings.append(WarningRecord("one-image", "A single image gives no confidence intervals."))
+
+    bootstrap = {"resamples": resamples, "seed": seed}
+    free_response = free_response_curve(calcifications, resamples=resamples, seed=seed)
+    cluster_free_response = None
+    if clusters is not None:
+        cluster_free_response = free_response_curve(
+            clusters,
+            false_per_image=FALSE_CLUSTERS_PER_IMAGE,
+            false_per_cm2=(),
+            resamples=resamples,
+            seed=seed,
+        )
+    return Evaluation(
+        calcifications=tuple(calcifications),
+        free_response=free_response,
+        clusters=tuple(clusters) if clusters is not None else None,
+        cluster_free_response=cluster_free_response,
+        strata=_strata(calcifications, free_response, resamples, seed),
+        overlap=segmentation_overlap(calcifications, resamples=resamples, seed=seed),
+        settings={"rule": vars(rule), "cluster_rule": vars(cluster_rule), "bootstrap_over_images": bootstrap},
+        warnings=tuple(warnings),
+    )
+
+
+@dataclass(frozen=True)
+class _Image:
+    predicted: Findings
+    truth: Findings
+    spacing_mm: tuple[float, float]
+    breast_area_cm2: float
+    ignore_regions: Sequence[Region]
+
+
+def _paired_folders(predictions: Path, truth: Path) -> tuple[list[tuple[str, Path | None, Path]], list[WarningRecord]]:
+    """Name, folder of the analysis (None: there is none) and folder of the truth of every image."""
+    if (truth / TRUE_LABELS_FILE).is_file() and (predictions / ANALYSIS_FILE).is_file():
+        return [(truth.resolve().name, predictions, truth)], []
+    true_folders = _image_folders(truth, TRUE_LABELS_FILE)
+    predicted_folders = _image_folders(predictions, ANALYSIS_FILE)
+    if not true_folders:
+        raise ResultError(f"The truth folder holds no image; each image needs a folder with “{TRUE_LABELS_FILE}”.")
+    without_truth = sorted(predicted_folders.keys() - true_folders.keys())
+    if without_truth:
+        raise ResultError(
+            f"There is no truth for {len(without_truth)} analyzed image(s), the first is “{without_truth[0]}”; "
+            "add their truth or take them out of the predictions."
+        )
+    warnings = [
+        WarningRecord("prediction-missing", f"Image “{name}” has no analysis and counts as nothing found.")
+        for name in sorted(true_folders.keys() - predicted_folders.keys())
+    ]
+    return [(name, predicted_folders.get(name), true_folders[name]) for name in sorted(true_folders)], warnings
+
+
+def _image_folders(parent: Path, file_name: str) -> dict[str, Path]:
+    if not parent.is_dir():
+        raise ResultError(f"There is no folder “{parent.name}”.")
+    return {folder.name: folder for folder in parent.iterdir() if (folder / file_name).is_file()}
+
+
+def _read_image(name: str, predicted_folder: Path | None, true_folder: Path) -> _Image:
+    try:
+        true_labels = read_label_map(true_folder / TRUE_LABELS_FILE)
+        truth_file = true_folder / TRUTH_FILE
+        record = json.loads(truth_file.read_text(encoding="utf-8")) if truth_file.is_file() else {}
+        table_file = true_folder / TRUE_CALCIFICATIONS_FILE
+        table = pd.read_csv(table_file) if table_file.is_file() else None
+        spacing_mm = _spacing(record["spacing_mm"]) if record else None
+        breast_area_cm2 = float(record["breast_area_cm2"]) if record else None
+        ignore_regions = [_region(region) for region in record.get("ignore_regions", [])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ResultError(f"The truth of image “{name}” is damaged or incomplete ({type(error).__name__}).") from error
+
+    predicted = Findings.from_labels(np.zeros_like(true_labels), (1.0, 1.0))
+    if predicted_folder is not None:
+        analysis = load_analysis(predicted_folder)
+        if spacing_mm is not None and not np.allclose(analysis.spacing_mm, spacing_mm, rtol=1e-3):
+            raise ResultError(
+                f"Image “{name}” was analyzed with a pixel spacing of {analysis.spacing_mm} mm, but its truth has "
+                f"{spacing_mm} mm; correct the one that is wrong."
+            )
+        spacing_mm = spacing_mm or analysis.spacing_mm
+        breast_area_cm2 = breast_area_cm2 or analysis.breast_area_cm2
+        predicted = _findings(name, "analysis", analysis.calcifications, analysis.labels)
+    if spacing_mm is None or breast_area_cm2 is None:
+        raise ResultError(f"Image “{name}” has no analysis, and no “{TRUTH_FILE}” that says how large its breast is.")
+    if table is None:
+        truth = Findings.from_labels(true_labels, spacing_mm)
+    else:
+        truth = _findings(name, "truth", table, true_labels)
+    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions)
+
+
+def _findings(name: str, side: str, table: pd.DataFrame, labels: np.ndarray) -> Findings:
+    try:
+        return Findings(table, labels)
+    except ParameterError as error:
+        raise ResultError(f"The {side} of image “{name}” contradicts itself: {error}") from error
+
+
+def _spacing(value: Any) -> tuple[float, float]:
+    between_rows, between_columns = map(float, value)
+    return between_rows, between_columns
+
+
+def _region(value: Any) -> Region:
+    row_min, row_max, column_min, column_max = map(float, value)
+    return row_min, row_max, column_min, column_max
+
+
+def _strata(matches: Sequence[Matches], free_response: FreeResponse, resamples: int, seed: int) -> pd.DataFrame:
+    points = free_response.operating_points
+    points = points[points["reached"]]
+    tables = []
+    for per, rate, threshold in points[["per", "false_marks", "threshold"]].itertuples(index=False):
+        at = per if np.isnan(rate) else f"{rate:g} false marks per {per}"
+        table = sensitivity_by_stratum(matches, threshold, resamples=resamples, seed=seed)
+        tables.append(table.assign(at=at))
+    return pd.concat(tables, ignore_index=True)

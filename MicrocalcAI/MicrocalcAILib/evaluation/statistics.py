@@ -1,0 +1,80 @@
+"""Diagnostic statistics in one place: import them from here.
+
+Arrays of cases are ``outcome`` (1: disease present) and ``score`` or ``probability`` (higher: more suspicious). Every
+number that is estimated comes as an :class:`Estimate` with its interval. Heavy packages are imported by the functions
+that use them.
+"""
+
+from __future__ import annotations
+
+from .agreement import BlandAltman, WithinSubject, bland_altman, cohen_kappa, intraclass_correlation, within_subject
+from .calibration import (
+    CalibrationLine,
+    ChiSquareTest,
+    brier_score,
+    calibration_line,
+    calibration_summary,
+    expected_calibration_error,
+    hosmer_lemeshow,
+    plot_reliability,
+    reliability_bins,
+)
+from .diagnostic import DiagnosticTable, diagnostic_table
+from .estimate import Estimate, proportion
+from .resampling import bootstrap_estimate
+from .roc import (
+    AucComparison,
+    OperatingPoint,
+    PrecisionRecallCurve,
+    RocCurve,
+    auc,
+    auc_covariance,
+    compare_paired_auc,
+    compare_unpaired_auc,
+    point_at_sensitivity,
+    point_at_specificity,
+    precision_recall_curve,
+    roc_curve,
+    youden_point,
+)
+from .sample_size import SampleSize, auc_power, auc_sample_size, hanley_mcneil_standard_error
+
+__all__ = [
+    "AucComparison",
+    "BlandAltman",
+    "CalibrationLine",
+    "ChiSquareTest",
+    "DiagnosticTable",
+    "Estimate",
+    "OperatingPoint",
+    "PrecisionRecallCurve",
+    "RocCurve",
+    "SampleSize",
+    "WithinSubject",
+    "auc",
+    "auc_covariance",
+    "auc_power",
+    "auc_sample_size",
+    "bland_altman",
+    "bootstrap_estimate",
+    "brier_score",
+    "calibration_line",
+    "calibration_summary",
+    "cohen_kappa",
+    "compare_paired_auc",
+    "compare_unpaired_auc",
+    "diagnostic_table",
+    "expected_calibration_error",
+    "hanley_mcneil_standard_error",
+    "hosmer_lemeshow",
+    "intraclass_correlation",
+    "plot_reliability",
+    "point_at_sensitivity",
+    "point_at_specificity",
+    "precision_recall_curve",
+    "proportion",
+    "reliability_bins",
+    "roc_curve",
+    "within_subject",
+    "youden_point",
+]

@@ -1,0 +1,80 @@
+"""Sensitivity by kind of calcification: morphology, contrast to noise, size, alone or in a cluster."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .matching import HIT, IGNORED, Matches
+from .resampling import interval_of_ratio
+
+CONTRAST_TO_NOISE_EDGES = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, np.inf)
+DIAMETER_EDGES_MM = (0.0, 0.15, 0.2, 0.3, 0.5, np.inf)
+
+
+def sensitivity_by_stratum(
+    matches: Sequence[Matches],
+    threshold: float = -np.inf,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Share of true calcifications hit, for each kind of calcification.
+
+    Strata are made from the columns that the truth has: ``morphology``; ``grouping`` (``clustered`` or ``single``, from
+    ``cluster_id``); ``contrast_to_noise`` in bins; ``diameter_mm`` of a circle of ``area_mm2`` in bins. Bins include
+    their lower edge.
+
+    Parameters
+    ----------
+    matches : sequence of Matches
+        Of calcifications, one per image.
+    threshold : float
+        Marks count from this probability on.
+    resamples, seed, confidence
+        Of the bootstrap over images; no interval (NaN) where all samples agree or one image holds all of a kind.
+
+    Returns
+    -------
+    DataFrame
+        ``stratum``, ``value``, ``truths``, ``hits``, ``sensitivity``, ``sensitivity_low``, ``sensitivity_high``;
+        only kinds that occur.
+    """
+    truths = pd.concat([m.truths.assign(image_index=index) for index, m in enumerate(matches)], ignore_index=True)
+    truths = truths[truths["outcome"] != IGNORED]
+    hit = (truths["outcome"] == HIT) & (truths["probability"] >= threshold)
+    rows = []
+    for stratum, values in _strata(truths).items():
+        for value in values.cat.categories:
+            member = values == value
+            if not member.any():
+                continue
+            total = np.bincount(truths["image_index"][member], minlength=len(matches))
+            hits = np.bincount(truths["image_index"][member & hit], minlength=len(matches))
+            low, high = interval_of_ratio(hits, total, resamples, seed, confidence)
+            rows.append((stratum, value, total.sum(), hits.sum(), hits.sum() / total.sum(), low, high))
+    columns = ["stratum", "value", "truths", "hits", "sensitivity", "sensitivity_low", "sensitivity_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _strata(truths: pd.DataFrame) -> dict[str, pd.Series]:
+    """Each stratum's value for every truth, as categories in their order."""
+    strata: dict[str, pd.Series] = {"all": pd.Series("all", truths.index, dtype="category")}
+    if "morphology" in truths:
+        strata["morphology"] = truths["morphology"].astype("string").astype("category")
+    if "cluster_id" in truths:
+        grouping = np.where(truths["cluster_id"] > 0, "clustered", "single")
+        strata["grouping"] = pd.Series(grouping, truths.index, dtype="category")
+    if "contrast_to_noise" in truths:
+        strata["contrast_to_noise"] = _binned(truths["contrast_to_noise"], CONTRAST_TO_NOISE_EDGES)
+    diameter_mm = (4 / np.pi * truths["area_mm2"].astype(float)) ** 0.5
+    return strata | {"diameter_mm": _binned(diameter_mm, DIAMETER_EDGES_MM)}
+
+
+def _binned(values: pd.Series, edges: Sequence[float]) -> pd.Series:
+    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges[:-1])]
+    return pd.cut(values.astype(float), list(edges), right=False, labels=[*names, f"{edges[-2]:g} or more"])
