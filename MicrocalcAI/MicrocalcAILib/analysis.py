@@ -36,6 +36,8 @@ class Analysis:
     spacing_mm, origin_lps_mm, direction_lps
         Geometry as in :class:`~MicrocalcAILib.mammogram.Mammogram`.
     breast_area_cm2 : float
+    breast_box : (int, int, int, int)
+        First row, last row + 1, first column, last column + 1 of the breast; zeros when there is none.
     warnings : tuple of WarningRecord
     provenance : dict
         Versions, parameters, models with their SHA-256, input digest, timings. JSON-ready.
@@ -46,6 +48,7 @@ class Analysis:
     clusters: pd.DataFrame
     spacing_mm: tuple[float, float]
     breast_area_cm2: float
+    breast_box: tuple[int, int, int, int] = (0, 0, 0, 0)
     origin_lps_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
     direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     warnings: tuple[WarningRecord, ...] = ()
@@ -76,6 +79,7 @@ def save_analysis(analysis: Analysis, folder: Path) -> None:
         "calcifications": len(analysis.calcifications),
         "clusters": len(analysis.clusters),
         "breast_area_cm2": analysis.breast_area_cm2,
+        "breast_box": analysis.breast_box,
         "spacing_mm": analysis.spacing_mm,
         "origin_lps_mm": analysis.origin_lps_mm,
         "direction_lps": analysis.direction_lps,
@@ -104,6 +108,7 @@ def load_analysis(folder: Path) -> Analysis:
             clusters=pd.read_csv(folder / CLUSTERS_FILE),
             spacing_mm=tuple(record["spacing_mm"]),
             breast_area_cm2=record["breast_area_cm2"],
+            breast_box=tuple(record["breast_box"]),
             origin_lps_mm=tuple(record["origin_lps_mm"]),
             direction_lps=tuple(record["direction_lps"]),
             warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),

@@ -16,6 +16,7 @@ COMMANDS = {
     "analyze": "MicrocalcAILib.commands.analyze",
     "phantom": "MicrocalcAILib.commands.phantom",
     "evaluate": "MicrocalcAILib.commands.evaluate",
+    "train": "MicrocalcAILib.commands.train",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Mammogram:
     valid : bool array, shape (rows, columns), or None
         False where the file marks padding; None when every pixel is image.
     laterality : {"L", "R"} or None
-    view : {"CC", "MLO", "ML", "LM", "XCCL", ...} or None
+    view : {"CC", "MLO", "ML", "LM", "LMO", "XCCL", "XCCM", "XCC", "FB", "SIO", "ISO", "specimen"} or None
     view_modifiers : tuple of str
         Words of CID 4015, e.g. ``Magnification``.
     chest_wall_side : {"left", "right"} or None
@@ -39,9 +40,10 @@ class Mammogram:
         DICOM and ITK share; zero and identity for files that do not say. Outputs are written in this frame.
     warnings : tuple of WarningRecord
     source : dict
-        Where the pixels came from: ``kind``, ``sha256``, ``bits_stored``, ``transfer_syntax`` …, and
-        ``header_spacing_mm``: the (row, column) spacing that an ITK reader such as Slicer would give this file.
-        JSON-ready, no patient data.
+        Where the pixels came from: ``kind`` of file, ``sha256``, ``bits_stored``, ``intensities`` (what was done to the
+        stored values, in words), and ``header_spacing_mm``: the (row, column) spacing that an ITK reader such as
+        Slicer would give this file; of DICOM files also ``transfer_syntax``, ``photometric_interpretation``,
+        ``manufacturer``, ``manufacturer_model``. JSON-ready, no patient data.
 
     Raises
     ------
@@ -75,3 +77,38 @@ class Mammogram:
             )
         if self.valid is not None and self.valid.shape != self.pixels.shape:
             raise ParameterError("The mask of valid pixels has another shape than the image.")
+
+
+def read_mammogram(
+    path: Path,
+    spacing_mm: float | tuple[float, float] | None = None,
+    assumed_spacing_mm: float | tuple[float, float] | None = None,
+    byte_budget: int = 512 * 2**20,
+) -> Mammogram:
+    """Read a mammogram from DICOM, PNG, TIFF, JPEG, NRRD, MetaImage or NIfTI; the only place where images are opened.
+
+    Files are recognized by their content and checked before they are decoded. What is doubtful about them becomes a
+    warning of the result.
+
+    Parameters
+    ----------
+    path : Path
+    spacing_mm : float or (float, float), optional
+        Pixel spacing in the plane of the breast (between rows, between columns); it wins over the file's own.
+    assumed_spacing_mm : float or (float, float), optional
+        Taken, with a warning, when neither the caller nor the file knows the spacing.
+    byte_budget : int
+        Largest decoded size of the stored image, in bytes; the float32 copy comes on top.
+
+    Raises
+    ------
+    UnreadableImageError
+        When the file is missing, damaged, cut off, contradictory or larger than the budget.
+    UnsupportedImageError
+        When it is something else than a single mammogram, or in an encoding that is not read.
+    ParameterError
+        When nobody knows the pixel spacing, or the spacing given is impossible.
+    """
+    from .reading.reader import read
+
+    return read(path, spacing_mm, assumed_spacing_mm, byte_budget)

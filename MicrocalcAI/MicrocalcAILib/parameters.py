@@ -21,8 +21,82 @@ def check_range(name: str, value: float, lowest: float, highest: float, unit: st
 
 
 @dataclass(frozen=True)
+class ReadingParameters:
+    """How images are read.
+
+    Parameters
+    ----------
+    assumed_spacing_mm : float
+        Pixel spacing for files that do not say theirs; using it is a warning in every output.
+    """
+
+    assumed_spacing_mm: float = 0.07
+
+    def __post_init__(self) -> None:
+        check_range("assumed_spacing_mm", self.assumed_spacing_mm, 0.01, 1.0, "mm")
+
+
+@dataclass(frozen=True)
 class BreastParameters:
-    """Placeholder, filled by the breast stage."""
+    """How the breast is told from everything else; lengths in mm, ratios of the contrast between tissue and air.
+
+    Parameters
+    ----------
+    grid_mm : float
+        Pixel size of the grid that the mask is found on; the outline is interpolated between its pixels.
+    tissue_ratio : float
+        What stands this part of the contrast above the air is surely no air.
+    skin_ratio : float
+        The faintest skin next to tissue.
+    skin_reach_mm : float
+        Faint skin and the nipple lie within this distance of sure tissue.
+    noise_factor : float
+        Tissue and skin stand at least this many standard deviations of the noise above the air.
+    flatness_ratio : float
+        Air whose noise is a larger part of the contrast is tissue: the breast fills the frame.
+    border_strip_mm : float
+        Film frames and light leaks are looked for within this distance of the image borders.
+    thinnest_part_mm : float
+        What sticks out of the breast and is thinner is a label, a wire or a film border.
+    smallest_area_ratio : float
+        A region that takes a smaller part of the image is no breast.
+
+    Raises
+    ------
+    ParameterError
+        When a value lies outside its range.
+    """
+
+    grid_mm: float = 0.4
+    tissue_ratio: float = 0.06
+    skin_ratio: float = 0.01
+    skin_reach_mm: float = 10.0
+    noise_factor: float = 5.0
+    flatness_ratio: float = 0.05
+    border_strip_mm: float = 20.0
+    thinnest_part_mm: float = 4.0
+    smallest_area_ratio: float = 0.02
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "grid_mm": (0.1, 2.0),
+            "tissue_ratio": (0.01, 0.5),
+            "skin_ratio": (0.001, 0.5),
+            "skin_reach_mm": (0.0, 50.0),
+            "noise_factor": (1.0, 50.0),
+            "flatness_ratio": (0.001, 0.5),
+            "border_strip_mm": (0.0, 50.0),
+            "thinnest_part_mm": (0.0, 20.0),
+            "smallest_area_ratio": (0.0, 1.0),
+        }
+        for name, (least, most) in ranges.items():
+            if not least <= getattr(self, name) <= most:
+                raise ParameterError(f"{name} lies between {least:g} and {most:g}, not at {getattr(self, name):g}.")
+        if self.skin_ratio > self.tissue_ratio:
+            raise ParameterError(
+                f"skin_ratio ({self.skin_ratio:g}) is not above tissue_ratio ({self.tissue_ratio:g}): "
+                "skin is fainter than tissue."
+            )
 
 
 @dataclass(frozen=True)
@@ -107,6 +181,7 @@ class ClusterParameters:
 class AnalysisParameters:
     """All stages' parameters; every one has a default that works."""
 
+    reading: ReadingParameters = field(default_factory=ReadingParameters)
     breast: BreastParameters = field(default_factory=BreastParameters)
     candidates: CandidateParameters = field(default_factory=CandidateParameters)
     selection: SelectionParameters = field(default_factory=SelectionParameters)

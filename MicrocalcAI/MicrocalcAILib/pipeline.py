@@ -15,7 +15,7 @@ from .parameters import AnalysisParameters
 from .progress import Progress, no_progress
 from .provenance import provenance
 from .resources import resource_path
-from .segmentation.breast import BreastRegion, edge_distance_mm, find_breast
+from .segmentation.breast import BreastRegion, edge_distance, find_breast
 from .segmentation.candidates import Candidates, find_candidates
 from .segmentation.clusters import group
 from .segmentation.measurements import measure
@@ -79,13 +79,14 @@ def analyze(
             calcifications[["y_mm", "x_mm"]].to_numpy(), calcifications["probability"].to_numpy(), parameters.clusters
         )
         clusters = describe_clusters(calcifications, mammogram.spacing_mm)
-    progress("done", 1, 1)
+    progress("done", len(STAGES), len(STAGES))
     return Analysis(
         labels=labels,
         calcifications=calcifications,
         clusters=clusters,
         spacing_mm=mammogram.spacing_mm,
         breast_area_cm2=breast.area_cm2,
+        breast_box=(breast.box[0].start, breast.box[0].stop, breast.box[1].start, breast.box[1].stop),
         origin_lps_mm=mammogram.origin_lps_mm,
         direction_lps=mammogram.direction_lps,
         warnings=(*mammogram.warnings, *breast.warnings),
@@ -105,7 +106,7 @@ def analyze(
 
 def measure_candidates(mammogram: Mammogram, breast: BreastRegion, candidates: Candidates) -> pd.DataFrame:
     """The selector's view of each candidate, as in :func:`segmentation.measurements.measure`."""
-    depth = edge_distance_mm(breast, mammogram.spacing_mm, candidates.peak_rows, candidates.peak_columns)
+    depth = edge_distance(breast, mammogram.spacing_mm).at(candidates.peak_rows, candidates.peak_columns)
     return measure(candidates, mammogram.pixels, mammogram.spacing_mm, depth)
 
 

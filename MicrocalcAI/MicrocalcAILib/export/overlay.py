@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
@@ -31,7 +32,7 @@ _QUIET_TEXT = (165, 165, 165)
 Box = tuple[int, int, int, int]
 
 
-def write_overlay(mammogram: Mammogram, analysis: Analysis, breast_box: tuple[slice, slice], path: Path) -> None:
+def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
     """Draw the overlay as a PNG.
 
     Parameters
@@ -39,13 +40,11 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, breast_box: tuple[sl
     mammogram : Mammogram
     analysis : Analysis
         Of that mammogram.
-    breast_box : (slice, slice)
-        Rows and columns to show; the whole image when empty.
     path : Path
         Written under a temporary name and renamed.
     """
     tiles = [_cluster_tile(mammogram, analysis, cluster) for _, cluster in analysis.clusters.head(_LARGEST_TILES).iterrows()]
-    overview = _overview(mammogram, analysis, breast_box)
+    overview = _overview(mammogram, analysis)
     columns = math.ceil(len(tiles) / _TILES_DOWN)
     width = max(overview.width + _MARGIN * (2 + columns) + columns * _TILE, 900)
     page = Image.new("RGB", (width, _PAGE_HEIGHT + 2 * _MARGIN + 3 * _CAPTION), _BACKGROUND)
@@ -78,11 +77,10 @@ def _footline(mammogram: Mammogram, analysis: Analysis) -> str:
     return f"{spacing} Research software, not for diagnosis.{' Warnings: ' + warnings if warnings else ''}"
 
 
-def _overview(mammogram: Mammogram, analysis: Analysis, breast_box: tuple[slice, slice]) -> Image.Image:
-    rows, columns = mammogram.pixels.shape
-    whole = breast_box[0].stop <= breast_box[0].start or breast_box[1].stop <= breast_box[1].start
-    top, bottom = (0, rows) if whole else (breast_box[0].start, breast_box[0].stop)
-    left, right = (0, columns) if whole else (breast_box[1].start, breast_box[1].stop)
+def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
+    top, bottom, left, right = analysis.breast_box
+    if bottom <= top or right <= left:
+        top, left, (bottom, right) = 0, 0, mammogram.pixels.shape
     scale = _PAGE_HEIGHT / (bottom - top)
     size = (max(round((right - left) * scale), 1), _PAGE_HEIGHT)
     grey = _grey(mammogram.pixels, (top, bottom, left, right), _window(mammogram, (top, bottom, left, right)))
@@ -173,5 +171,5 @@ def _rgb(color: tuple[float, float, float]) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

@@ -1,1 +1,23 @@
-"""Simulated mammograms with exact truth."""
+"""Simulated mammograms with exact truth.
+
+``simulate(background, seed, parameters)`` inserts calcifications into a background made by ``image_background``,
+``power_law_background`` or ``victre_background``; ``write_phantom`` stores the image and its truth.
+"""
+
+from .backgrounds import Background, image_background
+from .parameters import PhantomParameters
+from .phantom import Phantom, simulate
+from .power_law import BreastParameters, power_law_background
+from .victre import ProjectionParameters, victre_background
+
+__all__ = [
+    "Background",
+    "BreastParameters",
+    "Phantom",
+    "PhantomParameters",
+    "ProjectionParameters",
+    "image_background",
+    "power_law_background",
+    "simulate",
+    "victre_background",
+]

@@ -106,6 +106,7 @@ def find_candidates(
     if not noise.any():
         return _no_candidates(parameters.scales)
 
+    noise_columns = _interpolated(noise, (np.arange(left, right) - origin[1]) / step[1])
     shape_bits = np.zeros((bottom - top, right - left), np.uint8)
     planes = np.empty((parameters.scales, BAND_ROWS + 2, right - left), np.float32)
     peaks = []
@@ -114,11 +115,11 @@ def find_candidates(
         count = min(BAND_ROWS, bottom - first)
         band = planes[:, : count + 2]
         difference_of_gaussians(pixels, np.arange(first - 1, first + count + 1), left, right, kernels, radii, gain, band)
-        band_noise = _noise_rows(noise, origin, step, first, count, left, right)
         peaks.append(
             _judge_band(
                 band,
-                band_noise,
+                noise_columns,
+                (np.arange(first, first + count) - origin[0]) / step[0],
                 mask[first : first + count, left:right],
                 np.float32(parameters.outline_threshold),
                 np.float32(parameters.peak_threshold),
@@ -201,57 +202,49 @@ def _noise_grid(
     return np.maximum(noise, floor), (top + step[0] / 2, left + step[1] / 2), step
 
 
-def _noise_rows(
-    noise: NDArray[np.float32],
-    origin: tuple[float, float],
-    step: tuple[float, float],
-    first_row: int,
-    count: int,
-    left: int,
-    right: int,
-) -> NDArray[np.float32]:
-    """Bilinear noise for a band, shape (scales, count, right - left)."""
-
-    def weights(positions: NDArray[np.float64], cells: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-        clipped = np.clip(positions, 0, cells - 1)
-        low = np.floor(clipped).astype(np.intp)
-        return low, np.minimum(low + 1, cells - 1), (clipped - low).astype(np.float32)
-
-    low, high, fraction = weights((np.arange(left, right) - origin[1]) / step[1], noise.shape[2])
-    across = noise[:, :, low] * (1 - fraction) + noise[:, :, high] * fraction
-    low, high, fraction = weights((np.arange(first_row, first_row + count) - origin[0]) / step[0], noise.shape[1])
-    fraction = fraction[None, :, None]
-    return across[:, low] * (1 - fraction) + across[:, high] * fraction
+def _interpolated(grid: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Linear interpolation along the last axis; constant beyond the first and last cell."""
+    clipped = np.clip(positions, 0, grid.shape[-1] - 1)
+    low = clipped.astype(np.intp)
+    fraction = (clipped - low).astype(np.float32)
+    return grid[..., low] * (1 - fraction) + grid[..., np.minimum(low + 1, grid.shape[-1] - 1)] * fraction
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _judge_band(band, noise, mask, outline_threshold, peak_threshold, shape_bits, first_row):  # type: ignore[no-untyped-def]
+def _judge_band(band, noise_columns, noise_positions, mask, outline_threshold, peak_threshold, shape_bits, first_row):  # type: ignore[no-untyped-def]
     """Mark the shape of each plane (bit k) and list the peaks of a band.
 
-    Returns positions (plane, row, column) and, for each, DoG/N of every plane and N of plane 0.
+    ``noise_columns`` is the noise of each plane at every column, for the rows of the noise grid; ``noise_positions`` are
+    the band's rows on that grid. Returns positions (plane, row, column) and, for each, DoG/N of every plane and N of
+    plane 0.
     """
-    scales, rows, width = noise.shape
+    scales, cells, width = noise_columns.shape
+    rows = len(noise_positions)
     positions = np.empty((64, 3), np.int32)
     values = np.empty((64, scales + 1), np.float32)
+    level = np.empty((scales, width), np.float32)
+    margin = np.empty(width, np.float32)
     count = 0
     for i in range(rows):
+        position = min(max(noise_positions[i], 0.0), cells - 1.0)
+        low = int(position)
+        fraction = np.float32(position - low)
+        bits = shape_bits[i]
         for k in range(scales):
-            above, here, below = band[k, i], band[k, i + 1], band[k, i + 2]
-            level = noise[k, i]
-            bits = shape_bits[i]
+            nearer, farther, here = noise_columns[k, low], noise_columns[k, min(low + 1, cells - 1)], level[k]
+            for c in range(width):
+                here[c] = nearer[c] + fraction * (farther[c] - nearer[c])
+        for k in range(scales):
+            _shape_margin(band[k, i], band[k, i + 1], band[k, i + 2], level[k], outline_threshold, margin)
             bit = np.uint8(1 << k)
+            here = band[k, i + 1]
+            noise = level[k]
+            for c in range(1, width - 1):
+                if margin[c] > 0:
+                    bits[c] |= bit
             for c in range(1, width - 1):
                 center = here[c]
-                curvature_rows = above[c] + below[c] - 2 * center
-                curvature_columns = here[c - 1] + here[c + 1] - 2 * center
-                mixed = 0.25 * (below[c + 1] - below[c - 1] - above[c + 1] + above[c - 1])
-                trace = curvature_rows + curvature_columns
-                determinant = curvature_rows * curvature_columns - mixed * mixed
-                convex = (trace < 0) & (abs(determinant) < _SHAPE_RATIO * trace * trace)
-                bits[c] |= bit * np.uint8(convex & (center > outline_threshold * level[c]))
-            for c in range(1, width - 1):
-                center = here[c]
-                if center < peak_threshold * level[c] or not mask[i, c] or level[c] <= 0:
+                if center < peak_threshold * noise[c] or not mask[i, c] or noise[c] <= 0:
                     continue
                 highest = True
                 for other in range(max(k - 1, 0), min(k + 2, scales)):
@@ -268,10 +261,29 @@ def _judge_band(band, noise, mask, outline_threshold, peak_threshold, shape_bits
                 positions[count, 1] = first_row + i
                 positions[count, 2] = c
                 for other in range(scales):
-                    values[count, other] = band[other, i + 1, c] / noise[other, i, c]
-                values[count, scales] = noise[0, i, c]
+                    values[count, other] = band[other, i + 1, c] / level[other, c]
+                values[count, scales] = level[0, c]
                 count += 1
     return positions[:count].copy(), values[:count].copy()
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _shape_margin(above, here, below, noise, outline_threshold, margin):  # type: ignore[no-untyped-def]
+    """Positive where a row of a plane is bright and convex (branch-free, so that it runs on vector registers)."""
+    inner = len(here) - 2
+    up_left, up, up_right = above[:inner], above[1 : 1 + inner], above[2:]
+    left, center, right = here[:inner], here[1 : 1 + inner], here[2:]
+    down_left, down, down_right = below[:inner], below[1 : 1 + inner], below[2:]
+    level, result = noise[1 : 1 + inner], margin[1 : 1 + inner]
+    for c in range(inner):
+        twice = center[c] + center[c]
+        along_rows = up[c] + down[c] - twice
+        along_columns = left[c] + right[c] - twice
+        mixed = np.float32(0.25) * (down_right[c] - down_left[c] - up_right[c] + up_left[c])
+        trace = along_rows + along_columns
+        determinant = along_rows * along_columns - mixed * mixed
+        convex = min(-trace, np.float32(_SHAPE_RATIO) * trace * trace - abs(determinant))
+        result[c] = min(convex, center[c] - outline_threshold * level[c])
 
 
 @njit(cache=True, nogil=True)

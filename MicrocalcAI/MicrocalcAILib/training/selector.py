@@ -46,6 +46,7 @@ _TREES = {
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
+    "num_threads": 1,
     "verbose": -1,
     "deterministic": True,
     "force_row_wise": True,

@@ -1,0 +1,39 @@
+# make demo: analyze the bundled mammogram.   make test: everything that must hold.   Both set up .venv by themselves.
+PYTHON ?= python3
+BIN = .venv/bin
+SOURCES = pyproject.toml $(shell find MicrocalcAI MicrocalcElastography -name '*.py' -o -path '*/Resources/*' -type f 2>/dev/null)
+SAMPLE = MicrocalcAI/Resources/MicrocalcAI/SampleData/mammogram_right_mlo.jpg
+
+.PHONY: demo test lint fast benchmarks clean
+
+demo: .venv/installed
+	@$(BIN)/microcalc analyze $(SAMPLE) --output out/demo
+	@echo "Picture:      out/demo/mammogram_right_mlo/overlay.png"
+	@echo "Tables:       out/demo/mammogram_right_mlo/clusters.csv and calcifications.csv"
+	@echo "Segmentation: out/demo/mammogram_right_mlo/calcifications.seg.nrrd (opens in Slicer)"
+
+test: .venv/installed-tests lint
+	$(BIN)/python -m pytest
+
+fast: .venv/installed-tests
+	$(BIN)/python -m pytest Testing/library -m "not slow"
+
+lint: .venv/installed-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/installed: $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+.venv/installed-tests: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[test]"
+	@touch $@
+
+benchmarks: .venv/installed-tests
+	for benchmark in Testing/benchmarks/*_benchmark.py; do PYTHONPATH=MicrocalcAI:MicrocalcElastography $(BIN)/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf .venv out build *.egg-info

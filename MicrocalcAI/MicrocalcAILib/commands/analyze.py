@@ -1,0 +1,163 @@
+"""``microcalc analyze``: images in, one folder of results for each."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import MicrocalcError, ParameterError
+from ..parameters import AnalysisParameters
+from ..progress import Cancelled, Progress
+
+HELP = "Outline and group the calcifications of mammograms."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="DICOM, NRRD, NIfTI, TIFF, PNG, JPEG …")
+    parser.add_argument("--output", required=True, type=Path, help="folder for the results, one folder per image")
+    parser.add_argument(
+        "--spacing", type=float, metavar="MM", help="pixel spacing in the breast plane; wins over what the file says"
+    )
+    parser.add_argument(
+        "--false-marks", type=float, metavar="PER_CM2", help="operating point: expected false marks per cm² of breast"
+    )
+    parser.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
+    parser.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Analyze every image; one that fails does not stop the others. Exit status 1 when any failed."""
+    reporter: _Reporter = _JsonReporter() if arguments.json_progress else _TextReporter()
+    try:
+        parameters = AnalysisParameters.from_file(arguments.parameters) if arguments.parameters else AnalysisParameters()
+        if arguments.false_marks is not None:
+            selection = dataclasses.replace(parameters.selection, false_marks_per_cm2=arguments.false_marks)
+            parameters = dataclasses.replace(parameters, selection=selection)
+        folders = _result_folders(arguments.images, arguments.output)
+    except MicrocalcError as error:
+        reporter.failed(str(error))
+        return 2
+    failures = 0
+    for image, folder in zip(arguments.images, folders, strict=True):
+        reporter.begins(image.name)
+        try:
+            reporter.succeeded(folder, _analyze_one(image, folder, arguments.spacing, parameters, reporter.progress))
+        except Cancelled:
+            reporter.failed("Cancelled.")
+            return 130
+        except MicrocalcError as error:
+            failures += 1
+            reporter.failed(str(error))
+    return 1 if failures else 0
+
+
+def _analyze_one(
+    image: Path, folder: Path, spacing_mm: float | None, parameters: AnalysisParameters, progress: Progress
+) -> dict[str, Any]:
+    from ..export.results import write_results
+    from ..mammogram import read_mammogram
+    from ..pipeline import analyze
+
+    progress("reading", 0, 1)
+    mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
+    analysis = analyze(mammogram, parameters, progress=progress)
+    progress("writing", 0, 1)
+    write_results(mammogram, analysis, folder)
+    return {
+        "calcifications": len(analysis.calcifications),
+        "clusters": len(analysis.clusters),
+        "warnings": [warning.message for warning in analysis.warnings],
+    }
+
+
+def _result_folders(images: list[Path], output: Path) -> list[Path]:
+    """One folder per image, named like the image without its suffixes."""
+    names = [image.name.split(".")[0] or image.name for image in images]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ParameterError(
+            f"Several images are called “{repeated[0]}”, their results would overwrite each other; "
+            "analyze them with different --output folders."
+        )
+    return [output / name for name in names]
+
+
+class _Reporter:
+    """Tells a person or a program how the work goes."""
+
+    progress: Progress
+
+    def begins(self, name: str) -> None:
+        raise NotImplementedError
+
+    def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def failed(self, sentence: str) -> None:
+        raise NotImplementedError
+
+
+class _TextReporter(_Reporter):
+    """One line per image on standard output, the current stage on a terminal, refusals on standard error."""
+
+    def __init__(self) -> None:
+        self.on_terminal = sys.stderr.isatty()
+        self.name = ""
+
+    def begins(self, name: str) -> None:
+        self.name = name
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if self.on_terminal:
+            print(f"\r\033[K{self.name}: {stage} …", end="", file=sys.stderr, flush=True)
+
+    def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
+        self._clear()
+        found = f"{summary['calcifications']} calcifications, {summary['clusters']} clusters"
+        print(f"{self.name}: {found} → {folder}", flush=True)
+        for message in summary["warnings"]:
+            print(f"  Note: {message}", flush=True)
+
+    def failed(self, sentence: str) -> None:
+        self._clear()
+        print(f"{self.name + ': ' if self.name else ''}{sentence}", file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self.on_terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+class _JsonReporter(_Reporter):
+    """One JSON object per line on standard output.
+
+    ``{"pid"}`` first; then per image ``{"image"}``, ``{"stage", "done", "total"}`` …, and ``{"result", "calcifications",
+    "clusters", "warnings"}`` or ``{"error"}``. The work cancels itself when its parent process is gone.
+    """
+
+    def __init__(self) -> None:
+        self.parent = os.getppid()
+        self._say(pid=os.getpid())
+
+    def begins(self, name: str) -> None:
+        self._say(image=name)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if os.getppid() != self.parent:
+            raise Cancelled("The program that started this analysis is gone.")
+        self._say(stage=stage, done=done, total=total)
+
+    def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
+        self._say(result=str(folder), **summary)
+
+    def failed(self, sentence: str) -> None:
+        self._say(error=sentence)
+
+    @staticmethod
+    def _say(**message: Any) -> None:
+        print(json.dumps(message, ensure_ascii=True), flush=True)

@@ -1,0 +1,115 @@
+"""``microcalc phantom``: simulated mammograms with exact truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..phantom import Background
+
+HELP = "Simulate mammograms with calcifications and write the exact truth about them."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets dicom/, nrrd/ and truth/")
+    parser.add_argument("--count", type=int, default=1, metavar="N", help="number of images (default: 1)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="image i depends on the seed and on i alone (default: 0)"
+    )
+    parser.add_argument(
+        "--background",
+        nargs="+",
+        default=["power-law"],
+        metavar="KIND|IMAGE",
+        help="“power-law” (a simulated breast), “victre” (projections of the VICTRE breast, CC) or image files; "
+        "several are used in turn (default: power-law)",
+    )
+    parser.add_argument(
+        "--spacing",
+        type=float,
+        metavar="MM",
+        help="pixel spacing of a simulated breast (default: 0.07), or of image files whose own is not known or wrong",
+    )
+    parser.add_argument(
+        "--view", choices=("CC", "MLO"), help="of a simulated breast (default: CC), or of image files that do not say"
+    )
+    parser.add_argument(
+        "--morphology",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="BI-RADS words to choose from, as “fine-pleomorphic”",
+    )
+    parser.add_argument("--distribution", nargs="+", default=[], metavar="WORD", help="BI-RADS words to choose from")
+    parser.add_argument("--clusters", type=int, metavar="N", help="clusters in each image (default: 1 to 3)")
+    parser.add_argument(
+        "--format", nargs="+", choices=("dicom", "nrrd"), default=["dicom", "nrrd"], help="(default: both)"
+    )
+    parser.add_argument("--json-progress", action="store_true", help="report progress as lines of JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulate and write; image i is finished before image i + 1 is begun."""
+    from ..errors import ParameterError
+    from ..phantom import PhantomParameters, simulate
+    from ..phantom.calcifications import MORPHOLOGIES
+    from ..phantom.writer import write_phantom
+
+    if arguments.count < 1 or arguments.seed < 0:
+        raise ParameterError("Give a count of at least 1 and a seed of at least 0.")
+    choices = {"clusters": (arguments.clusters, arguments.clusters)} if arguments.clusters is not None else {}
+    hyphened = {name.replace(" ", "-"): name for name in MORPHOLOGIES}
+    parameters = PhantomParameters(
+        morphologies=tuple(hyphened.get(word, word) for word in arguments.morphology),
+        distributions=tuple(arguments.distribution),
+        **choices,
+    )
+    makers = [_background_maker(word, arguments) for word in arguments.background]
+    for index in range(arguments.count):
+        _report(arguments.json_progress, index, arguments.count)
+        seed = [arguments.seed, index]
+        background = makers[index % len(makers)](seed)
+        write_phantom(
+            arguments.output, f"phantom_{index + 1:04d}", simulate(background, seed, parameters), arguments.format
+        )
+    _report(arguments.json_progress, arguments.count, arguments.count)
+    return 0
+
+
+def _background_maker(word: str, arguments: argparse.Namespace) -> Callable[[list[int]], Background]:
+    """A function of the seed; a file is read once."""
+    from ..errors import ParameterError
+    from ..mammogram import read_mammogram
+    from ..phantom import (
+        BreastParameters,
+        ProjectionParameters,
+        image_background,
+        power_law_background,
+        victre_background,
+    )
+
+    spacing_mm = 0.07 if arguments.spacing is None else arguments.spacing
+    if word == "power-law":
+        breast = BreastParameters(view=arguments.view or "CC", spacing_mm=spacing_mm)
+        return lambda seed: power_law_background(seed, breast)
+    if word == "victre":
+        if arguments.view == "MLO":
+            raise ParameterError("The VICTRE breast is compressed for a CC view; ask for CC.")
+        projection = ProjectionParameters(spacing_mm=spacing_mm)
+        return lambda seed: victre_background(seed, projection)
+    mammogram = read_mammogram(Path(word), spacing_mm=arguments.spacing)
+    background = image_background(replace(mammogram, view=mammogram.view or arguments.view))
+    return lambda seed: background
+
+
+def _report(as_json: bool, done: int, total: int) -> None:
+    if as_json:
+        print(json.dumps({"stage": "phantoms", "done": done, "total": total}), flush=True)
+    elif done:
+        print(f"{done} of {total} phantoms", flush=True)

@@ -1,0 +1,50 @@
+"""Everything one analyzed image leaves in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..analysis import Analysis, save_analysis
+from ..files import folder_replaced_on_success
+from ..mammogram import Mammogram
+from ..volumes import write_volume
+from .overlay import write_overlay
+from .segmentation import write_segmentation
+
+SEGMENTATION_FILE = "calcifications.seg.nrrd"
+OVERLAY_FILE = "overlay.png"
+IMAGE_FILE = "mammogram.nrrd"
+
+
+def write_results(mammogram: Mammogram, analysis: Analysis, folder: Path) -> None:
+    """Write label map, tables, JSON, segmentation and overlay into a folder that replaces an earlier one.
+
+    When the image file itself says another pixel spacing than was used (or none), viewers would draw the segmentation
+    in the wrong place over it; a copy of the image with the right spacing is written beside the segmentation then.
+    """
+    with folder_replaced_on_success(folder) as temporary:
+        save_analysis(analysis, temporary)
+        write_segmentation(analysis, temporary / SEGMENTATION_FILE)
+        write_overlay(mammogram, analysis, temporary / OVERLAY_FILE)
+        header_spacing = mammogram.source.get("header_spacing_mm")
+        if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
+            write_volume(
+                _smallest_integers(mammogram),
+                mammogram.spacing_mm,
+                mammogram.origin_lps_mm,
+                mammogram.direction_lps,
+                temporary / IMAGE_FILE,
+            )
+
+
+def _smallest_integers(mammogram: Mammogram) -> np.ndarray:
+    """The pixels as unsigned 8 or 16 bit integers where that loses nothing, else as they are."""
+    pixels = mammogram.pixels
+    lowest, highest = float(pixels.min()), float(pixels.max())
+    kind = np.uint8 if highest <= 255 else np.uint16
+    if lowest < 0 or highest > 65535:
+        return pixels
+    whole = pixels.astype(kind)
+    return whole if np.array_equal(whole, pixels) else pixels

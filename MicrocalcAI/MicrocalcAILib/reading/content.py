@@ -1,0 +1,144 @@
+"""What every file reader hands over: one channel of pixels and what the file itself says about them."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MicrocalcError, UnreadableImageError, UnsupportedImageError, WarningRecord
+
+IDENTITY_DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class FileSpacing:
+    """The pixel spacing as the file states it.
+
+    Parameters
+    ----------
+    mm : (float, float) or None
+        Between rows, between columns, in the plane of the breast; None when the file does not say.
+    source : str
+        In words, where the numbers come from.
+    remark : str
+        What the file says without being reliable enough to measure with; a sentence, or empty.
+    warnings : tuple of WarningRecord
+    """
+
+    mm: tuple[float, float] | None = None
+    source: str = ""
+    remark: str = ""
+    warnings: tuple[WarningRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageContent:
+    """One image as read, before the spacing is chosen and the chest wall is looked for.
+
+    ``pixels`` is float32, brighter = more attenuating; the other fields are those of
+    :class:`MicrocalcAILib.mammogram.Mammogram`.
+    """
+
+    pixels: NDArray[np.float32]
+    valid: NDArray[np.bool_] | None
+    spacing: FileSpacing
+    source: dict[str, Any]
+    laterality: str | None = None
+    view: str | None = None
+    view_modifiers: tuple[str, ...] = ()
+    stated_chest_wall_side: str | None = None
+    display_window: tuple[float, float] | None = None
+    origin_lps_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
+    direction_lps: tuple[float, ...] = IDENTITY_DIRECTION
+    warnings: list[WarningRecord] = field(default_factory=list)
+
+
+def check_size(rows: int, columns: int, bytes_per_pixel: float, byte_budget: int) -> None:
+    """Refuse an empty image, and one that would need more memory than allowed, before anything is decoded.
+
+    Raises
+    ------
+    UnreadableImageError
+    """
+    if rows < 1 or columns < 1:
+        raise UnreadableImageError(f"The image has {rows} rows and {columns} columns; please export it again.")
+    needed = rows * columns * bytes_per_pixel
+    if needed > byte_budget:
+        raise UnreadableImageError(
+            f"The file declares an image of {rows} × {columns} pixels that needs {needed / 2**20:,.0f} MiB, more than "
+            f"the allowed {byte_budget / 2**20:,.0f} MiB; allow more bytes if the file is genuine."
+        )
+
+
+def gray_channel(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None, list[WarningRecord]]:
+    """One channel from samples of shape (rows, columns, channels): gray, gray + alpha, RGB or RGB + alpha.
+
+    A gray picture stored as RGB gives its green channel, unchanged. Colored marks on up to 1 % of the pixels are
+    masked with a warning.
+
+    Returns
+    -------
+    plane : array, shape (rows, columns)
+    valid : bool array or None
+        False where the picture is transparent or colored.
+    warnings : list of WarningRecord
+
+    Raises
+    ------
+    UnsupportedImageError
+        When the picture is really colored.
+    """
+    channels = samples.shape[-1]
+    valid: NDArray[np.bool_] | None = None
+    warnings: list[WarningRecord] = []
+    if channels in (2, 4):
+        opaque = samples[..., -1] > 0
+        valid = None if opaque.all() else opaque
+    if channels <= 2:
+        return samples[..., 0], valid, warnings
+    if channels > 4:
+        raise UnsupportedImageError(f"The picture has {channels} channels; a mammogram has one.")
+    lowest, highest = (ufunc.reduce(samples[..., :3], axis=-1) for ufunc in (np.minimum, np.maximum))
+    # JPEG stores color differences coarsely: gray comes back with channels a few of 255 levels apart.
+    levels = np.iinfo(samples.dtype).max if samples.dtype.kind in "iu" else float(samples.max())
+    colored = highest - lowest > levels * 6 / 255
+    if colored.mean() > 0.01:
+        raise UnsupportedImageError(
+            "This is a color picture, not a mammogram; export the image in grayscale, without color overlays."
+        )
+    if colored.any():
+        valid = ~colored if valid is None else valid & ~colored
+        warnings.append(
+            WarningRecord("color-marks", "The picture holds colored marks; the pixels under them are not analyzed.")
+        )
+    return samples[..., 1], valid, warnings
+
+
+def direction_of_itk(image: Any) -> tuple[float, ...]:
+    """Direction cosines of a SimpleITK image as nine numbers, also of a two-dimensional image."""
+    direction = image.GetDirection()
+    if len(direction) == 4:
+        return (direction[0], direction[1], 0.0, direction[2], direction[3], 0.0, 0.0, 0.0, 1.0)
+    return tuple(direction)
+
+
+@contextmanager
+def damage_reported(kind: str) -> Iterator[None]:
+    """Turn whatever a parser throws at malformed bytes into one sentence, and keep its own warnings quiet.
+
+    Those warnings quote values of the file, which may be patient data.
+    """
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            yield
+    except (MicrocalcError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnreadableImageError(f"The {kind} file is damaged or cut off; please export it again.") from error

@@ -1,0 +1,167 @@
+"""Mammograms in DICOM files: digital (MG, DX, CR) and scanned film (secondary capture)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UnsupportedImageError, WarningRecord
+from .content import ImageContent, gray_channel
+from .dicom_pixels import decode_frame
+from .dicom_safety import check_image_attributes, read_header, read_pixel_data
+from .dicom_values import number, text, values
+from .intensities import intensities_of_dicom
+from .spacing import spacing_of_dicom
+from .views import View, view_from_codes, view_from_words
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+# OT and empty: digitized film and anonymized files.
+_MODALITIES = ("MG", "CR", "DX", "RG", "SC", "OT", "")
+_OTHER_MODALITIES = {
+    "US": "an ultrasound image",
+    "CT": "a CT image",
+    "MR": "an MR image",
+    "PT": "a PET image",
+    "NM": "a nuclear medicine image",
+    "SR": "a structured report",
+    "SEG": "a segmentation",
+    "PR": "a presentation state",
+}
+_TOMOSYNTHESIS = tuple(f"1.2.840.10008.5.1.4.1.1.13.1.{last}" for last in (3, 4, 5))
+# Always lossy; of JPEG-LS and JPEG 2000 only where the file does not deny it.
+_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+_POSSIBLY_LOSSY = ("1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91")
+
+
+def read_dicom(path: Path, byte_budget: int) -> ImageContent:
+    """Read one mammogram; see :func:`MicrocalcAILib.mammogram.read_mammogram`."""
+    header = read_header(path)
+    attributes = header.attributes
+    _spread_functional_groups(attributes)
+    _refuse_other_objects(attributes)
+    check_image_attributes(header, byte_budget)
+    frame = decode_frame(header, read_pixel_data(path, header, byte_budget))
+
+    stored, opaque, warnings = frame.stored, None, list[WarningRecord]()
+    if stored.ndim == 3:
+        stored, opaque, warnings = gray_channel(stored)
+    intensities = intensities_of_dicom(stored, attributes)
+    valid = intensities.valid if opaque is None else opaque
+
+    view, from_free_text = _view(attributes)
+    magnified = (
+        "Magnification" in view.modifiers or (number(attributes, "EstimatedRadiographicMagnificationFactor") or 1) > 1.3
+    )
+    warnings += intensities.warnings + _warnings(attributes, str(header.transfer_syntax), view, magnified)
+    if from_free_text:
+        warnings.append(
+            WarningRecord("view-from-text", "Laterality or view were taken from a free-text description; please check.")
+        )
+    return ImageContent(
+        pixels=intensities.pixels,
+        valid=valid,
+        spacing=spacing_of_dicom(attributes, magnified),
+        laterality=view.laterality,
+        view=view.view,
+        view_modifiers=view.modifiers,
+        stated_chest_wall_side={"A": "left", "P": "right"}.get(text(attributes, "PatientOrientation")[:1]),
+        display_window=intensities.display_window,
+        origin_lps_mm=frame.origin_lps_mm,
+        direction_lps=frame.direction_lps,
+        warnings=warnings,
+        source={
+            "kind": "DICOM",
+            "bits_stored": int(attributes.BitsStored),
+            "transfer_syntax": header.transfer_syntax.name,
+            "photometric_interpretation": text(attributes, "PhotometricInterpretation"),
+            "intensities": intensities.treatment,
+            "header_spacing_mm": list(frame.spacing_mm),
+            "manufacturer": text(attributes, "Manufacturer"),
+            "manufacturer_model": text(attributes, "ManufacturerModelName"),
+        },
+    )
+
+
+def _spread_functional_groups(attributes: Dataset) -> None:
+    """Copy the macros of an enhanced object's one frame (spacing, laterality, window) to the top level."""
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for item in values(attributes, groups)[:1]:
+            for macro in item:
+                for element in macro.value[0] if macro.VR == "SQ" and macro.value else ():
+                    if element.tag not in attributes:
+                        attributes.add(element)
+    if "FrameLaterality" in attributes and "ImageLaterality" not in attributes:
+        attributes.ImageLaterality = attributes.FrameLaterality
+
+
+def _refuse_other_objects(attributes: Dataset) -> None:
+    if "DirectoryRecordSequence" in attributes:
+        raise UnsupportedImageError("This is a DICOMDIR, an index of files; choose one of the images it lists.")
+    modality = text(attributes, "Modality")
+    if modality not in _MODALITIES:
+        what = _OTHER_MODALITIES.get(modality, "an object of another modality")
+        raise UnsupportedImageError(f"The file holds {what}, not a mammogram; choose a file of modality MG.")
+
+
+def _view(attributes: Dataset) -> tuple[View, bool]:
+    """Laterality, view and modifiers, and whether free text was needed for one of the first two."""
+    items = values(attributes, "ViewCodeSequence")
+    modifiers = [modifier for item in (*items, attributes) for modifier in values(item, "ViewModifierCodeSequence")]
+    coded = view_from_codes(
+        (text(item, "CodeValue") for item in items), (text(item, "CodeValue") for item in modifiers)
+    )
+    laterality = text(attributes, "ImageLaterality") or text(attributes, "Laterality")
+    found = View(laterality if laterality in ("L", "R") else None, coded.view, coded.modifiers)
+
+    found = _completed(found, view_from_words(text(attributes, "ViewPosition")))
+    # CBIS-DDSM writes the view into Patient Orientation.
+    found = _completed(found, View(None, view_from_words(text(attributes, "PatientOrientation")).view))
+    described = found
+    for keyword in ("SeriesDescription", "ProtocolName", "PatientID"):
+        described = _completed(described, view_from_words(text(attributes, keyword)))
+    return described, described[:2] != found[:2]
+
+
+def _completed(known: View, more: View) -> View:
+    """``known`` with its gaps filled; words say something about modifiers only where they name the view."""
+    if known.view:
+        return known._replace(laterality=known.laterality or more.laterality)
+    return View(known.laterality or more.laterality, more.view, known.modifiers or more.modifiers)
+
+
+def _warnings(attributes: Dataset, transfer_syntax: str, view: View, magnified: bool) -> list[WarningRecord]:
+    image_type = [str(value).upper() for value in values(attributes, "ImageType")]
+    lossy = text(attributes, "LossyImageCompression")
+    found = {
+        "magnification-view": magnified,
+        "spot-compression": "Spot Compression" in view.modifiers,
+        "implant-displaced": "Implant Displaced" in view.modifiers,
+        "implant-present": text(attributes, "BreastImplantPresent") == "YES",
+        "partial-view": text(attributes, "PartialView") == "YES",
+        "specimen": view.view == "specimen",
+        "lossy-compression": lossy == "01"
+        or transfer_syntax in _LOSSY
+        or (transfer_syntax in _POSSIBLY_LOSSY and lossy != "00"),
+        "synthetic-2d": "GENERATED_2D" in image_type or text(attributes, "SOPClassUID") in _TOMOSYNTHESIS,
+        "burned-in-annotation": text(attributes, "BurnedInAnnotation") == "YES",
+        "quality-control-image": text(attributes, "QualityControlImage") == "YES",
+        "other-body-part": text(attributes, "BodyPartExamined") not in ("", "BREAST"),
+    }
+    return [WarningRecord(code, _MESSAGES[code]) for code, holds in found.items() if holds]
+
+
+_MESSAGES = {
+    "magnification-view": "This is a magnification view; detection was measured on full views.",
+    "spot-compression": "This is a spot compression view; it shows only a part of the breast.",
+    "implant-displaced": "The implant is displaced in this view; it shows only a part of the breast.",
+    "implant-present": "The breast holds an implant; calcifications behind it are hidden and its edge may be marked.",
+    "partial-view": "This image shows only a part of the breast.",
+    "specimen": "This is a radiograph of a specimen, not of a breast.",
+    "lossy-compression": "The image was compressed with loss; faint calcifications may be missing or altered.",
+    "synthetic-2d": "This is a synthetic 2D image from tomosynthesis; specks in it may be artifacts or be enhanced.",
+    "burned-in-annotation": "Text is burned into the pixels; it may name the patient, and letters may be marked.",
+    "quality-control-image": "This is an image of a test object, not of a patient.",
+    "other-body-part": "The file does not name the breast as the body part examined.",
+}

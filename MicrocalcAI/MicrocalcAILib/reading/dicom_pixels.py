@@ -1,0 +1,112 @@
+"""Decoding the one frame of a DICOM image with GDCM (the decoder inside SimpleITK).
+
+GDCM reads every transfer syntax of mammography and carries a permissive license, but it knows only files, inverts
+MONOCHROME1 without saying so, and trusts what it is given. So it gets a small stand-in file, written here from checked
+values: the pixel data, labelled MONOCHROME2, and the attributes of geometry; no patient data, no rescaling.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..errors import UnreadableImageError
+from .content import direction_of_itk
+from .dicom_safety import NATIVE_SYNTAXES, DicomHeader
+from .dicom_values import number, numbers
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+# SOP classes for which ITK has a rule where the spacing stands: CR, DX, mammography, secondary capture.
+_SPACING_RULES = {f"1.2.840.10008.5.1.4.1.1.{last}" for last in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "7")}
+_PIXEL_DESCRIPTION = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
+_GEOMETRY = {
+    "ImagerPixelSpacing": 2,
+    "PixelSpacing": 2,
+    "NominalScannedPixelSpacing": 2,
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+}
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """Stored values, and where ITK places the image.
+
+    Parameters
+    ----------
+    stored : integer array, shape (rows, columns) or (rows, columns, 3)
+        Without the unused high bits, sign extended.
+    spacing_mm : (float, float)
+        Between rows, between columns, as an ITK reader such as Slicer reports it.
+    origin_lps_mm, direction_lps : tuples of 3 and 9 floats
+    """
+
+    stored: NDArray[Any]
+    spacing_mm: tuple[float, float]
+    origin_lps_mm: tuple[float, ...]
+    direction_lps: tuple[float, ...]
+
+
+def decode_frame(header: DicomHeader, pixel_data: bytes) -> DecodedFrame:
+    """Decode what :func:`~.dicom_safety.read_pixel_data` returned.
+
+    Raises
+    ------
+    UnreadableImageError
+        When the decoder refuses the pixel data, or returns another size.
+    """
+    import SimpleITK as sitk
+
+    with tempfile.TemporaryDirectory(prefix="microcalc-") as folder:
+        path = Path(folder) / "image.dcm"
+        _write_stand_in(header, pixel_data, path)
+        reader = sitk.ImageFileReader()
+        reader.SetImageIO("GDCMImageIO")
+        reader.SetFileName(str(path))
+        try:
+            image = reader.Execute()
+        except RuntimeError as error:
+            raise UnreadableImageError(
+                f"The pixel data ({header.transfer_syntax.name}) cannot be decoded; the file is damaged, "
+                "please export it again from the archive."
+            ) from error
+    stored = sitk.GetArrayFromImage(image)[0]
+    if stored.shape[:2] != header.shape:
+        raise UnreadableImageError("The decoded image has another size than the header says; please export it again.")
+    spacing = image.GetSpacing()
+    return DecodedFrame(stored, (spacing[1], spacing[0]), image.GetOrigin(), direction_of_itk(image))
+
+
+def _write_stand_in(header: DicomHeader, pixel_data: bytes, path: Path) -> None:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import generate_uid
+
+    given = header.attributes
+    image = Dataset()
+    sop_class = str(given.get("SOPClassUID", ""))
+    image.SOPClassUID = sop_class if sop_class in _SPACING_RULES else _SECONDARY_CAPTURE
+    image.SOPInstanceUID = generate_uid()
+    image.Modality = "MG"
+    for keyword in _PIXEL_DESCRIPTION:
+        setattr(image, keyword, int(given[keyword].value))
+    image.HighBit = image.BitsStored - 1  # the only one the standard allows
+    photometric = str(given.PhotometricInterpretation)
+    image.PhotometricInterpretation = "MONOCHROME2" if image.SamplesPerPixel == 1 else photometric
+    if image.SamplesPerPixel > 1:
+        image.PlanarConfiguration = int(number(given, "PlanarConfiguration") or 0)
+    for keyword, count in _GEOMETRY.items():
+        if len(found := numbers(given, keyword)) == count:
+            setattr(image, keyword, [f"{value:.10g}" for value in found])
+
+    native = header.transfer_syntax in NATIVE_SYNTAXES
+    image.PixelData = pixel_data + b"\0" * (len(pixel_data) % 2) if native else encapsulate([pixel_data])
+    image["PixelData"].VR = "OW" if native and image.BitsAllocated > 8 else "OB"
+    image["PixelData"].is_undefined_length = not native
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = header.transfer_syntax
+    image.save_as(path, enforce_file_format=True)

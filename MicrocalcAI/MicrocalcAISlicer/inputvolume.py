@@ -1,0 +1,76 @@
+"""A volume node as the analysis wants it: checked, and written to a file with its place in space."""
+
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+from MicrocalcAILib.errors import ParameterError, UnsupportedImageError
+from MicrocalcAILib.reading.spacing import is_plausible
+from MicrocalcAILib.volumes import write_volume
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
+
+
+def hasPlausibleSpacing(volumeNode) -> bool:
+    """Whether the in-plane spacing of the volume can be that of a mammogram."""
+    return is_plausible(volumeNode.GetSpacing()[:2])
+
+
+def checkVolume(volumeNode, spacingMm: float | None = None) -> None:
+    """Refuse a volume that cannot be a mammogram.
+
+    Raises
+    ------
+    ParameterError, UnsupportedImageError
+        With one sentence that says what to do.
+    """
+    if volumeNode is None:
+        raise ParameterError("Select the mammogram to analyze.")
+    image = volumeNode.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0:
+        raise UnsupportedImageError("This volume holds no image; select a mammogram.")
+    if image.GetNumberOfScalarComponents() != 1:
+        raise UnsupportedImageError("This is a color image; a mammogram has one gray value per pixel.")
+    slices = image.GetDimensions()[2]
+    if slices != 1:
+        raise UnsupportedImageError(
+            f"This volume has {slices} slices; a mammogram has one, so load each view as an image of its own."
+        )
+    if spacingMm is None and not hasPlausibleSpacing(volumeNode):
+        across, down = volumeNode.GetSpacing()[:2]
+        raise ParameterError(
+            f"The image says {across:g} × {down:g} mm per pixel, which no mammogram has; "
+            "give the pixel spacing (usually 0.05 to 0.10 mm)."
+        )
+
+
+def ijkToRas(volumeNode) -> np.ndarray:
+    """The volume's own IJK to RAS matrix, shape (4, 4), without its parent transforms."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def writeVolume(volumeNode, path: Path) -> None:
+    """Write the volume to an image file, pixel values unchanged, origin and axes in LPS as ITK wants them.
+
+    Parent transforms are left out: results are placed in the volume's own frame and follow the same transforms.
+    """
+    matrix = ijkToRas(volumeNode)
+    across, down, through = np.linalg.norm(matrix[:3, :3], axis=0)
+    write_volume(
+        slicer.util.arrayFromVolume(volumeNode)[0],
+        (down, across),
+        (_LPS_FROM_RAS @ matrix[:3, 3]).tolist(),
+        (_LPS_FROM_RAS @ (matrix[:3, :3] / (across, down, through))).ravel().tolist(),
+        path,
+    )
+
+
+def pixelToWorld(volumeNode, row: float, column: float) -> np.ndarray:
+    """Where a pixel's center lies in the world (RAS, mm), parent transforms included."""
+    local = ijkToRas(volumeNode) @ [column, row, 0.0, 1.0]
+    world = [0.0, 0.0, 0.0]
+    volumeNode.TransformPointToWorld(local[:3], world)
+    return np.asarray(world)

@@ -1,0 +1,263 @@
+"""An Analysis as MRML nodes: one segmentation and two tables per volume."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+import vtk
+import vtk.util.numpy_support
+from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
+
+from .inputvolume import ijkToRas, pixelToWorld
+
+if TYPE_CHECKING:  # pandas need not be installed yet
+    import pandas as pd
+    from MicrocalcAILib.analysis import Analysis
+
+_VOLUME = "Microcalc.Volume"  # node references from the segmentation
+_CALCIFICATIONS = "Microcalc.CalcificationsTable"
+_CLUSTERS = "Microcalc.ClustersTable"
+_WARNINGS = "Microcalc.Warnings"  # attributes of the segmentation, JSON
+_PROVENANCE = "Microcalc.Provenance"
+_SEGMENT_ID_PREFIX = "Microcalc"  # segments with other IDs are the user's
+
+# Okabe and Ito's colors that are told apart by everybody and stand out on gray; clusters take them in turn.
+_CLUSTER_COLORS = ((0.90, 0.62, 0.0), (0.34, 0.71, 0.91), (0.0, 0.62, 0.45), (0.84, 0.37, 0.0), (0.8, 0.47, 0.65))
+_SINGLES_COLOR = (0.94, 0.89, 0.26)
+
+_TERMINOLOGY = (
+    "Segmentation category and type - DICOM master list~SCT^49755003^Morphologically Altered Structure~SCT^{}~^^~"
+    "Anatomic codes - DICOM master list~SCT^76752008^Breast~^^"
+)
+_CLUSTER_CODE = "129769006^Calcification Cluster"
+_SINGLE_CODE = "129770007^Individual Calcification"
+
+
+@dataclasses.dataclass(frozen=True)
+class ResultNodes:
+    """The nodes that show one analysis, and the warnings that belong to it."""
+
+    segmentationNode: object
+    calcificationsTableNode: object
+    clustersTableNode: object
+    warnings: tuple[WarningRecord, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Segment:
+    identifier: str
+    name: str
+    color: tuple[float, float, float]
+    code: str
+
+
+def findResults(volumeNode) -> ResultNodes | None:
+    """The results shown for this volume, or None. Works after a scene was saved and loaded."""
+    for segmentationNode in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if segmentationNode.GetNodeReference(_VOLUME) is volumeNode:
+            tables = [segmentationNode.GetNodeReference(role) for role in (_CALCIFICATIONS, _CLUSTERS)]
+            if None not in tables:
+                records = json.loads(segmentationNode.GetAttribute(_WARNINGS) or "[]")
+                return ResultNodes(segmentationNode, *tables, tuple(WarningRecord(**record) for record in records))
+    return None
+
+
+def checkOutput(volumeNode, segmentationNode) -> None:
+    """Refuse to write into a segmentation that belongs to another volume.
+
+    Raises
+    ------
+    ParameterError
+    """
+    owner = segmentationNode.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
+    if owner is not None and owner is not volumeNode:
+        raise ParameterError("The output segmentation belongs to another image; choose another one, or none.")
+
+
+def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> ResultNodes:
+    """Show an analysis in the scene: a segment per cluster, one for single calcifications, and two tables.
+
+    What an earlier analysis of the same volume showed is replaced in place; segments that a user added stay.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    volumeNode : vtkMRMLScalarVolumeNode
+        The analyzed volume; results lie in its frame and under its parent transform.
+    segmentationNode : vtkMRMLSegmentationNode, optional
+        Where to write; otherwise the volume's earlier results, or a new node.
+
+    Raises
+    ------
+    ResultError
+        When the analysis is not of this volume.
+    """
+    columns, rows, _ = volumeNode.GetImageData().GetDimensions()
+    if analysis.labels.shape != (rows, columns):
+        raise ResultError("The result belongs to an image of another size; analyze this image again.")
+    segments, indexImage = _segments(analysis)
+
+    earlier = findResults(volumeNode)
+    created: list = []
+    try:
+        if segmentationNode is None:
+            segmentationNode = earlier.segmentationNode if earlier else None
+        if segmentationNode is None:
+            segmentationNode = _addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} calcifications", created)
+        tableNodes = []
+        for role, kind, frame in (
+            (_CALCIFICATIONS, "calcification table", analysis.calcifications),
+            (_CLUSTERS, "cluster table", analysis.clusters),
+        ):
+            tableNode = segmentationNode.GetNodeReference(role)
+            if tableNode is None:
+                tableNode = _addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} {kind}", created)
+            _fillTable(tableNode, frame)
+            segmentationNode.SetNodeReferenceID(role, tableNode.GetID())
+            tableNodes.append(tableNode)
+        _fillSegmentation(segmentationNode, volumeNode, segments, indexImage)
+        _describe(segmentationNode, volumeNode, analysis)
+    except BaseException:
+        for node in created:
+            _removeNode(node)
+        raise
+    _groupUnderVolume(volumeNode, (segmentationNode, *tableNodes))
+    return ResultNodes(segmentationNode, *tableNodes, analysis.warnings)
+
+
+def clusterRows(clustersTableNode) -> list[dict[str, float | str]]:
+    """The rows of a cluster table; numbers as float."""
+    table = clustersTableNode.GetTable()
+    names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
+    return [{name: _cell(table.GetValueByName(row, name)) for name in names} for row in range(table.GetNumberOfRows())]
+
+
+def centerViews(volumeNode, row: float, column: float, fieldOfViewMm: float) -> None:
+    """Center the slice views on a pixel and zoom so that their shorter side shows ``fieldOfViewMm``."""
+    sliceNodeClass = slicer.vtkMRMLSliceNode
+    world = pixelToWorld(volumeNode, row, column)
+    sliceNodeClass.JumpAllSlices(slicer.mrmlScene, *world, sliceNodeClass.CenteredJumpSlice)
+    for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        across, down, depth = sliceNode.GetFieldOfView()
+        scale = fieldOfViewMm / min(across, down)
+        sliceNode.SetFieldOfView(across * scale, down * scale, depth)
+
+
+def _segments(analysis: Analysis) -> tuple[list[_Segment], np.ndarray]:
+    """The segments to show, and an image with each pixel's place (1, 2, …) in that list, 0 elsewhere."""
+    from MicrocalcAILib.analysis import SINGLES
+
+    segments = []
+    placeOfCluster = {}
+    for place, cluster in enumerate(analysis.clusters[["id", "name"]].itertuples(index=False), start=1):
+        color = _CLUSTER_COLORS[(place - 1) % len(_CLUSTER_COLORS)]
+        segments.append(_Segment(f"{_SEGMENT_ID_PREFIX}Cluster{cluster.id}", cluster.name, color, _CLUSTER_CODE))
+        placeOfCluster[cluster.id] = place
+    owners = analysis.calcifications["cluster_id"]
+    if (owners == SINGLES).any():
+        segments.append(_Segment(f"{_SEGMENT_ID_PREFIX}Singles", "Singles", _SINGLES_COLOR, _SINGLE_CODE))
+        placeOfCluster[SINGLES] = len(segments)
+
+    labels = analysis.calcifications["id"].to_numpy(dtype=int)
+    placeOfLabel = np.zeros(max(analysis.labels.max(initial=0), labels.max(initial=0)) + 1, dtype=np.int16)
+    placeOfLabel[labels] = owners.map(placeOfCluster).to_numpy(dtype=int)
+    return segments, placeOfLabel[analysis.labels]
+
+
+def _fillSegmentation(segmentationNode, volumeNode, segments: list[_Segment], indexImage: np.ndarray) -> None:
+    if segmentationNode.GetDisplayNode() is None:
+        segmentationNode.CreateDefaultDisplayNodes()
+        displayNode = segmentationNode.GetDisplayNode()
+        displayNode.SetOpacity2DFill(0.3)
+        displayNode.SetSliceIntersectionThickness(2)
+    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    segmentation = segmentationNode.GetSegmentation()
+    with slicer.util.NodeModify(segmentationNode):
+        for identifier in [segmentation.GetNthSegmentID(i) for i in range(segmentation.GetNumberOfSegments())]:
+            if identifier.startswith(_SEGMENT_ID_PREFIX):
+                segmentation.RemoveSegment(identifier)
+        if not indexImage.any():
+            return
+        # All segments share one label image, as Slicer itself stores segments that do not overlap.
+        labelImage = _orientedImage(indexImage, volumeNode)
+        representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        for place, description in enumerate(segments, start=1):
+            segment = slicer.vtkSegment()
+            segment.SetName(description.name)
+            segment.SetColor(description.color)
+            segment.SetLabelValue(place)
+            segment.AddRepresentation(representation, labelImage)
+            segment.SetTag(segment.GetTerminologyEntryTagName(), _TERMINOLOGY.format(description.code))
+            segmentation.AddSegment(segment, description.identifier)
+
+
+def _orientedImage(indexImage: np.ndarray, volumeNode):
+    """The box of ``indexImage`` that holds anything, as an image that lies where the volume lies."""
+    occupiedRows, occupiedColumns = np.nonzero(indexImage.any(axis=1))[0], np.nonzero(indexImage.any(axis=0))[0]
+    top, bottom, left, right = occupiedRows[0], occupiedRows[-1], occupiedColumns[0], occupiedColumns[-1]
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(int(left), int(right), int(top), int(bottom), 0, 0)
+    image.AllocateScalars(vtk.VTK_SHORT, 1)
+    values = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    values[:] = indexImage[top : bottom + 1, left : right + 1].ravel()
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRas(volumeNode)))
+    return image
+
+
+def _fillTable(tableNode, frame: pd.DataFrame) -> None:
+    with slicer.util.NodeModify(tableNode):
+        tableNode.RemoveAllColumns()
+        for name in frame.columns:
+            column = _column(frame[name].to_numpy())
+            column.SetName(name)
+            tableNode.AddColumn(column)
+
+
+def _column(values: np.ndarray):
+    toVtk = vtk.util.numpy_support.numpy_to_vtk
+    if values.dtype.kind in "biu":
+        return toVtk(values.astype(np.int32), deep=True, array_type=vtk.VTK_INT)
+    if values.dtype.kind == "f":
+        return toVtk(values.astype(np.float64), deep=True, array_type=vtk.VTK_DOUBLE)
+    column = vtk.vtkStringArray()
+    for value in values:
+        # Slicer's table files do not survive quotes, tabs, line breaks and leading blanks.
+        column.InsertNextValue(" ".join(str(value).replace('"', "'").split()) or "-")
+    return column
+
+
+def _cell(value) -> float | str:
+    return value.ToDouble() if value.IsNumeric() else value.ToString()
+
+
+def _describe(segmentationNode, volumeNode, analysis: Analysis) -> None:
+    segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
+    records = [dataclasses.asdict(warning) for warning in analysis.warnings]
+    segmentationNode.SetAttribute(_WARNINGS, json.dumps(records, ensure_ascii=False))
+    segmentationNode.SetAttribute(_PROVENANCE, json.dumps(analysis.provenance, ensure_ascii=False))
+
+
+def _groupUnderVolume(volumeNode, nodes) -> None:
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    volumeItem = hierarchy.GetItemByDataNode(volumeNode)
+    if volumeItem == hierarchy.GetInvalidItemID():
+        return
+    for node in nodes:
+        hierarchy.SetItemParent(hierarchy.CreateItem(volumeItem, node), volumeItem)
+
+
+def _addNode(className: str, name: str, created: list):
+    node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
+    created.append(node)
+    return node
+
+
+def _removeNode(node) -> None:
+    if node.IsA("vtkMRMLDisplayableNode") and node.GetDisplayNode() is not None:
+        slicer.mrmlScene.RemoveNode(node.GetDisplayNode())
+    slicer.mrmlScene.RemoveNode(node)
