@@ -5,13 +5,6 @@ import enum
 import qt
 import slicer
 import vtk
-from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies, sampledata
-from MicrocalcAISlicer.inputvolume import hasPlausibleSpacing
-from MicrocalcAISlicer.logic import MicrocalcAILogic
-from MicrocalcAISlicer.parameternode import MicrocalcAIParameterNode
-from MicrocalcAISlicer.results import centerViews, clusterRows
-from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -19,6 +12,14 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAISlicer import dependencies, sampledata
+from MicrocalcAISlicer.inputvolume import hasPlausibleSpacing
+from MicrocalcAISlicer.logic import MicrocalcAILogic
+from MicrocalcAISlicer.parameternode import MicrocalcAIParameterNode
+from MicrocalcAISlicer.results import centerViews, clusterRows
+from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
 
 _POLLING_INTERVAL_MS = 100
 _SMALLEST_FIELD_OF_VIEW_MM = 20.0  # around a selected cluster

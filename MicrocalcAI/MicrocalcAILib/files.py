@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ def replaced_on_success(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{stem}-{uuid.uuid4().hex[:8]}{dot}{suffixes}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -39,8 +38,8 @@ def folder_replaced_on_success(folder: Path) -> Iterator[Path]:
         yield temporary
         previous = folder.with_name(f".{folder.name}-{token}-previous")
         if folder.exists():
-            os.replace(folder, previous)
-        os.replace(temporary, folder)
+            folder.replace(previous)
+        temporary.replace(folder)
         shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

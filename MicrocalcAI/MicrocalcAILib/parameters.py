@@ -17,7 +17,8 @@ from .errors import ParameterError
 def check_range(name: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
     """Raise ParameterError with one sentence unless ``lowest ≤ value ≤ highest``."""
     if not lowest <= value <= highest:
-        raise ParameterError(f"{name} has to lie between {lowest:g} and {highest:g}{unit and ' ' + unit}, not {value:g}.")
+        limits = f"{lowest:g} and {highest:g} {unit}".rstrip()
+        raise ParameterError(f"{name} has to lie between {limits}, not {value:g}.")
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,8 @@ class BreastParameters:
             "thinnest_part_mm": (0.0, 20.0),
             "smallest_area_ratio": (0.0, 1.0),
         }
-        for name, (least, most) in ranges.items():
-            if not least <= getattr(self, name) <= most:
-                raise ParameterError(f"{name} lies between {least:g} and {most:g}, not at {getattr(self, name):g}.")
+        for name, (lowest, highest) in ranges.items():
+            check_range(name, getattr(self, name), lowest, highest)
         if self.skin_ratio > self.tissue_ratio:
             raise ParameterError(
                 f"skin_ratio ({self.skin_ratio:g}) is not above tissue_ratio ({self.tissue_ratio:g}): "
@@ -164,7 +164,8 @@ class ClusterParameters:
     linking_distance_mm : float
         Calcifications closer than this belong together (single link).
     minimum_count, group_diameter_mm
-        A group has a member with at least ``minimum_count`` − 1 others within ``group_diameter_mm`` (BI-RADS: 5 in 1 cm).
+        A group has a member with at least ``minimum_count`` − 1 others within ``group_diameter_mm`` (BI-RADS: five
+        within 1 cm).
     """
 
     linking_distance_mm: float = 5.0

@@ -60,7 +60,9 @@ def analyze(
     with clock.stage("breast"):
         breast = find_breast(mammogram, parameters.breast)
     with clock.stage("candidates"):
-        candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates, progress)
+        candidates = find_candidates(
+            mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates, progress
+        )
     with clock.stage("measurements"):
         measurements = measure_candidates(mammogram, breast, candidates)
     with clock.stage("selection"):
@@ -75,9 +77,9 @@ def analyze(
         calcifications = describe_calcifications(
             labels, mammogram, breast, measurements.iloc[chosen], probabilities[chosen]
         )
-        calcifications["cluster_id"] = group(
-            calcifications[["y_mm", "x_mm"]].to_numpy(), calcifications["probability"].to_numpy(), parameters.clusters
-        )
+        centers_mm = calcifications[["y_mm", "x_mm"]].to_numpy()
+        numbers = group(centers_mm, calcifications["probability"].to_numpy(), parameters.clusters)
+        calcifications.insert(1, "cluster_id", numbers)
         clusters = describe_clusters(calcifications, mammogram.spacing_mm)
     progress("done", len(STAGES), len(STAGES))
     return Analysis(

@@ -67,10 +67,10 @@ def describe_calcifications(
 def describe_clusters(calcifications: pd.DataFrame, spacing_mm: tuple[float, float]) -> pd.DataFrame:
     """One row per cluster of a calcification table (``cluster_id`` above 0), in the order of their ids."""
     clusters = [
-        _describe_cluster(int(number), members, spacing_mm)
-        for number, members in calcifications[calcifications["cluster_id"] > 0].groupby("cluster_id")
+        _describe_cluster(number, calcifications[calcifications["cluster_id"] == number], spacing_mm)
+        for number in range(1, int(calcifications["cluster_id"].max() if len(calcifications) else 0) + 1)
     ]
-    example = pd.DataFrame(dict.fromkeys(calcifications.columns, [1.0]))
+    example = pd.DataFrame([dict.fromkeys(calcifications.columns, 1.0)])
     columns = _describe_cluster(1, example, spacing_mm).keys()
     return pd.DataFrame(clusters, columns=list(columns))
 

@@ -5,6 +5,7 @@ import importlib.metadata
 from pathlib import Path
 
 import slicer
+
 from MicrocalcAILib.errors import MicrocalcError
 from MicrocalcAILib.resources import resource_path
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import slicer
 import vtk
+
 from MicrocalcAILib.errors import ParameterError, UnsupportedImageError
 from MicrocalcAILib.reading.spacing import is_plausible
 from MicrocalcAILib.volumes import write_volume

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from MicrocalcAILib.errors import ResultError
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from MicrocalcAILib.errors import ResultError
 
 from . import inputvolume, region, results
 from .analysisprocess import AnalysisProcess

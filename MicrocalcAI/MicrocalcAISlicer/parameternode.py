@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from MicrocalcAILib.parameters import SelectionParameters
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+from MicrocalcAILib.parameters import SelectionParameters
 
 
 @parameterNodeWrapper

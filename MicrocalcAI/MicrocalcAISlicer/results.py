@@ -10,12 +10,14 @@ import numpy as np
 import slicer
 import vtk
 import vtk.util.numpy_support
+
 from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
 
 from .inputvolume import ijkToRas, pixelToWorld
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd
+
     from MicrocalcAILib.analysis import Analysis
 
 _VOLUME = "Microcalc.Volume"  # node references from the segmentation

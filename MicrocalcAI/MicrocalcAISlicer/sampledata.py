@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import slicer
+
 from MicrocalcAILib.resources import resource_path
 
 SAMPLE_NAME = "MammogramMLO"

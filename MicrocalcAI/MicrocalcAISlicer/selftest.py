@@ -4,8 +4,9 @@ import unittest
 
 import numpy as np
 import slicer
-from MicrocalcAILib.errors import MicrocalcError
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+from MicrocalcAILib.errors import MicrocalcError
 
 from . import dependencies, sampledata
 from .logic import MicrocalcAILogic

@@ -23,7 +23,7 @@ from MicrocalcAILib.segmentation.breast import find_breast
 
 def overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Intersection over union."""
-    return np.count_nonzero(one & other) / max(1, np.count_nonzero(one | other))
+    return float(np.count_nonzero(one & other) / max(1, int(np.count_nonzero(one | other))))
 
 
 def main() -> None:

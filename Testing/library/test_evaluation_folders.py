@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+
 from MicrocalcAILib.analysis import Analysis, save_analysis
 from MicrocalcAILib.commands import evaluate
 from MicrocalcAILib.errors import ResultError

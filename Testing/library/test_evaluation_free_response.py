@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.evaluation.findings import Findings
 from MicrocalcAILib.evaluation.free_response import free_response_curve

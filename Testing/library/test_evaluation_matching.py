@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.evaluation.cluster_matching import match_clusters
 from MicrocalcAILib.evaluation.findings import Findings

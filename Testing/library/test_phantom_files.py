@@ -15,6 +15,7 @@ import pandas as pd
 import pydicom
 import pytest
 import SimpleITK as sitk
+
 from MicrocalcAILib.commands import phantom as command
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.mammogram import read_mammogram

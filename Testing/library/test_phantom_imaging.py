@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import fourier_gaussian
+
 from MicrocalcAILib.phantom import exposure, shapes
 from MicrocalcAILib.phantom.imaging import SUPERSAMPLING, noise_blur_mm, noise_map, project
-from scipy.ndimage import fourier_gaussian
 
 SPACING_MM = 0.07
 PITCH_MM = SPACING_MM / SUPERSAMPLING

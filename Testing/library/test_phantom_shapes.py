@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.measure import label, regionprops
+from skimage.morphology import skeletonize
+
 from MicrocalcAILib.phantom import distributions, shapes
 from MicrocalcAILib.phantom.calcifications import MORPHOLOGIES, Setting
 from MicrocalcAILib.phantom.imaging import THICKNESS_FRACTION
-from skimage.measure import label, regionprops
-from skimage.morphology import skeletonize
 
 PITCH_MM = 0.0175
 

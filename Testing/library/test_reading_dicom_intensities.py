@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
 from library.dicom_samples import FOR_PROCESSING, breast_picture, gray_pattern, mammogram_dataset, saved
 from MicrocalcAILib.errors import UnreadableImageError
 from MicrocalcAILib.mammogram import Mammogram, read_mammogram
 from MicrocalcAILib.reading.intensities import intensities_of_dicom
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 
 def read(folder: Path, pixels: np.ndarray, bits_stored: int = 12, **attributes: Any) -> Mammogram:

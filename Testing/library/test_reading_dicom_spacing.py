@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 import SimpleITK as sitk
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
 from library.dicom_samples import (
     COMPUTED_RADIOGRAPHY,
     FOR_PRESENTATION,
@@ -19,8 +22,6 @@ from library.dicom_samples import (
 )
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.mammogram import Mammogram, read_mammogram
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 
 def written(folder: Path, **attributes: Any) -> Path:

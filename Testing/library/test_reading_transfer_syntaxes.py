@@ -9,11 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom import uid
+from pydicom.data import get_testdata_file
+
 from library.dicom_samples import gray_pattern, mammogram_dataset, saved
 from MicrocalcAILib.errors import UnsupportedImageError
 from MicrocalcAILib.mammogram import read_mammogram
-from pydicom import uid
-from pydicom.data import get_testdata_file
 
 GOLDEN = Path(__file__).parents[1] / "Data" / "reading"
 DEPTHS = [(8, False), (10, False), (12, False), (14, False), (16, False), (12, True), (16, True)]

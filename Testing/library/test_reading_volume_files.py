@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from library.dicom_samples import gray_pattern
 from MicrocalcAILib.errors import ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.mammogram import Mammogram, read_mammogram

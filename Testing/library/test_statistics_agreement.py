@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.evaluation.statistics import (
     bland_altman,

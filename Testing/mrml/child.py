@@ -37,6 +37,7 @@ def write_result(image, folder):
     import numpy as np
     import pandas as pd
     import SimpleITK as sitk
+
     from MicrocalcAILib.analysis import Analysis, save_analysis
 
     volume = sitk.ReadImage(str(image))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from MicrocalcAILib.analysis import Analysis
 from MicrocalcAILib.errors import WarningRecord
 from stand_ins import application

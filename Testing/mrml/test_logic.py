@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from MicrocalcAILib.errors import ParameterError, ResultError, UnsupportedImageError
 from MicrocalcAISlicer import inputvolume
 from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError

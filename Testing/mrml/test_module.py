@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+import MicrocalcAI
 from MicrocalcAILib.resources import resource_path
 from MicrocalcAISlicer import inputvolume, sampledata
 from stand_ins import application
-
-import MicrocalcAI
 
 
 def test_module_describes_itself_and_registers_its_sample_data_when_slicer_has_started(slicer):

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies
 from slicer import mrmlwidgets
-from stand_ins import application
 
 import MicrocalcAI
 from MicrocalcAI import MicrocalcAILogic, MicrocalcAIWidget, PanelState
+from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAISlicer import dependencies
+from stand_ins import application
 
 
 class Run:

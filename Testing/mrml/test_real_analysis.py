@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from MicrocalcAILib.errors import MicrocalcError
 from MicrocalcAILib.mammogram import read_mammogram
 from MicrocalcAILib.pipeline import analyze

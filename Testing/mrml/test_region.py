@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from MicrocalcAISlicer import inputvolume
 from MicrocalcAISlicer.region import restrictToRegion
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import vtk
+
 from MicrocalcAILib.errors import ParameterError, ResultError
 from MicrocalcAISlicer import results
 

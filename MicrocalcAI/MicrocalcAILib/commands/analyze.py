@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Analyze every image; one that fails does not stop the others. Exit status 1 when any failed."""
     reporter: _Reporter = _JsonReporter() if arguments.json_progress else _TextReporter()
     try:
-        parameters = AnalysisParameters.from_file(arguments.parameters) if arguments.parameters else AnalysisParameters()
+        file = arguments.parameters
+        parameters = AnalysisParameters.from_file(file) if file else AnalysisParameters()
         if arguments.false_marks is not None:
             selection = dataclasses.replace(parameters.selection, false_marks_per_cm2=arguments.false_marks)
             parameters = dataclasses.replace(parameters, selection=selection)
@@ -136,8 +137,8 @@ class _TextReporter(_Reporter):
 class _JsonReporter(_Reporter):
     """One JSON object per line on standard output.
 
-    ``{"pid"}`` first; then per image ``{"image"}``, ``{"stage", "done", "total"}`` …, and ``{"result", "calcifications",
-    "clusters", "warnings"}`` or ``{"error"}``. The work cancels itself when its parent process is gone.
+    ``{"pid"}`` first; then per image ``{"image"}``, ``{"stage", "done", "total"}`` …, and ``{"result",
+    "calcifications", "clusters", "warnings"}`` or ``{"error"}``. The work cancels itself when its parent is gone.
     """
 
     def __init__(self) -> None:

@@ -26,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--background",
         nargs="+",
         default=["power-law"],
-        metavar="KIND|IMAGE",
-        help="“power-law” (a simulated breast), “victre” (projections of the VICTRE breast, CC) or image files; "
-        "several are used in turn (default: power-law)",
+        metavar="KIND|IMAGE|TABLE",
+        help="“power-law” (a simulated breast), “victre” (projections of the VICTRE breast, CC), image files, or a CSV "
+        "table of images (image, spacing_mm, patient, split); several are used in turn (default: power-law)",
     )
+    parser.add_argument("--split", default="train", help="rows of a table of images to use (default: train)")
     parser.add_argument(
         "--spacing",
         type=float,
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         distributions=tuple(arguments.distribution),
         **choices,
     )
-    makers = [_background_maker(word, arguments) for word in arguments.background]
+    makers = [maker for word in arguments.background for maker in _background_makers(word, arguments)]
     for index in range(arguments.count):
         _report(arguments.json_progress, index, arguments.count)
         seed = [arguments.seed, index]
@@ -82,8 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _background_maker(word: str, arguments: argparse.Namespace) -> Callable[[list[int]], Background]:
-    """A function of the seed; a file is read once."""
+def _background_makers(word: str, arguments: argparse.Namespace) -> list[Callable[[list[int]], Background]]:
+    """Functions of the seed; a file is read once."""
     from ..errors import ParameterError
     from ..mammogram import read_mammogram
     from ..phantom import (
@@ -93,18 +94,26 @@ def _background_maker(word: str, arguments: argparse.Namespace) -> Callable[[lis
         power_law_background,
         victre_background,
     )
+    from ..training.backgrounds import read_backgrounds
 
     spacing_mm = 0.07 if arguments.spacing is None else arguments.spacing
     if word == "power-law":
         breast = BreastParameters(view=arguments.view or "CC", spacing_mm=spacing_mm)
-        return lambda seed: power_law_background(seed, breast)
+        return [lambda seed: power_law_background(seed, breast)]
     if word == "victre":
         if arguments.view == "MLO":
             raise ParameterError("The VICTRE breast is compressed for a CC view; ask for CC.")
         projection = ProjectionParameters(spacing_mm=spacing_mm)
-        return lambda seed: victre_background(seed, projection)
+        return [lambda seed: victre_background(seed, projection)]
+    if word.lower().endswith(".csv"):
+        backgrounds = [image_background(image.read()) for image in read_backgrounds(Path(word), arguments.split)]
+        return [_always(background) for background in backgrounds]
     mammogram = read_mammogram(Path(word), spacing_mm=arguments.spacing)
     background = image_background(replace(mammogram, view=mammogram.view or arguments.view))
+    return [_always(background)]
+
+
+def _always(background: Background) -> Callable[[list[int]], Background]:
     return lambda seed: background
 
 

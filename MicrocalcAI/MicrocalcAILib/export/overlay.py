@@ -43,7 +43,9 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
     path : Path
         Written under a temporary name and renamed.
     """
-    tiles = [_cluster_tile(mammogram, analysis, cluster) for _, cluster in analysis.clusters.head(_LARGEST_TILES).iterrows()]
+    tiles = [
+        _cluster_tile(mammogram, analysis, cluster) for _, cluster in analysis.clusters.head(_LARGEST_TILES).iterrows()
+    ]
     overview = _overview(mammogram, analysis)
     columns = math.ceil(len(tiles) / _TILES_DOWN)
     width = max(overview.width + _MARGIN * (2 + columns) + columns * _TILE, 900)
@@ -163,7 +165,9 @@ def _scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], pixels_per_mm: 
     x0 = x1 - length_mm * pixels_per_mm
     draw.line((x0, y, x1, y), fill=_TEXT, width=4)
     text = f"{length_mm} mm"
-    draw.text(((x0 + x1) / 2, y - 4), text, fill=_TEXT, font=_font(16), anchor="mb", stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text(
+        ((x0 + x1) / 2, y - 4), text, fill=_TEXT, font=_font(16), anchor="mb", stroke_width=2, stroke_fill=(0, 0, 0)
+    )
 
 
 def _rgb(color: tuple[float, float, float]) -> tuple[int, int, int]:

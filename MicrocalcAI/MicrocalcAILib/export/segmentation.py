@@ -33,7 +33,7 @@ class Segment:
 
 
 def cluster_color(number: int) -> tuple[float, float, float]:
-    """A color for cluster 1, 2, …: neighbors in number differ clearly (golden-angle hues), red, green, blue in [0, 1]."""
+    """Red, green, blue in [0, 1] for cluster 1, 2, …; neighbors in number differ clearly (golden-angle hues)."""
     return colorsys.hsv_to_rgb((0.11 + (number - 1) * 0.618034) % 1.0, 0.85, 1.0)
 
 

@@ -10,7 +10,7 @@ from ..errors import ParameterError
 from ..progress import Progress, no_progress
 from .intensities import FIRST_ORDER_FEATURES, center_and_spread
 from .radiomics import RADIOMICS_FEATURES, FeatureSettings, radiomics_features
-from .regions import calcification_regions, surrounding_regions
+from .regions import calcification_regions, ids_and_boxes, surrounding_regions
 from .shapes import REGION_PROPERTIES, Geometry
 
 CALCIFICATION_FEATURES = (
@@ -64,8 +64,10 @@ def calcification_features(
     settings = settings or FeatureSettings()
     if pixels.shape != labels.shape or (tissue is not None and tissue.shape != labels.shape):
         raise ParameterError("Image, label map and breast mask need the same number of rows and columns.")
-    ids = calcifications["id"].to_numpy(np.int64)
-    boxes = calcifications[["row_min", "row_max", "column_min", "column_max"]].to_numpy(np.int64)
+    # One memory layout, whatever came in: kernels are compiled anew for every other.
+    pixels, labels = np.require(pixels, np.float32, ["C", "W"]), np.require(labels, np.int32, ["C", "W"])
+    tissue = None if tissue is None else np.require(tissue, np.bool_, ["C", "W"])
+    ids, boxes = ids_and_boxes(calcifications)
     values = np.empty((len(ids), len(CALCIFICATION_FEATURES)))
     for start in range(0, len(ids), _BATCH):
         progress("features", start, len(ids))

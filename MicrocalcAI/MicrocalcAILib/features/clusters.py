@@ -10,7 +10,7 @@ from ..errors import ParameterError
 from ..progress import Progress, no_progress
 from .aggregation import Aggregation
 from .distribution import DISTRIBUTION_FEATURES, distribution_features, outline_corners_mm
-from .regions import calcification_regions, outlines
+from .regions import calcification_regions, ids_and_boxes, outlines
 from .topology import TOPOLOGY_FEATURES, meeting_scales, topology_features
 
 
@@ -56,9 +56,8 @@ def cluster_features(
         When ``features`` lacks what the aggregation was fitted with.
     """
     members = calcifications[calcifications["cluster_id"] > 0]
-    ids = members["id"].to_numpy(np.int64)
-    boxes = members[["row_min", "row_max", "column_min", "column_max"]].to_numpy(np.int64)
-    outline = outlines(calcification_regions(labels, ids, boxes))
+    ids, boxes = ids_and_boxes(members)
+    outline = outlines(calcification_regions(np.require(labels, np.int32, ["C", "W"]), ids, boxes))
     scales = meeting_scales(outline, spacing_mm)
     centers_mm = members[["row", "column"]].to_numpy(np.float64) * spacing_mm
     areas_mm2 = members["area_mm2"].to_numpy(np.float64)

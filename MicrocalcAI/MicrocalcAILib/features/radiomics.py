@@ -134,7 +134,8 @@ def radiomics_features(
         settings.bin_count or 0,
         spacing_mm[0] * spacing_mm[1],
     )
-    if np.any(np.isnan(intensities[regions.pixel_counts() > 0])):
+    empty = regions.pixel_counts() == 0
+    if np.any(np.isnan(intensities[~empty])):
         raise ParameterError(
             f"A region holds pixel values that are not finite, or more than {MOST_LEVELS:,} gray levels; "
             "check the image or choose a larger bin_width."
@@ -148,13 +149,14 @@ def radiomics_features(
             size_matrix_features(gray_levels, regions),
         )
     )
+    features[empty] = np.nan
     if settings.engine == "pyradiomics":
-        reference = _pyradiomics_features(pixels, regions, centers, spreads, spacing_mm, settings)
+        reference = pyradiomics_features(pixels, regions, centers, spreads, spacing_mm, settings)
         features = np.where(np.isnan(reference), features, reference)
     return features
 
 
-def _pyradiomics_features(
+def pyradiomics_features(
     pixels: NDArray[np.float32],
     regions: Regions,
     centers: NDArray[np.float64],

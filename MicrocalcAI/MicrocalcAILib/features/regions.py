@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
@@ -45,6 +46,12 @@ class Regions:
     def pixel_counts(self) -> NDArray[np.int64]:
         """Number of pixels of each region."""
         return np.add.reduceat(self.mask, self.starts[:-1], dtype=np.int64) if len(self) else np.zeros(0, np.int64)
+
+
+def ids_and_boxes(calcifications: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids, and boxes as in :func:`calcification_regions`, of a table of calcifications."""
+    boxes = calcifications[["row_min", "row_max", "column_min", "column_max"]]
+    return np.array(calcifications["id"], np.int64), np.array(boxes, np.int64, order="C")
 
 
 def calcification_regions(labels: NDArray[np.int32], ids: NDArray[np.int64], boxes: NDArray[np.int64]) -> Regions:

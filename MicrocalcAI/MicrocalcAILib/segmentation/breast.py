@@ -17,7 +17,15 @@ from scipy import ndimage
 from ..errors import WarningRecord
 from ..mammogram import Mammogram
 from ..parameters import BreastParameters
-from .background import Grid, Mask, Window, is_structureless, remove_film_borders, signal_above_air, without_empty_borders
+from .background import (
+    Grid,
+    Mask,
+    Window,
+    is_structureless,
+    remove_film_borders,
+    signal_above_air,
+    without_empty_borders,
+)
 from .pectoral import find_pectoral_muscle
 
 

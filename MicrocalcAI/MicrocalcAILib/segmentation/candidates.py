@@ -4,7 +4,7 @@ The first stage of HDoGReg (Marasinou et al. 2021) restated in millimeters and i
 size, bit depth and gain do not move it. For each difference-of-Gaussians plane k (scales in mm):
 
 1. *noise* N_k: robust standard deviation (1.4826 · median |DoG_k|) on a grid of tiles, bilinear in between;
-2. *shape*: pixels that are bright and convex: DoG_k > ``outline_threshold`` · N_k, trace H < 0, |det H| < 1.4 · trace² H;
+2. *shape*: bright, convex pixels: DoG_k > ``outline_threshold`` · N_k, trace H < 0, |det H| < 1.4 · (trace H)²;
 3. *peaks*: maxima over 3 × 3 pixels and neighboring planes with DoG_k ≥ ``peak_threshold`` · N_k;
 4. every connected part of the shape that holds a peak of the same plane is a candidate. Parts of different planes may
    overlap: which one describes the speck is decided later, by selection.
@@ -114,7 +114,9 @@ def find_candidates(
         progress("candidates", first - top, bottom - top)
         count = min(BAND_ROWS, bottom - first)
         band = planes[:, : count + 2]
-        difference_of_gaussians(pixels, np.arange(first - 1, first + count + 1), left, right, kernels, radii, gain, band)
+        difference_of_gaussians(
+            pixels, np.arange(first - 1, first + count + 1), left, right, kernels, radii, gain, band
+        )
         peaks.append(
             _judge_band(
                 band,
@@ -150,7 +152,7 @@ def find_candidates(
     )
 
 
-def _sigmas_mm(parameters: CandidateParameters) -> NDArray[np.float64]:
+def _sigmas_mm(parameters: CandidateParameters) -> NDArray[np.floating]:
     return parameters.smallest_sigma_mm * parameters.scale_ratio ** np.arange(parameters.scales + 1)
 
 
@@ -172,8 +174,8 @@ def _noise_grid(
 ) -> tuple[NDArray[np.float32], tuple[float, float], tuple[float, float]]:
     """Robust SD of each plane at the centers of a grid of tiles, from every fourth row and second column.
 
-    Tiles with too few breast pixels take the value of the nearest tile that has enough; no tile falls below a quarter of
-    the median tile, so that flat (saturated, posterized) places do not turn into seas of peaks.
+    Tiles with too few breast pixels take the value of the nearest tile that has enough; no tile falls below a quarter
+    of the median tile, so that flat (saturated, posterized) places do not turn into seas of peaks.
     """
     top, bottom, left, right = box
     tiles_down = max(round((bottom - top) / tile_px), 1)
@@ -202,7 +204,7 @@ def _noise_grid(
     return np.maximum(noise, floor), (top + step[0] / 2, left + step[1] / 2), step
 
 
-def _interpolated(grid: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
+def _interpolated(grid: NDArray[np.float32], positions: NDArray[np.floating]) -> NDArray[np.float32]:
     """Linear interpolation along the last axis; constant beyond the first and last cell."""
     clipped = np.clip(positions, 0, grid.shape[-1] - 1)
     low = clipped.astype(np.intp)
@@ -214,9 +216,9 @@ def _interpolated(grid: NDArray[np.float32], positions: NDArray[np.float64]) -> 
 def _judge_band(band, noise_columns, noise_positions, mask, outline_threshold, peak_threshold, shape_bits, first_row):  # type: ignore[no-untyped-def]
     """Mark the shape of each plane (bit k) and list the peaks of a band.
 
-    ``noise_columns`` is the noise of each plane at every column, for the rows of the noise grid; ``noise_positions`` are
-    the band's rows on that grid. Returns positions (plane, row, column) and, for each, DoG/N of every plane and N of
-    plane 0.
+    ``noise_columns`` is the noise of each plane at every column, for the rows of the noise grid; ``noise_positions``
+    are the band's rows on that grid. Returns positions (plane, row, column) and, for each, DoG/N of every plane and N
+    of plane 0.
     """
     scales, cells, width = noise_columns.shape
     rows = len(noise_positions)

@@ -11,7 +11,9 @@ from scipy.spatial import cKDTree
 from ..parameters import ClusterParameters
 
 
-def group(positions_mm: NDArray[np.float64], weights: NDArray[np.float64], parameters: ClusterParameters) -> NDArray[np.intp]:
+def group(
+    positions_mm: NDArray[np.float64], weights: NDArray[np.float64], parameters: ClusterParameters
+) -> NDArray[np.intp]:
     """Cluster number of each calcification.
 
     Calcifications are linked when their centers lie within ``linking_distance_mm``; a linked set is a cluster when one

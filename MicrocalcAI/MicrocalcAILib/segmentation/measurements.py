@@ -15,7 +15,10 @@ from scipy.spatial import cKDTree
 from .candidates import Candidates
 from .surroundings import ring_steps, steps_from
 
-_STREAK_MM = 0.35  # how far beyond its ends a line is looked for
+_STREAK_MM = 0.35  # how far beyond the ends of a speck its continuation is looked for
+_LINE_MM = (0.5, 0.8, 1.1, 1.4)  # where along a line its brightness is sampled …
+_BESIDE_MM = 0.35  # … and how far beside it that of its surroundings
+_DIRECTIONS = 8
 _NEIGHBORHOODS_MM = (3.0, 10.0)
 
 MEASUREMENTS: dict[str, str] = {
@@ -40,6 +43,8 @@ MEASUREMENTS: dict[str, str] = {
     "ring_anisotropy": "anisotropy of the ring's gradients (0 isotropic, 1 one direction)",
     "streak": "brightness beyond both ends of the long axis minus beside it, / contrast (bright lines: high)",
     "weaker_end": "as streak, with the darker end only",
+    "line_through": "brightness of the best line through the speck, its darker side, 0.5 to 1.4 mm away, / contrast",
+    "line_from": "brightness of the best line ending at the speck, 0.5 to 1.4 mm away, / contrast",
     "saddle": "ratio of the Hessian's eigenvalues over the speck (1 blob, 0 ridge)",
     "edge_distance_mm": "distance of the peak from the edge of the breast",
     "rank_10mm": "share of the candidates within 10 mm with a weaker response",
@@ -130,6 +135,8 @@ _LOCAL = (
     "streak",
     "weaker_end",
     "saddle",
+    "line_through",
+    "line_from",
 )
 
 
@@ -138,7 +145,7 @@ def _measure_each(pixels, rows, columns, starts, noise, gap, margin, row_mm, col
     """The measurements named in ``_LOCAL`` from a window around each candidate, shape (candidates, measurements)."""
     height, width = pixels.shape
     count = len(starts) - 1
-    result = np.zeros((count, 16), np.float64)
+    result = np.zeros((count, 18), np.float64)
     pixel_mm = np.sqrt(row_mm * column_mm)
     for index in range(count):
         own_rows = rows[starts[index] : starts[index + 1]].astype(np.int64)
@@ -193,6 +200,9 @@ def _measure_each(pixels, rows, columns, starts, noise, gap, margin, row_mm, col
         result[index, 13] = ((end_a + end_b) / 2 - sides) / safe_contrast
         result[index, 14] = (min(end_a, end_b) - sides) / safe_contrast
         result[index, 15] = saddle
+        through, ending = _line_response(pixels, row, column, row_mm, column_mm)
+        result[index, 16] = through / safe_contrast
+        result[index, 17] = ending / safe_contrast
     return result
 
 
@@ -264,9 +274,7 @@ def _measure_outline(window, steps, rows, columns, row_mm, column_mm):  # type: 
         r, c = rows[i], columns[i]
         above, below = max(r - 1, 0), min(r + 1, height - 1)
         before, after = max(c - 1, 0), min(c + 1, width - 1)
-        own_edges = (
-            (steps[above, c] > 0) + (steps[below, c] > 0) + (steps[r, before] > 0) + (steps[r, after] > 0)
-        )
+        own_edges = (steps[above, c] > 0) + (steps[below, c] > 0) + (steps[r, before] > 0) + (steps[r, after] > 0)
         if own_edges:
             edges += own_edges
             outline += 1
@@ -285,9 +293,37 @@ def _measure_outline(window, steps, rows, columns, row_mm, column_mm):  # type: 
 
 
 @njit(cache=True, nogil=True)
+def _line_response(pixels, row, column, row_mm, column_mm):  # type: ignore[no-untyped-def]
+    """Brightness, over their surroundings, of the best line through a place (its darker side) and the best from it."""
+    through, ending = -np.inf, -np.inf
+    for direction in range(_DIRECTIONS):
+        angle = np.pi * direction / _DIRECTIONS
+        down, across = np.sin(angle), np.cos(angle)
+        weaker = np.inf
+        for side in (-1, 1):
+            strength = 0.0
+            for distance in _LINE_MM:
+                r, c = row + side * distance * down / row_mm, column + side * distance * across / column_mm
+                beside_row, beside_column = _BESIDE_MM * across / row_mm, _BESIDE_MM * down / column_mm
+                strength += _sample(pixels, r, c)
+                strength -= 0.5 * _sample(pixels, r + beside_row, c - beside_column)
+                strength -= 0.5 * _sample(pixels, r - beside_row, c + beside_column)
+            strength /= len(_LINE_MM)
+            weaker = min(weaker, strength)
+            ending = max(ending, strength)
+        through = max(through, weaker)
+    return through, ending
+
+
+@njit(cache=True, nogil=True)
 def _sample(pixels, row, column):  # type: ignore[no-untyped-def]
     """Mean of the 3 × 3 pixels around a position, inside the image."""
     height, width = pixels.shape
     r = min(max(int(np.round(row)), 0), height - 1)
     c = min(max(int(np.round(column)), 0), width - 1)
-    return pixels[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2].mean()
+    total, count = 0.0, 0
+    for y in range(max(r - 1, 0), min(r + 2, height)):
+        for x in range(max(c - 1, 0), min(c + 2, width)):
+            total += pixels[y, x]
+            count += 1
+    return total / count

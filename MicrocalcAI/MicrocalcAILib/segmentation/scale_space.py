@@ -14,7 +14,7 @@ BAND_ROWS = 64
 _TRUNCATE = 4.0  # kernels end at 4 σ, as scipy.ndimage.gaussian_filter does
 
 
-def gaussian_kernels(sigmas_px: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def gaussian_kernels(sigmas_px: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Right halves of normalized sampled Gaussians.
 
     Parameters
@@ -36,7 +36,7 @@ def gaussian_kernels(sigmas_px: NDArray[np.float64]) -> tuple[NDArray[np.float32
 
 @njit(cache=True, fastmath=True, nogil=True)
 def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, radii, gain, planes):  # type: ignore[no-untyped-def]
-    """Fill ``planes[k, i, :]`` with ``(G_k − G_{k+1}) · gain`` of image row ``rows[i]``, columns first to last (exclusive).
+    """Fill ``planes[k, i, :]`` with ``(G_k − G_{k+1}) · gain`` of image row ``rows[i]``, columns first to last.
 
     Image edges are continued with their nearest pixel.
     """

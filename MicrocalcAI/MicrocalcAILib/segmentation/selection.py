@@ -140,7 +140,9 @@ def _predict(model: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(lightgbm.Booster(model_str=model).predict(values, num_threads=1), np.float64)
 
 
-def without_overlaps(candidates: Candidates, probabilities: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.intp]:
+def without_overlaps(
+    candidates: Candidates, probabilities: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.intp]:
     """Indices of the candidates that share no pixel with a more probable one, most probable first.
 
     Parameters

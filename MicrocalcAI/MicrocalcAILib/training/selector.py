@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from .backgrounds import BackgroundImage
 _RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise"}  # more contrast is never less likely
 _RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
 _FOLDS = 5
+_UNLABELED_PROBABILITY, _UNLABELED_RESPONSE = 0.5, 12.0
 _MATCH_DISTANCE_MM = 0.35
 _MATCH_IOU = 0.3
 _TREES = {
@@ -74,7 +75,7 @@ class SelectorTraining:
 
 @dataclass(frozen=True)
 class _Example:
-    """The candidates of one phantom with what they are: 1 calcification, 0 not, −1 neither (left out)."""
+    """The candidates of one phantom with what they are: 1 calcification, 0 not, −1 neither (not learned from)."""
 
     candidates: Candidates
     values: NDArray[np.float64]
@@ -83,6 +84,7 @@ class _Example:
     shape: tuple[int, int]
     breast_area_cm2: float
     patient: str
+    is_real: bool
 
 
 def train_selector(
@@ -107,25 +109,28 @@ def train_selector(
     progress("first judgment", 0, 1)
     alone = [example.values for example in examples]
     unseen = _cross_validated(alone, examples, training)
+    learned = [_without_unlabeled(example, judged) for example, judged in zip(examples, unseen, strict=True)]
+    unseen = _cross_validated(alone, learned, training)
     progress("second judgment", 0, 1)
     together = [
         with_neighborhood(example.values, probabilities, example.positions_mm)
         for example, probabilities in zip(examples, unseen, strict=True)
     ]
-    unseen = _cross_validated(together, examples, training)
+    unseen = _cross_validated(together, learned, training)
     progress("final models", 0, 1)
-    models = [_fit(values, examples, training).model_to_string().encode() for values in (alone, together)]
+    models = [_fit(values, learned, training).model_to_string().encode() for values in (alone, together)]
     card = {
         "schema": CARD_SCHEMA,
         "name": "Speck selector",
-        "description": "Probability that a candidate speck is a calcification, from its measurements and its neighbors.",
+        "description": "Probability that a candidate is a calcification, from its measurements and its neighbors.",
         "measurements": list(MEASUREMENTS),
         "candidate_parameters": asdict(parameters.candidates),
         "operating_points": _operating_points(examples, unseen),
         "training_data": (
             f"Simulated calcifications in {len(backgrounds)} real images of "
             f"{len({image.patient for image in backgrounds})} patients and {training.simulated_backgrounds} simulated "
-            f"backgrounds, {training.phantoms_per_background} phantoms each. Not trained on annotated patients."
+            f"backgrounds, {training.phantoms_per_background} phantoms each; bright specks in the real images, which "
+            "may be unlabeled calcifications, were left out. Not trained on annotated patients."
         ),
         "training_images": [f"{image.path.parent.name}/{image.path.name}" for image in backgrounds],
         "training": asdict(training),
@@ -155,8 +160,12 @@ def _examples(
             background = power_law_background([training.seed, number])
             patient = f"simulated {number}"
         for repeat in range(training.phantoms_per_background):
-            progress("phantoms", number * training.phantoms_per_background + repeat, total * training.phantoms_per_background)
-            yield _example(simulate(background, [training.seed, number, repeat], PhantomParameters()), patient, parameters)
+            progress(
+                "phantoms", number * training.phantoms_per_background + repeat, total * training.phantoms_per_background
+            )
+            yield _example(
+                simulate(background, [training.seed, number, repeat], PhantomParameters()), patient, parameters
+            )
 
 
 def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters) -> _Example:
@@ -172,6 +181,7 @@ def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters) -> 
         (mammogram.pixels.shape[0], mammogram.pixels.shape[1]),
         breast.area_cm2,
         patient,
+        phantom.parameters["background"]["kind"] == "image",
     )
 
 
@@ -201,6 +211,15 @@ def _what_candidates_are(
     matches = (overlap >= _MATCH_IOU) | (distance <= _MATCH_DISTANCE_MM)
     truth[candidate[matches & (overlap >= 0.5 * best[calcification])]] = 1
     return truth
+
+
+def _without_unlabeled(example: _Example, probabilities: NDArray[np.float64]) -> _Example:
+    """Real images hold calcifications that nobody labeled: bright specks there are not learned as their opposite."""
+    truth = example.truth.copy()
+    if example.is_real:
+        bright = example.values[:, list(MEASUREMENTS).index("response")] > _UNLABELED_RESPONSE
+        truth[(truth == 0) & bright & (probabilities > _UNLABELED_PROBABILITY)] = -1
+    return replace(example, truth=truth)
 
 
 def _cross_validated(

@@ -1,0 +1,306 @@
+"""From a mammogram to a folder of results and back."""
+
+import csv
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from MicrocalcAILib.analysis import load_analysis, save_analysis
+from MicrocalcAILib.cli import main
+from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
+from MicrocalcAILib.export.overlay import write_overlay
+from MicrocalcAILib.export.results import write_results
+from MicrocalcAILib.export.segmentation import segments, write_segmentation
+from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.parameters import AnalysisParameters, ClusterParameters, SelectionParameters
+from MicrocalcAILib.pipeline import analyze
+from MicrocalcAILib.progress import Cancelled
+from MicrocalcAILib.resources import resource_path
+from speck_images import speck_image
+
+SAMPLE = "SampleData/mammogram_right_mlo.jpg"
+
+
+def _breast_with_specks(seed=0, specks=40, contrast=120.0):
+    """A mammogram of 60 × 45 mm: a half-ellipse of tissue at the left, specks in a part of it."""
+    texture, positions, _ = speck_image(0.07, seed=seed, specks=specks, contrast=contrast)
+    pixels = np.full((860, 640), 10, np.float32)
+    row, column = np.ogrid[:860, :640]
+    breast = ((row - 430) / 400) ** 2 + (column / 560) ** 2 < 1
+    pixels[breast] = 500 + np.random.default_rng(seed).normal(0, 4, int(breast.sum()))
+    pixels[216 : 216 + texture.shape[0], 40 : 40 + texture.shape[1]] = texture
+    pixels[~breast] = 10
+    return Mammogram(pixels, (0.07, 0.07), laterality="L", view="CC"), positions + np.array((216 * 0.07, 40 * 0.07))
+
+
+@pytest.fixture(scope="module")
+def found():
+    mammogram, _ = _breast_with_specks()
+    return mammogram, analyze(mammogram)
+
+
+def test_clear_specks_become_calcifications_in_clusters(found):
+    _, positions = _breast_with_specks()
+    centers = found[1].calcifications[["y_mm", "x_mm"]].to_numpy() + 0.035
+    distance = np.hypot(*(positions[:, None] - centers[None]).transpose(2, 0, 1)).min(axis=1)
+    assert (distance < 0.2).mean() > 0.9
+    assert len(found[1].clusters) >= 1
+
+
+def test_tables_agree_with_the_label_map(found):
+    _, analysis = found
+    table = analysis.calcifications
+    ids, counts = np.unique(analysis.labels[analysis.labels > 0], return_counts=True)
+    assert table["id"].tolist() == ids.tolist()
+    np.testing.assert_allclose(table["area_mm2"], counts * 0.07**2)
+    for _, row in table.iterrows():
+        pixels = np.argwhere(analysis.labels == row["id"])
+        assert row[["row_min", "column_min"]].tolist() == pixels.min(axis=0).tolist()
+        assert row[["row_max", "column_max"]].tolist() == pixels.max(axis=0).tolist()
+        assert [row["row"], row["column"]] == pytest.approx(pixels.mean(axis=0))
+    assert analysis.clusters["count"].sum() == (table["cluster_id"] > 0).sum()
+    assert analysis.clusters["id"].tolist() == list(range(1, len(analysis.clusters) + 1))
+
+
+def test_ids_stay_the_same_at_another_operating_point(found):
+    mammogram, analysis = found
+    strict = analyze(mammogram, AnalysisParameters(selection=SelectionParameters(0.01)))
+    both = pd.merge(strict.calcifications, analysis.calcifications, on="id", suffixes=("_strict", ""))
+    assert 0 < len(both) == len(strict.calcifications) <= len(analysis.calcifications)
+    np.testing.assert_allclose(both["x_mm_strict"], both["x_mm"])
+
+
+def test_gain_and_bit_depth_do_not_move_the_result(found):
+    mammogram, analysis = found
+    brighter = dataclasses.replace(mammogram, pixels=(mammogram.pixels * 16 + 100).astype(np.float32))
+    again = analyze(brighter)
+    common = ((again.labels > 0) & (analysis.labels > 0)).sum()
+    assert 2 * common / ((again.labels > 0).sum() + (analysis.labels > 0).sum()) > 0.97
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (40, 40), (500, 400)])
+def test_blank_images_give_an_empty_analysis_with_a_warning(shape, tmp_path):
+    mammogram = Mammogram(np.zeros(shape, np.float32), (0.07, 0.07))
+    analysis = analyze(mammogram)
+    assert len(analysis.calcifications) == len(analysis.clusters) == 0
+    assert "no-breast-found" in [warning.code for warning in analysis.warnings]
+    write_results(mammogram, analysis, tmp_path / "blank")
+    loaded = load_analysis(tmp_path / "blank")
+    assert list(loaded.calcifications.columns) == list(analysis.calcifications.columns)
+    assert list(loaded.clusters.columns) == list(analysis.clusters.columns)
+
+
+def test_one_speck_is_a_single():
+    mammogram, _ = _breast_with_specks(seed=1, specks=1, contrast=120.0)
+    analysis = analyze(mammogram, AnalysisParameters(selection=SelectionParameters(0.02)))
+    assert len(analysis.calcifications) == 1
+    assert analysis.calcifications["cluster_id"].tolist() == [0]
+    assert len(analysis.clusters) == 0
+
+
+def test_thousands_of_calcifications_go_through(tmp_path):
+    mammogram, _ = _breast_with_specks()
+    analysis = analyze(mammogram, AnalysisParameters(selection=SelectionParameters(10.0)))
+    many = np.zeros((860, 640), np.int32)
+    many[10:850:5, 10:630:5] = np.arange(1, 168 * 124 + 1).reshape(168, 124)
+    count = int(many.max())
+    rows, columns = np.nonzero(many)
+    table = pd.DataFrame({name: np.zeros(count) for name in analysis.calcifications.columns})
+    table[["id", "row", "column"]] = np.column_stack((many[rows, columns], rows, columns))
+    table["cluster_id"] = 0
+    crowded = dataclasses.replace(
+        analysis, labels=many, calcifications=table.astype({"id": int}), clusters=analysis.clusters.iloc[:0]
+    )
+    write_results(mammogram, crowded, tmp_path / "crowded")
+    assert np.array_equal(load_analysis(tmp_path / "crowded").labels, many)
+
+
+def test_an_analysis_loads_as_it_was_saved(found, tmp_path):
+    analysis = dataclasses.replace(found[1], warnings=(WarningRecord("a-code", "Ein Satz über Größe."),))
+    save_analysis(analysis, tmp_path)
+    loaded = load_analysis(tmp_path)
+    assert np.array_equal(loaded.labels, analysis.labels)
+    pd.testing.assert_frame_equal(loaded.calcifications, analysis.calcifications, check_dtype=False)
+    pd.testing.assert_frame_equal(loaded.clusters, analysis.clusters, check_dtype=False)
+    for name in ("spacing_mm", "breast_area_cm2", "breast_box", "warnings", "origin_lps_mm", "direction_lps"):
+        assert getattr(loaded, name) == getattr(analysis, name)
+    assert loaded.provenance["selector"]["sha256"] == analysis.provenance["selector"]["sha256"]
+
+
+def test_a_damaged_result_folder_is_refused(found, tmp_path):
+    save_analysis(found[1], tmp_path)
+    (tmp_path / "clusters.csv").unlink()
+    with pytest.raises(ResultError, match="analyze the image again"):
+        load_analysis(tmp_path)
+    with pytest.raises(ResultError):
+        load_analysis(tmp_path / "nothing")
+
+
+def test_provenance_says_what_made_the_result(found):
+    provenance = found[1].provenance
+    assert provenance["parameters"]["selection"]["false_marks_per_cm2"] == 0.1
+    assert set(provenance["versions"]) >= {"microcalc", "numpy", "lightgbm"}
+    assert set(provenance["seconds"]) == {"breast", "candidates", "measurements", "selection", "clusters"}
+    json.dumps(provenance)
+
+
+def test_segmentation_file_has_one_named_colored_segment_per_cluster(found, tmp_path):
+    _, analysis = found
+    path = tmp_path / "x.seg.nrrd"
+    write_segmentation(analysis, path)
+    image = sitk.ReadImage(str(path))
+    label_map, expected = segments(analysis)
+    array = sitk.GetArrayFromImage(image)[0]
+    assert np.array_equal(array, label_map)
+    assert np.array_equal(array > 0, analysis.labels > 0)
+    for index, segment in enumerate(expected):
+        assert image.GetMetaData(f"Segment{index}_Name") == segment.name
+        assert int(image.GetMetaData(f"Segment{index}_LabelValue")) == segment.value
+        color = [float(part) for part in image.GetMetaData(f"Segment{index}_Color").split()]
+        assert color == pytest.approx(segment.color, abs=1e-5)
+    assert image.GetSpacing() == pytest.approx((0.07, 0.07, 1.0))
+
+
+def test_segmentation_lies_where_the_image_lies(found, tmp_path):
+    origin, direction = (11.0, -20.0, 5.0), (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+    moved = dataclasses.replace(found[1], origin_lps_mm=origin, direction_lps=direction)
+    write_segmentation(moved, tmp_path / "x.seg.nrrd")
+    image = sitk.ReadImage(str(tmp_path / "x.seg.nrrd"))
+    assert image.GetOrigin() == pytest.approx(origin)
+    assert image.GetDirection() == pytest.approx(direction)
+
+
+def test_image_is_copied_only_when_its_file_says_another_spacing(found, tmp_path):
+    mammogram, analysis = found
+    for header, copied in (((0.07, 0.07), False), ((1.0, 1.0), True)):
+        same = dataclasses.replace(mammogram, source={"header_spacing_mm": header})
+        write_results(same, analysis, tmp_path / str(copied))
+        assert (tmp_path / str(copied) / "mammogram.nrrd").exists() == copied
+    image = sitk.ReadImage(str(tmp_path / "True" / "mammogram.nrrd"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image)[0], mammogram.pixels)
+    assert image.GetSpacing() == pytest.approx((0.07, 0.07, 1.0))
+
+
+def test_overlay_marks_every_cluster_in_its_color(found, tmp_path):
+    mammogram, analysis = found
+    write_overlay(mammogram, analysis, tmp_path / "overlay.png")
+    colors = {tuple(color) for color in np.asarray(Image.open(tmp_path / "overlay.png")).reshape(-1, 3).tolist()}
+    for segment in segments(analysis)[1]:
+        assert tuple(round(255 * part) for part in segment.color) in colors
+
+
+def test_cancel_leaves_nothing_behind(tmp_path):
+    mammogram, _ = _breast_with_specks()
+
+    def cancel(stage, done, total):
+        if stage == "selection":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        analyze(mammogram, progress=cancel)
+
+
+def test_parameters_survive_their_file(tmp_path):
+    parameters = AnalysisParameters(clusters=ClusterParameters(linking_distance_mm=3.5, minimum_count=4))
+    file = tmp_path / "parameters.json"
+    file.write_text(json.dumps(parameters.to_dict()), encoding="utf-8")
+    assert AnalysisParameters.from_file(file) == parameters
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('{"selection": {"false_marks": 1}}', "false_marks"),
+        ('{"selection": {"false_marks_per_cm2": "many"}}', "selection.false_marks_per_cm2"),
+        ('{"clusters": {"minimum_count": 2.5}}', "clusters.minimum_count"),
+        ('{"clusters": {"minimum_count": true}}', "clusters.minimum_count"),
+        ('{"clusters": 3}', "clusters"),
+        ("[1]", "names and values"),
+        ("{", "not JSON"),
+    ],
+)
+def test_wrong_parameter_files_are_refused_by_name(text, names, tmp_path):
+    file = tmp_path / "parameters.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError, match=names):
+        AnalysisParameters.from_file(file)
+
+
+def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_path, capsys):
+    mammogram, _ = _breast_with_specks()
+    good, bad = tmp_path / "größe.nrrd", tmp_path / "bad.png"
+    image = sitk.GetImageFromArray(mammogram.pixels.astype(np.uint16)[None])
+    image.SetSpacing((0.07, 0.07, 1))
+    sitk.WriteImage(image, str(tmp_path / "good.nrrd"))
+    (tmp_path / "good.nrrd").rename(good)
+    bad.write_bytes(b"no picture")
+    status = main(["analyze", str(bad), str(good), "--output", str(tmp_path / "out"), "--false-marks", "0.2"])
+    assert status == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["größe"]
+    with (tmp_path / "out" / "größe" / "calcifications.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) > 10
+    output = capsys.readouterr()
+    assert "größe.nrrd" in output.out
+    assert "bad.png" in output.err
+    assert str(tmp_path) not in output.err
+
+
+def test_json_progress_is_one_object_per_line_and_ends_with_the_result(tmp_path, capsys):
+    Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "blank.png")
+    arguments = ["analyze", str(tmp_path / "blank.png"), "--output", str(tmp_path / "out"), "--json-progress"]
+    assert main(arguments) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert list(lines[0]) == ["pid"]
+    assert lines[1] == {"image": "blank.png"}
+    assert next(line["stage"] for line in lines if "stage" in line) == "reading"
+    assert lines[-1]["result"].endswith("blank")
+    assert lines[-1]["calcifications"] == 0
+
+
+def test_images_of_the_same_name_are_refused_before_any_work(tmp_path, capsys):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / folder / "x.png")
+    images = [str(tmp_path / folder / "x.png") for folder in ("a", "b")]
+    assert main(["analyze", *images, "--output", str(tmp_path / "out")]) == 2
+    assert "overwrite" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_image_leaves_an_earlier_result_as_it_was(tmp_path):
+    Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "x.png")
+    arguments = ["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    before = (tmp_path / "out" / "x" / "analysis.json").read_bytes()
+    (tmp_path / "x.png").write_bytes(b"")
+    assert main(arguments) == 1
+    assert (tmp_path / "out" / "x" / "analysis.json").read_bytes() == before
+
+
+def test_importing_the_library_and_its_command_line_is_light():
+    code = (
+        "import sys; sys.path[:] = {}; import MicrocalcAILib.cli, MicrocalcAILib.parameters; print(sorted(sys.modules))"
+    )
+    command = [sys.executable, "-c", code.format(sys.path)]
+    modules = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for heavy in ("torch", "lightgbm", "matplotlib", "SimpleITK", "numba", "sklearn"):
+        assert f"'{heavy}'" not in modules
+
+
+@pytest.mark.slow
+def test_the_real_group_of_the_sample_mammogram_is_found(tmp_path):
+    assert main(["analyze", str(resource_path(SAMPLE)), "--output", str(tmp_path)]) == 0
+    analysis = load_analysis(tmp_path / "mammogram_right_mlo")
+    clusters = analysis.clusters
+    here = clusters[clusters["row"].between(1755, 1850) & clusters["column"].between(2210, 2340)]
+    assert len(here) == 1
+    assert int(here["count"].iloc[0]) >= 6
+    assert len(clusters) <= 6
+    assert "spacing-unknown" in [warning.code for warning in analysis.warnings]
