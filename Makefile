@@ -30,6 +30,9 @@ lint: .venv/installed-tests
 
 .venv/installed-tests: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[test]"
+	@# The reference of our radiomics builds only without isolation, with a C compiler and Python's headers.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools wheel versioneer cython numpy
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation pyradiomics==3.0.1
 	@touch $@
 
 # The detection figures of the README: simulated calcifications in real images that no training saw.

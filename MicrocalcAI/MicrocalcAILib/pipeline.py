@@ -91,7 +91,7 @@ def analyze(
         breast_box=(breast.box[0].start, breast.box[0].stop, breast.box[1].start, breast.box[1].stop),
         origin_lps_mm=mammogram.origin_lps_mm,
         direction_lps=mammogram.direction_lps,
-        warnings=(*mammogram.warnings, *breast.warnings),
+        warnings=(*mammogram.warnings, *breast.warnings, *selector.warnings(parameters.candidates)),
         provenance=provenance(
             source=mammogram.source,
             spacing_source=mammogram.spacing_source,

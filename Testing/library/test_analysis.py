@@ -19,7 +19,7 @@ from MicrocalcAILib.export.overlay import write_overlay
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.export.segmentation import segments, write_segmentation
 from MicrocalcAILib.mammogram import Mammogram
-from MicrocalcAILib.parameters import AnalysisParameters, ClusterParameters, SelectionParameters
+from MicrocalcAILib.parameters import AnalysisParameters, CandidateParameters, ClusterParameters, SelectionParameters
 from MicrocalcAILib.pipeline import analyze
 from MicrocalcAILib.progress import Cancelled
 from MicrocalcAILib.resources import resource_path
@@ -95,6 +95,13 @@ def test_blank_images_give_an_empty_analysis_with_a_warning(shape, tmp_path):
     loaded = load_analysis(tmp_path / "blank")
     assert list(loaded.calcifications.columns) == list(analysis.calcifications.columns)
     assert list(loaded.clusters.columns) == list(analysis.clusters.columns)
+
+
+def test_other_candidate_parameters_than_in_training_are_a_warning(found):
+    mammogram, analysis = found
+    changed = analyze(mammogram, AnalysisParameters(candidates=CandidateParameters(peak_threshold=4.0)))
+    assert "candidates-unlike-training" in [warning.code for warning in changed.warnings]
+    assert "candidates-unlike-training" not in [warning.code for warning in analysis.warnings]
 
 
 def test_one_speck_is_a_single():

@@ -118,24 +118,18 @@ def _meet(rows, columns, starts, boxes, table, scales):  # type: ignore[no-untyp
 @njit(cache=True, nogil=True, error_model="numpy")
 def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
     count = len(scales)
-    degrees = np.zeros((count, SCALES), np.int64)
+    # degrees[i, s] is the number of neighbors of i at scale s; the first so many of neighbors[i] are they.
+    degrees, neighbors, edges_at = _neighbors_by_scale(scales)
     triangles = np.zeros((count, SCALES), np.int64)
-    edges_at = np.zeros(SCALES, np.int64)
-    neighbors = np.empty(count, np.int64)
     for i in range(count):
-        found = 0
-        for j in range(count):
-            if scales[i, j] < SCALES:
-                degrees[i, scales[i, j]] += 1
-                if j > i:
-                    edges_at[scales[i, j]] += 1
-                    neighbors[found] = j
-                    found += 1
-        for a in range(found):
+        for a in range(degrees[i, SCALES - 1]):
+            j = neighbors[i, a]
+            if j < i:
+                continue
             for b in range(a):
-                j, k = neighbors[a], neighbors[b]
-                scale = max(scales[i, j], scales[i, k], scales[j, k])
-                if scale < SCALES:
+                k = neighbors[i, b]
+                scale = max(scales[i, j], scales[j, k])  # scales[i, k] is no larger than scales[i, j]
+                if k > i and scale < SCALES:
                     triangles[i, scale] += 1
                     triangles[j, scale] += 1
                     triangles[k, scale] += 1
@@ -148,20 +142,19 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
         if edges_at[scale]:
             edges += edges_at[scale]
             for i in range(count):
-                for j in range(i):
-                    if scales[i, j] == scale and part[i] != part[j]:
-                        kept, merged = part[i], part[j]
+                for a in range(degrees[i, scale - 1] if scale else 0, degrees[i, scale]):
+                    kept, merged = part[i], part[neighbors[i, a]]
+                    if kept != merged:
                         for k in range(count):
                             if part[k] == merged:
                                 part[k] = kept
                         part_size[kept] += part_size[merged]
                         largest = max(largest, part_size[kept])
                         parts -= 1
-            mean_eccentricity, diameter = _eccentricities(scales, scale, part, part_size)
+            mean_eccentricity, diameter = _eccentricities(neighbors, degrees[:, scale], part_size[part])
         most, isolated, clustering = 0, 0, 0.0
         for i in range(count):
             if scale:
-                degrees[i, scale] += degrees[i, scale - 1]
                 triangles[i, scale] += triangles[i, scale - 1]
             degree = degrees[i, scale]
             most = max(most, degree)
@@ -179,44 +172,69 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _eccentricities(scales, scale, part, part_size):  # type: ignore[no-untyped-def]
-    """Mean and maximum eccentricity at one scale: breadth-first from every node, over rows of bits."""
+def _neighbors_by_scale(scales):  # type: ignore[no-untyped-def]
+    """Neighbors of each node in the order in which they are met, their number and the number of edges per scale."""
     count = len(scales)
-    words = (count + 63) // 64
-    bits = np.zeros((count, words), np.uint64)
+    degrees = np.zeros((count, SCALES), np.int64)
+    neighbors = np.empty((count, count), np.int32)
+    edges_at = np.zeros(SCALES, np.int64)
     for i in range(count):
         for j in range(count):
-            if scales[i, j] <= scale:
-                bits[i, j // 64] |= np.uint64(1) << np.uint64(j % 64)
-    reached = np.empty(words, np.uint64)
-    waiting = np.empty(count, np.int64)
-    front = np.empty(count, np.int64)
-    total, longest = 0, 0
-    for source in range(count):
-        remaining = 0
+            if scales[i, j] < SCALES:
+                degrees[i, scales[i, j]] += 1
+                edges_at[scales[i, j]] += j > i
+        free = np.zeros(SCALES, np.int64)
+        for scale in range(1, SCALES):
+            free[scale] = degrees[i, scale - 1]
+            degrees[i, scale] += degrees[i, scale - 1]
         for j in range(count):
-            if part[j] == part[source] and j != source:
-                waiting[remaining] = j
-                remaining += 1
-        for word in range(words):
-            reached[word] = 0
-        front[0] = source
-        front_size, steps = 1, 0
-        while remaining:
-            steps += 1
-            for k in range(front_size):
-                for word in range(words):
-                    reached[word] |= bits[front[k], word]
-            front_size, left = 0, 0
-            for k in range(remaining):
-                j = waiting[k]
-                if reached[j // 64] & (np.uint64(1) << np.uint64(j % 64)):
-                    front[front_size] = j
-                    front_size += 1
-                else:
-                    waiting[left] = j
-                    left += 1
-            remaining = left
-        total += steps
-        longest = max(longest, steps)
-    return total / count, float(longest)
+            if scales[i, j] < SCALES:
+                neighbors[i, free[scales[i, j]]] = j
+                free[scales[i, j]] += 1
+    return degrees, neighbors, edges_at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _eccentricities(neighbors, degrees, sizes):  # type: ignore[no-untyped-def]
+    """Mean and maximum eccentricity at one scale; ``sizes`` are those of each node's subgraph.
+
+    Each breadth-first search bounds the eccentricity of all nodes of its subgraph; most are settled without a search of
+    their own (Takes & Kosters 2013).
+    """
+    count = len(sizes)
+    low, high = np.empty(count, np.int64), np.empty(count, np.int64)
+    for i in range(count):
+        # A node that is joined to all others has eccentricity 1, every other at least 2.
+        low[i] = high[i] = min(sizes[i] - 1, 1)
+        if degrees[i] < sizes[i] - 1:
+            low[i], high[i] = 2, sizes[i] - 1
+    queue, distances = np.empty(count, np.int64), np.empty(count, np.int64)
+    from_the_edge = True
+    while True:
+        source = -1
+        for i in range(count):
+            if low[i] < high[i] and (source < 0 or (high[i] > high[source] if from_the_edge else low[i] < low[source])):
+                source = i
+        if source < 0:
+            break
+        from_the_edge = not from_the_edge
+        for i in range(count):
+            distances[i] = -1
+        queue[0], distances[source] = source, 0
+        reached, position = 1, 0
+        while reached < sizes[source]:
+            here = queue[position]
+            position += 1
+            for a in range(degrees[here]):
+                there = neighbors[here, a]
+                if distances[there] < 0:
+                    distances[there] = distances[here] + 1
+                    queue[reached] = there
+                    reached += 1
+        eccentricity = distances[queue[reached - 1]]
+        for k in range(reached):
+            node = queue[k]
+            low[node] = max(low[node], distances[node], eccentricity - distances[node])
+            high[node] = min(high[node], eccentricity + distances[node])
+        low[source] = high[source] = eccentricity
+    return low.sum() / count, float(low.max())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..errors import ModelError
+from ..errors import ModelError, WarningRecord
+from ..parameters import CandidateParameters
 from .candidates import Candidates
 from .measurements import MEASUREMENTS
 
@@ -40,6 +41,9 @@ class Selector(Protocol):
 
     def threshold(self, false_marks_per_cm2: float) -> float:
         """Probability above which that many false marks per cm² of breast are expected."""
+
+    def warnings(self, parameters: CandidateParameters) -> tuple[WarningRecord, ...]:
+        """What makes the probabilities doubtful for candidates found with these parameters."""
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
@@ -100,6 +104,13 @@ class MeasurementSelector:
         points = sorted(self.card["operating_points"], key=lambda point: float(point["false_marks_per_cm2"]))
         rates = np.log([point["false_marks_per_cm2"] for point in points])
         return float(np.interp(np.log(false_marks_per_cm2), rates, [point["threshold"] for point in points]))
+
+    def warnings(self, parameters: CandidateParameters) -> tuple[WarningRecord, ...]:
+        """One warning when the candidates were found in another way than those the selector was trained on."""
+        if asdict(parameters) == self.card["candidate_parameters"]:
+            return ()
+        message = "Candidate parameters differ from those the selector was trained with; its probabilities do not hold."
+        return (WarningRecord("candidates-unlike-training", message),)
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
