@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from .errors import ResultError, WarningRecord
 from .volumes import read_label_map, write_volume
+
+if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
+    from .classification.feature_tables import FeatureTables
 
 SINGLES = 0  # cluster_id of calcifications that belong to no cluster
 
@@ -38,6 +41,10 @@ class Analysis:
     breast_area_cm2 : float
     breast_box : (int, int, int, int)
         First row, last row + 1, first column, last column + 1 of the breast; zeros when there is none.
+    words : tuple of dict
+        Per described cluster its BI-RADS words with probabilities, evidence, codes and cohorts. JSON-ready.
+    features : FeatureTables or None
+        The features of the described clusters; None when loaded, ``FeatureTables.load(folder)`` reads them.
     warnings : tuple of WarningRecord
     provenance : dict
         Versions, parameters, models with their SHA-256, input digest, timings. JSON-ready.
@@ -51,6 +58,8 @@ class Analysis:
     breast_box: tuple[int, int, int, int] = (0, 0, 0, 0)
     origin_lps_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
     direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    words: tuple[dict[str, Any], ...] = ()
+    features: FeatureTables | None = None
     warnings: tuple[WarningRecord, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -62,8 +71,11 @@ CLUSTERS_FILE = "clusters.csv"
 ANALYSIS_FILE = "analysis.json"
 
 
-def save_analysis(analysis: Analysis, folder: Path) -> None:
-    """Write label map, tables and ``analysis.json`` into an existing folder; :func:`load_analysis` reads them back."""
+def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> None:
+    """Write label map, tables and ``analysis.json`` into an existing folder; :func:`load_analysis` reads them back.
+
+    ``name`` is that of the image in the tables of features, the folder's by default.
+    """
     folder = Path(folder)
     write_volume(
         analysis.labels.astype(np.uint32),
@@ -74,6 +86,8 @@ def save_analysis(analysis: Analysis, folder: Path) -> None:
     )
     analysis.calcifications.to_csv(folder / CALCIFICATIONS_FILE, index=False)
     analysis.clusters.to_csv(folder / CLUSTERS_FILE, index=False)
+    if analysis.features is not None:
+        analysis.features.named(name or folder.name).save(folder)
     record = {
         "schema": SCHEMA,
         "calcifications": len(analysis.calcifications),
@@ -83,6 +97,7 @@ def save_analysis(analysis: Analysis, folder: Path) -> None:
         "spacing_mm": analysis.spacing_mm,
         "origin_lps_mm": analysis.origin_lps_mm,
         "direction_lps": analysis.direction_lps,
+        "words": analysis.words,
         "warnings": [dataclasses.asdict(warning) for warning in analysis.warnings],
         "provenance": analysis.provenance,
     }
@@ -111,6 +126,7 @@ def load_analysis(folder: Path) -> Analysis:
             breast_box=tuple(record["breast_box"]),
             origin_lps_mm=tuple(record["origin_lps_mm"]),
             direction_lps=tuple(record["direction_lps"]),
+            words=tuple(record["words"]),
             warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),
             provenance=record["provenance"],
         )

@@ -11,27 +11,33 @@ from . import __version__
 from .errors import MicrocalcError
 from .progress import Cancelled
 
-# name -> module with HELP, add_arguments(parser) and run(arguments) -> exit status
+# name -> module with add_arguments(parser) and run(arguments) -> exit status; what the command does, for --help
 COMMANDS = {
-    "analyze": "MicrocalcAILib.commands.analyze",
-    "phantom": "MicrocalcAILib.commands.phantom",
-    "evaluate": "MicrocalcAILib.commands.evaluate",
-    "train": "MicrocalcAILib.commands.train",
+    "analyze": ("MicrocalcAILib.commands.analyze", "outline, group and describe the calcifications of mammograms"),
+    "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
+    "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
+    "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),
+    "train": ("MicrocalcAILib.commands.train", "train a model"),
+    "elastography": ("MicrocalcElastographyLib.commands.elastography", "measure or simulate ultrasound elastograms"),
+    "cohort": ("MicrocalcElastographyLib.commands.cohort", "statistics of an elastography study"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; refusals become one sentence on standard error and exit status 2."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="microcalc", description="Breast microcalcifications in mammograms. Research software, not for diagnosis."
     )
     parser.add_argument("--version", action="version", version=f"microcalc {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module_name in COMMANDS.items():
-        module = importlib.import_module(module_name)
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    chosen = next((argument for argument in argv if not argument.startswith("-")), None)
+    for name, (module_name, help_text) in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        if name == chosen:  # only its module is imported
+            module = importlib.import_module(module_name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))

@@ -9,9 +9,11 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from .errors import ParameterError
+
+Parameters = TypeVar("Parameters")
 
 
 def check_range(name: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
@@ -201,8 +203,7 @@ class AnalysisParameters:
         ParameterError
             For an unknown name, a value of the wrong kind or out of range.
         """
-        parameters: AnalysisParameters = _from_dict(cls, values, "")
-        return parameters
+        return parameters_from_dict(cls, values)
 
     @classmethod
     def from_file(cls, path: Path) -> AnalysisParameters:
@@ -213,28 +214,54 @@ class AnalysisParameters:
         ParameterError
             When the file cannot be read or holds something else.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ParameterError(f"The parameter file cannot be read: {error.strerror}.") from error
-        except ValueError as error:
-            raise ParameterError(f"The parameter file is not JSON: {error}.") from error
-        return cls.from_dict(values)
+        return read_parameters(cls, path)
 
 
-def _from_dict(kind: Any, values: Any, place: str) -> Any:
+def read_parameters(kind: type[Parameters], path: Path) -> Parameters:
+    """Parameters of any nested dataclass from a JSON file.
+
+    Raises
+    ------
+    ParameterError
+        When the file cannot be read or holds something else.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"The parameter file cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ParameterError(f"The parameter file is not JSON: {error}.") from error
+    return parameters_from_dict(kind, values)
+
+
+def parameters_from_dict(kind: type[Parameters], values: Any, place: str = "") -> Parameters:
+    """A nested dataclass of numbers from a nested dict; what is left out keeps its default.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are numbers or such dataclasses, all with defaults.
+    values : dict
+    place : str
+        Where the values stand in the file, for messages.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, a value of the wrong kind or out of range.
+    """
     if not isinstance(values, dict):
         raise ParameterError(f"{place or 'The parameter file'} has to hold names and values in braces.")
-    fields = {item.name: item for item in dataclasses.fields(kind)}
+    fields = [item.name for item in dataclasses.fields(cast(Any, kind))]
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise ParameterError(f"Unknown parameter “{place}{unknown[0]}”; known here: {', '.join(fields)}.")
     defaults = kind()
-    given = {}
+    given: dict[str, Any] = {}
     for name, value in values.items():
         default = getattr(defaults, name)
         if dataclasses.is_dataclass(default):
-            given[name] = _from_dict(type(default), value, f"{place}{name}.")
+            given[name] = parameters_from_dict(type(default), value, f"{place}{name}.")
         elif isinstance(default, bool) != isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ParameterError(f"“{place}{name}” has to be a number, not {value!r}.")
         elif isinstance(default, int) and value != int(value):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .analysis import Analysis
+from .description import DescriptionModels, describe
 from .mammogram import Mammogram
 from .parameters import AnalysisParameters
 from .progress import Progress, no_progress
@@ -23,7 +24,7 @@ from .segmentation.outlines import outline
 from .segmentation.selection import MeasurementSelector, Selector, without_overlaps
 from .tables import describe_calcifications, describe_clusters
 
-STAGES = ("breast", "candidates", "measurements", "selection", "clusters")
+STAGES = ("breast", "candidates", "measurements", "selection", "clusters", "description")
 
 
 def default_selector() -> Selector:
@@ -35,9 +36,10 @@ def analyze(
     mammogram: Mammogram,
     parameters: AnalysisParameters | None = None,
     selector: Selector | None = None,
+    models: DescriptionModels | None = None,
     progress: Progress = no_progress,
 ) -> Analysis:
-    """Outline every calcification of a mammogram and group them.
+    """Outline every calcification of a mammogram, group them, and describe the clusters.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def analyze(
     parameters : AnalysisParameters, optional
     selector : Selector, optional
         Decides which candidates are calcifications; the bundled one by default.
+    models : DescriptionModels, optional
+        Describe the clusters; without them the clusters are found only.
     progress : callable, optional
         Called with each stage; may raise ``Cancelled``.
 
@@ -81,17 +85,28 @@ def analyze(
         numbers = group(centers_mm, calcifications["probability"].to_numpy(), parameters.clusters)
         calcifications.insert(1, "cluster_id", numbers)
         clusters = describe_clusters(calcifications, mammogram.spacing_mm)
+    described = None
+    if models is not None:
+        with clock.stage("description"):
+            described = describe(mammogram, breast, labels, calcifications, clusters, models, progress)
     progress("done", len(STAGES), len(STAGES))
     return Analysis(
         labels=labels,
         calcifications=calcifications,
-        clusters=clusters,
+        clusters=clusters if described is None else described.clusters,
         spacing_mm=mammogram.spacing_mm,
         breast_area_cm2=breast.area_cm2,
         breast_box=(breast.box[0].start, breast.box[0].stop, breast.box[1].start, breast.box[1].stop),
         origin_lps_mm=mammogram.origin_lps_mm,
         direction_lps=mammogram.direction_lps,
-        warnings=(*mammogram.warnings, *breast.warnings, *selector.warnings(parameters.candidates)),
+        words=() if described is None else tuple(described.records),
+        features=None if described is None else described.features,
+        warnings=(
+            *mammogram.warnings,
+            *breast.warnings,
+            *selector.warnings(parameters.candidates),
+            *(() if described is None else described.warnings),
+        ),
         provenance=provenance(
             source=mammogram.source,
             spacing_source=mammogram.spacing_source,
@@ -99,6 +114,7 @@ def analyze(
             view=mammogram.view,
             parameters=parameters.to_dict(),
             selector=selector.provenance(),
+            description=None if models is None else models.provenance(),
             probability_threshold=threshold,
             candidates=len(candidates),
             seconds=clock.seconds,

@@ -19,24 +19,14 @@ if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd
 
     from MicrocalcAILib.analysis import Analysis
+    from MicrocalcAILib.export.segmentation import Segment
 
 _VOLUME = "Microcalc.Volume"  # node references from the segmentation
 _CALCIFICATIONS = "Microcalc.CalcificationsTable"
 _CLUSTERS = "Microcalc.ClustersTable"
 _WARNINGS = "Microcalc.Warnings"  # attributes of the segmentation, JSON
 _PROVENANCE = "Microcalc.Provenance"
-_SEGMENT_ID_PREFIX = "Microcalc"  # segments with other IDs are the user's
-
-# Okabe and Ito's colors that are told apart by everybody and stand out on gray; clusters take them in turn.
-_CLUSTER_COLORS = ((0.90, 0.62, 0.0), (0.34, 0.71, 0.91), (0.0, 0.62, 0.45), (0.84, 0.37, 0.0), (0.8, 0.47, 0.65))
-_SINGLES_COLOR = (0.94, 0.89, 0.26)
-
-_TERMINOLOGY = (
-    "Segmentation category and type - DICOM master list~SCT^49755003^Morphologically Altered Structure~SCT^{}~^^~"
-    "Anatomic codes - DICOM master list~SCT^76752008^Breast~^^"
-)
-_CLUSTER_CODE = "129769006^Calcification Cluster"
-_SINGLE_CODE = "129770007^Individual Calcification"
+_SEGMENT_ID_PREFIX = "Microcalc"  # as in the library; segments with other IDs are the user's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +37,6 @@ class ResultNodes:
     calcificationsTableNode: object
     clustersTableNode: object
     warnings: tuple[WarningRecord, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Segment:
-    identifier: str
-    name: str
-    color: tuple[float, float, float]
-    code: str
 
 
 def findResults(volumeNode) -> ResultNodes | None:
@@ -98,10 +80,12 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
     ResultError
         When the analysis is not of this volume.
     """
+    from MicrocalcAILib.export.segmentation import segments as clusterSegments
+
     columns, rows, _ = volumeNode.GetImageData().GetDimensions()
     if analysis.labels.shape != (rows, columns):
         raise ResultError("The result belongs to an image of another size; analyze this image again.")
-    segments, indexImage = _segments(analysis)
+    indexImage, segments = clusterSegments(analysis)
 
     earlier = findResults(volumeNode)
     created: list = []
@@ -149,28 +133,7 @@ def centerViews(volumeNode, row: float, column: float, fieldOfViewMm: float) -> 
         sliceNode.SetFieldOfView(across * scale, down * scale, depth)
 
 
-def _segments(analysis: Analysis) -> tuple[list[_Segment], np.ndarray]:
-    """The segments to show, and an image with each pixel's place (1, 2, …) in that list, 0 elsewhere."""
-    from MicrocalcAILib.analysis import SINGLES
-
-    segments = []
-    placeOfCluster = {}
-    for place, cluster in enumerate(analysis.clusters[["id", "name"]].itertuples(index=False), start=1):
-        color = _CLUSTER_COLORS[(place - 1) % len(_CLUSTER_COLORS)]
-        segments.append(_Segment(f"{_SEGMENT_ID_PREFIX}Cluster{cluster.id}", cluster.name, color, _CLUSTER_CODE))
-        placeOfCluster[cluster.id] = place
-    owners = analysis.calcifications["cluster_id"]
-    if (owners == SINGLES).any():
-        segments.append(_Segment(f"{_SEGMENT_ID_PREFIX}Singles", "Singles", _SINGLES_COLOR, _SINGLE_CODE))
-        placeOfCluster[SINGLES] = len(segments)
-
-    labels = analysis.calcifications["id"].to_numpy(dtype=int)
-    placeOfLabel = np.zeros(max(analysis.labels.max(initial=0), labels.max(initial=0)) + 1, dtype=np.int16)
-    placeOfLabel[labels] = owners.map(placeOfCluster).to_numpy(dtype=int)
-    return segments, placeOfLabel[analysis.labels]
-
-
-def _fillSegmentation(segmentationNode, volumeNode, segments: list[_Segment], indexImage: np.ndarray) -> None:
+def _fillSegmentation(segmentationNode, volumeNode, segments: list[Segment], indexImage: np.ndarray) -> None:
     if segmentationNode.GetDisplayNode() is None:
         segmentationNode.CreateDefaultDisplayNodes()
         displayNode = segmentationNode.GetDisplayNode()
@@ -188,13 +151,13 @@ def _fillSegmentation(segmentationNode, volumeNode, segments: list[_Segment], in
         # All segments share one label image, as Slicer itself stores segments that do not overlap.
         labelImage = _orientedImage(indexImage, volumeNode)
         representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-        for place, description in enumerate(segments, start=1):
+        for description in segments:
             segment = slicer.vtkSegment()
             segment.SetName(description.name)
             segment.SetColor(description.color)
-            segment.SetLabelValue(place)
+            segment.SetLabelValue(description.value)
             segment.AddRepresentation(representation, labelImage)
-            segment.SetTag(segment.GetTerminologyEntryTagName(), _TERMINOLOGY.format(description.code))
+            segment.SetTag(segment.GetTerminologyEntryTagName(), description.terminology)
             segmentation.AddSegment(segment, description.identifier)
 
 

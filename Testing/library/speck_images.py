@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from MicrocalcAILib.mammogram import Mammogram
+
 FINE_MM = 0.025  # the grid that images are drawn on before they are averaged to a pixel size
 
 
@@ -40,3 +42,17 @@ def speck_image(
     pixels = sums / (np.diff(edges)[:, None] * np.diff(edges)[None])
     pixels += rng.normal(0, 4 * 0.07 / pixel_mm, pixels.shape)
     return pixels.astype(np.float32), positions, diameters
+
+
+def breast_with_specks(
+    seed: int = 0, specks: int = 40, contrast: float = 120.0
+) -> tuple[Mammogram, NDArray[np.float64]]:
+    """A mammogram of 60 × 45 mm: a half-ellipse of tissue at the left, specks in a part of it."""
+    texture, positions, _ = speck_image(0.07, seed=seed, specks=specks, contrast=contrast)
+    pixels = np.full((860, 640), 10, np.float32)
+    row, column = np.ogrid[:860, :640]
+    breast = ((row - 430) / 400) ** 2 + (column / 560) ** 2 < 1
+    pixels[breast] = 500 + np.random.default_rng(seed).normal(0, 4, int(breast.sum()))
+    pixels[216 : 216 + texture.shape[0], 40 : 40 + texture.shape[1]] = texture
+    pixels[~breast] = 10
+    return Mammogram(pixels, (0.07, 0.07), laterality="L", view="CC"), positions + np.array((216 * 0.07, 40 * 0.07))

@@ -23,31 +23,19 @@ from MicrocalcAILib.parameters import AnalysisParameters, CandidateParameters, C
 from MicrocalcAILib.pipeline import analyze
 from MicrocalcAILib.progress import Cancelled
 from MicrocalcAILib.resources import resource_path
-from speck_images import speck_image
+from speck_images import breast_with_specks
 
 SAMPLE = "SampleData/mammogram_right_mlo.jpg"
 
 
-def _breast_with_specks(seed=0, specks=40, contrast=120.0):
-    """A mammogram of 60 × 45 mm: a half-ellipse of tissue at the left, specks in a part of it."""
-    texture, positions, _ = speck_image(0.07, seed=seed, specks=specks, contrast=contrast)
-    pixels = np.full((860, 640), 10, np.float32)
-    row, column = np.ogrid[:860, :640]
-    breast = ((row - 430) / 400) ** 2 + (column / 560) ** 2 < 1
-    pixels[breast] = 500 + np.random.default_rng(seed).normal(0, 4, int(breast.sum()))
-    pixels[216 : 216 + texture.shape[0], 40 : 40 + texture.shape[1]] = texture
-    pixels[~breast] = 10
-    return Mammogram(pixels, (0.07, 0.07), laterality="L", view="CC"), positions + np.array((216 * 0.07, 40 * 0.07))
-
-
 @pytest.fixture(scope="module")
 def found():
-    mammogram, _ = _breast_with_specks()
+    mammogram, _ = breast_with_specks()
     return mammogram, analyze(mammogram)
 
 
 def test_clear_specks_become_calcifications_in_clusters(found):
-    _, positions = _breast_with_specks()
+    _, positions = breast_with_specks()
     centers = found[1].calcifications[["y_mm", "x_mm"]].to_numpy() + 0.035
     distance = np.hypot(*(positions[:, None] - centers[None]).transpose(2, 0, 1)).min(axis=1)
     assert (distance < 0.2).mean() > 0.9
@@ -105,7 +93,7 @@ def test_other_candidate_parameters_than_in_training_are_a_warning(found):
 
 
 def test_one_speck_is_a_single():
-    mammogram, _ = _breast_with_specks(seed=1, specks=1, contrast=120.0)
+    mammogram, _ = breast_with_specks(seed=1, specks=1, contrast=120.0)
     analysis = analyze(mammogram, AnalysisParameters(selection=SelectionParameters(0.02)))
     assert len(analysis.calcifications) == 1
     assert analysis.calcifications["cluster_id"].tolist() == [0]
@@ -113,7 +101,7 @@ def test_one_speck_is_a_single():
 
 
 def test_thousands_of_calcifications_go_through(tmp_path):
-    mammogram, _ = _breast_with_specks()
+    mammogram, _ = breast_with_specks()
     analysis = analyze(mammogram, AnalysisParameters(selection=SelectionParameters(10.0)))
     many = np.zeros((860, 640), np.int32)
     many[10:850:5, 10:630:5] = np.arange(1, 168 * 124 + 1).reshape(168, 124)
@@ -204,7 +192,7 @@ def test_overlay_marks_every_cluster_in_its_color(found, tmp_path):
 
 
 def test_cancel_leaves_nothing_behind(tmp_path):
-    mammogram, _ = _breast_with_specks()
+    mammogram, _ = breast_with_specks()
 
     def cancel(stage, done, total):
         if stage == "selection":
@@ -241,7 +229,7 @@ def test_wrong_parameter_files_are_refused_by_name(text, names, tmp_path):
 
 
 def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_path, capsys):
-    mammogram, _ = _breast_with_specks()
+    mammogram, _ = breast_with_specks()
     good, bad = tmp_path / "größe.nrrd", tmp_path / "bad.png"
     image = sitk.GetImageFromArray(mammogram.pixels.astype(np.uint16)[None])
     image.SetSpacing((0.07, 0.07, 1))
@@ -279,6 +267,15 @@ def test_images_of_the_same_name_are_refused_before_any_work(tmp_path, capsys):
     assert main(["analyze", *images, "--output", str(tmp_path / "out")]) == 2
     assert "overwrite" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_the_users_is_refused_before_any_work(tmp_path, capsys):
+    Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "x.png")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "notes.txt").write_text("precious")
+    assert main(["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path)]) == 2
+    assert "nothing is lost" in capsys.readouterr().err
+    assert (tmp_path / "x" / "notes.txt").read_text() == "precious"
 
 
 def test_a_refused_image_leaves_an_earlier_result_as_it_was(tmp_path):

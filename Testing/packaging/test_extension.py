@@ -12,7 +12,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_FOLDERS = [path.parent for path in sorted(ROOT.glob("Microcalc*/CMakeLists.txt"))]
-ALLOWED_AT_FILE_SCOPE = {"slicer", "qt", "ctk", "vtk", "numpy", "SimpleITK", *sys.stdlib_module_names}
+ALLOWED_AT_FILE_SCOPE = {"slicer", "DICOMLib", "qt", "ctk", "vtk", "numpy", "SimpleITK", *sys.stdlib_module_names}
 # What 3D Slicer 5.12 brings along.
 BUNDLED_WITH_SLICER = {"numpy", "scipy", "simpleitk", "pydicom", "pyjpegls", "pillow"}
 HEAVY = ("pandas", "skimage", "numba", "lightgbm", "sklearn", "matplotlib", "torch", "scipy", "pydicom")

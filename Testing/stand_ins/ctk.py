@@ -1,6 +1,6 @@
-"""The two CTK widgets that panels use."""
+"""The CTK widgets that panels use."""
 
-from qt import QDoubleSpinBox, QGroupBox, QHBoxLayout, QSlider, Qt, QWidget, Signal
+from qt import QDoubleSpinBox, QGroupBox, QHBoxLayout, QLineEdit, QSlider, Qt, QWidget, Signal
 
 
 class ctkCollapsibleButton(QGroupBox):
@@ -36,3 +36,21 @@ class ctkSliderWidget(QWidget):
     def _onValueChanged(self, value):
         self._slider.setValue(round(100 * value))
         self.valueChanged.emit(value)
+
+
+class ctkPathLineEdit(QWidget):
+    currentPathChanged = Signal(str)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._edit = QLineEdit()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._edit)
+        self._edit.textChanged.connect(self.currentPathChanged)
+
+    def currentPath(self):
+        return self._edit.text()
+
+    def setCurrentPath(self, path):
+        self._edit.setText(path)

@@ -16,6 +16,7 @@ class QUiLoader(QtUiTools.QUiLoader):
 
         for widget in (
             ctk.ctkCollapsibleButton,
+            ctk.ctkPathLineEdit,
             ctk.ctkSliderWidget,
             mrmlwidgets.qMRMLNodeComboBox,
             mrmlwidgets.qMRMLWidget,

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MicrocalcError, ParameterError
+from ..files import check_replaceable
 from ..parameters import AnalysisParameters
 from ..progress import Cancelled, Progress
-
-HELP = "Outline and group the calcifications of mammograms."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _analyze_one(
     image: Path, folder: Path, spacing_mm: float | None, parameters: AnalysisParameters, progress: Progress
 ) -> dict[str, Any]:
+    from ..description import DescriptionModels
     from ..export.results import write_results
     from ..mammogram import read_mammogram
     from ..pipeline import analyze
 
     progress("reading", 0, 1)
     mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
-    analysis = analyze(mammogram, parameters, progress=progress)
+    analysis = analyze(mammogram, parameters, models=DescriptionModels.bundled(), progress=progress)
     progress("writing", 0, 1)
     write_results(mammogram, analysis, folder)
     return {
@@ -79,6 +79,8 @@ def _analyze_one(
 
 def _result_folders(images: list[Path], output: Path) -> list[Path]:
     """One folder per image, named like the image without its suffixes."""
+    from ..analysis import ANALYSIS_FILE
+
     names = [image.name.split(".")[0] or image.name for image in images]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -86,7 +88,10 @@ def _result_folders(images: list[Path], output: Path) -> list[Path]:
             f"Several images are called “{repeated[0]}”, their results would overwrite each other; "
             "analyze them with different --output folders."
         )
-    return [output / name for name in names]
+    folders = [output / name for name in names]
+    for folder in folders:
+        check_replaceable(folder, ANALYSIS_FILE)
+    return folders
 
 
 class _Reporter:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..evaluation.free_response import FreeResponse
 
-HELP = "Compare analyses with the truth: sensitivity against false marks, overlap of outlines."
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..phantom import Background
 
-HELP = "Simulate mammograms with calcifications and write the exact truth about them."
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""

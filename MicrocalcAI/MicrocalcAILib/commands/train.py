@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
-
-HELP = "Train a model (selector)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +21,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     selector.add_argument("--simulated-backgrounds", type=int, metavar="N", help="power-law backgrounds to add")
     selector.add_argument("--seed", type=int)
     selector.set_defaults(train=_train_selector)
+
+    lexicon = models.add_parser("words", help="the model that suggests BI-RADS words, on simulated calcifications")
+    lexicon.add_argument("--backgrounds", required=True, type=Path, metavar="TABLE", help="as for the selector")
+    lexicon.add_argument("--output", required=True, type=Path, help="model folder to write")
+    lexicon.set_defaults(train=_train_words)
+
+    classifier = models.add_parser("classifier", help="the classifier of clusters, on your own cases")
+    classifier.add_argument("--table", required=True, type=Path, metavar="DIR", help="results of microcalc analyze")
+    classifier.add_argument(
+        "--labels", required=True, type=Path, metavar="CSV", help="image, cluster_id, malignant, patient, split (test)"
+    )
+    classifier.add_argument(
+        "--groups", default="patient_id", metavar="COLUMN", help="of the labels: who the patient is"
+    )
+    classifier.add_argument("--output", required=True, type=Path, help="model folder to write")
+    classifier.add_argument("--aggregation", choices=("histograms", "moments"), default="histograms")
+    classifier.add_argument("--resampling", choices=("smote-enn", "none"), default="smote-enn")
+    classifier.add_argument("--seed", type=int, default=1)
+    classifier.set_defaults(train=_train_classifier)
+
+    clusters = models.add_parser("simulated-clusters", help="the training data of the bundled classifier")
+    clusters.add_argument("--backgrounds", required=True, type=Path, metavar="TABLE", help="as for the selector")
+    clusters.add_argument("--cbis-training", required=True, type=Path, metavar="CSV")
+    clusters.add_argument("--cbis-test", required=True, type=Path, metavar="CSV")
+    clusters.add_argument("--output", required=True, type=Path, help="folder for the tables and labels.csv")
+    clusters.set_defaults(train=_simulate_clusters)
+
+    descriptors = models.add_parser("descriptors", help="the risk model on CBIS-DDSM's descriptors")
+    descriptors.add_argument(
+        "--table", required=True, type=Path, help="training CSV of CBIS-DDSM's calcification cases"
+    )
+    descriptors.add_argument("--test-table", required=True, type=Path, help="its test CSV")
+    descriptors.add_argument("--output", required=True, type=Path, help="model folder to write")
+    descriptors.add_argument(
+        "--predictive-values", type=Path, metavar="CSV", help="also write the share of malignant lesions of each word"
+    )
+    descriptors.set_defaults(train=_train_descriptors)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,6 +84,50 @@ def _train_selector(arguments: argparse.Namespace) -> int:
             f"  {point['false_marks_per_cm2']:g} false marks per cm²: threshold {point['threshold']:.3f}, "
             f"{100 * point['share_of_matching_candidates']:.1f} % of the matching candidates"
         )
+    return 0
+
+
+def _train_words(arguments: argparse.Namespace) -> int:
+    from ..training.words import accuracy_text, train_words
+
+    print(accuracy_text(train_words(arguments.backgrounds, arguments.output, progress=_show)))
+    return 0
+
+
+def _train_classifier(arguments: argparse.Namespace) -> int:
+    from ..classification.cases import read_cases, read_description
+    from ..classification.feature_tables import FeatureTables
+    from ..training.classifier import ClassifierTraining, train_classifier
+
+    cases, held_out = read_cases(FeatureTables.load(arguments.table), arguments.labels, arguments.groups)
+    training = ClassifierTraining(
+        aggregation=arguments.aggregation, resampling=arguments.resampling, seed=arguments.seed
+    )
+    description = read_description(arguments.table)
+    card = train_classifier(cases, arguments.output, training, held_out, description, progress=_show)
+    for name, figures in card["figures"].items():
+        area = figures["auc"]
+        print(f"{name.replace('_', ' ')}: AUC {area['value']:.3f} ({area['low']:.3f} to {area['high']:.3f})")
+    return 0
+
+
+def _simulate_clusters(arguments: argparse.Namespace) -> int:
+    from ..training.simulated_clusters import write_training_data
+
+    cohorts = {"train": [arguments.cbis_training], "test": [arguments.cbis_test]}
+    write_training_data(arguments.backgrounds, cohorts, arguments.output, progress=_show)
+    print(f"Simulated clusters → {arguments.output}")
+    return 0
+
+
+def _train_descriptors(arguments: argparse.Namespace) -> int:
+    from ..training.descriptors import cbis_predictive_values, train_descriptor_model
+
+    if arguments.predictive_values:
+        cbis_predictive_values([arguments.table, arguments.test_table], arguments.predictive_values)
+    card = train_descriptor_model(arguments.table, arguments.test_table, arguments.output, progress=_show)
+    figures = {name: card[name] for name in ("comparison", "cross_validation", "test")}
+    print(json.dumps(figures, indent=2, ensure_ascii=False))
     return 0
 
 

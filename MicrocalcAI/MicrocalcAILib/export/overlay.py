@@ -22,6 +22,7 @@ _TILE = 480
 _TILES_DOWN = 3
 _MARGIN = 24
 _CAPTION = 34
+_DESCRIPTION = 66
 _LARGEST_TILES = 9
 _SMALLEST_TILE_MM = 6.0
 _CLUSTER_MARGIN_MM = 1.5
@@ -97,7 +98,7 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
         draw.ellipse((x - 7, y - 7, x + 7, y + 7), outline=_rgb(SINGLES_COLOR), width=1)
     margin = _CLUSTER_MARGIN_MM / mammogram.spacing_mm[0]
     for _, cluster in analysis.clusters.iterrows():
-        color = _rgb(cluster_color(int(cluster["id"])))
+        color = _rgb(cluster_color(cluster))
         x0, y0 = place(cluster["row_min"] - margin, cluster["column_min"] - margin)
         x1, y1 = place(cluster["row_max"] + margin, cluster["column_max"] + margin)
         draw.rounded_rectangle((x0, y0, x1, y1), radius=10, outline=color, width=3)
@@ -115,7 +116,7 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     center = ((cluster["row_min"] + cluster["row_max"]) / 2, (cluster["column_min"] + cluster["column_max"]) / 2)
     top, bottom = _interval(center[0], side_mm / row_mm, mammogram.pixels.shape[0])
     left, right = _interval(center[1], side_mm / column_mm, mammogram.pixels.shape[1])
-    inner = _TILE - _CAPTION
+    inner = _TILE - _CAPTION - _DESCRIPTION
     scale = inner / max((bottom - top) * row_mm, (right - left) * column_mm)  # screen pixels per mm
     size = (max(round((right - left) * column_mm * scale), 1), max(round((bottom - top) * row_mm * scale), 1))
     box = (top, bottom, left, right)
@@ -124,15 +125,41 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     labels = Image.fromarray(analysis.labels[top:bottom, left:right]).resize(size, Image.Resampling.NEAREST)
     outline = find_boundaries(np.asarray(labels), mode="outer")
     colored = np.asarray(picture).copy()
-    color = _rgb(cluster_color(int(cluster["id"])))
+    color = _rgb(cluster_color(cluster))
     colored[outline] = color
     tile = Image.new("RGB", (_TILE, _TILE), _BACKGROUND)
-    tile.paste(Image.fromarray(colored), (0, _CAPTION))
+    tile.paste(Image.fromarray(colored), (0, _CAPTION + _DESCRIPTION))
     draw = ImageDraw.Draw(tile)
     caption = f"{cluster['id']}  ·  {cluster['count']} calcifications  ·  {cluster['extent_mm']:.0f} mm across"
     draw.text((0, 2), caption, fill=color, font=_font(20))
-    _scale_bar(draw, (size[0], size[1] + _CAPTION), scale, 2 if side_mm < 20 else 10)
+    for line, text in enumerate(_estimates(cluster)):
+        draw.text((0, 28 + 22 * line), text, fill=_TEXT, font=_font(16))
+    _scale_bar(draw, (size[0], size[1] + _CAPTION + _DESCRIPTION), scale, 2 if side_mm < 20 else 10)
     return tile
+
+
+def _estimates(cluster: pd.Series) -> list[str]:
+    """The words and the estimates of a described cluster, one line each."""
+    if "morphology" not in cluster:
+        return []
+    words = [
+        f"{cluster[kind]} {100 * cluster[f'{kind}_probability']:.0f} %"
+        for kind in ("morphology", "distribution")
+        if isinstance(cluster[kind], str) and cluster[kind]
+    ]
+    by_words = _percent(cluster, "descriptor_risk")
+    by_features = _percent(cluster, "probability_malignant")
+    return [
+        ", ".join(words),
+        f"malignant by its words (CBIS-DDSM): {by_words}",
+        f"by its features (trained on simulation): {by_features}",
+    ]
+
+
+def _percent(cluster: pd.Series, name: str) -> str:
+    """A probability with its interval, e.g. ``38 % (31–46)``."""
+    value, low, high = (100 * cluster[name + end] for end in ("", "_low", "_high"))
+    return "unknown" if np.isnan(value) else f"{value:.0f} % ({low:.0f}–{high:.0f})"
 
 
 def _interval(center: float, length: float, limit: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..analysis import Analysis, save_analysis
+from ..analysis import ANALYSIS_FILE, Analysis, save_analysis
 from ..files import folder_replaced_on_success
 from ..mammogram import Mammogram
 from ..volumes import write_volume
@@ -24,8 +24,8 @@ def write_results(mammogram: Mammogram, analysis: Analysis, folder: Path) -> Non
     When the image file itself says another pixel spacing than was used (or none), viewers would draw the segmentation
     in the wrong place over it; a copy of the image with the right spacing is written beside the segmentation then.
     """
-    with folder_replaced_on_success(folder) as temporary:
-        save_analysis(analysis, temporary)
+    with folder_replaced_on_success(folder, ANALYSIS_FILE) as temporary:
+        save_analysis(analysis, temporary, folder.name)
         write_segmentation(analysis, temporary / SEGMENTATION_FILE)
         write_overlay(mammogram, analysis, temporary / OVERLAY_FILE)
         header_spacing = mammogram.source.get("header_spacing_mm")

@@ -49,7 +49,7 @@ def write_phantom(folder: Path, name: str, phantom: Phantom, formats: Collection
             folder / "nrrd" / f"{name}.nrrd",
             {"simulated": "true"},
         )
-    with folder_replaced_on_success(folder / "truth" / name) as truth:
+    with folder_replaced_on_success(folder / "truth" / name, "phantom.json") as truth:
         write_volume(
             phantom.labels,
             mammogram.spacing_mm,

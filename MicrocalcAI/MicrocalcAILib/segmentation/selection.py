@@ -8,8 +8,6 @@ simulated backgrounds; the card says on which. Anything that follows :class:`Sel
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,13 +19,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..errors import ModelError, WarningRecord
+from ..model_folder import read_model_folder
 from ..parameters import CandidateParameters
 from .candidates import Candidates
 from .measurements import MEASUREMENTS
 
-CARD_FILE = "card.json"
+KIND = "speck selector"
+SCHEMA = 1
 MODEL_FILES = ("speck.txt", "neighborhood.txt")
-CARD_SCHEMA = 1
 NEIGHBORHOODS_MM = (3.0, 6.0, 12.0)
 _SAME_SPECK_MM = 0.35  # candidates closer than this may be the same calcification in two planes
 _NEGLIGIBLE = 0.02  # probabilities below this add nothing to a neighborhood
@@ -74,22 +73,15 @@ class MeasurementSelector:
         ModelError
             When a file is missing, altered, or needs measurements that this version does not make.
         """
-        folder = Path(folder)
+        card, files = read_model_folder(folder, KIND, SCHEMA)
         try:
-            card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-            models = [(folder / name).read_bytes() for name in MODEL_FILES]
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"The selector “{folder.name}” cannot be read ({type(error).__name__}); please reinstall Microcalc."
-            ) from error
-        if card.get("schema") != CARD_SCHEMA:
-            raise ModelError(f"The selector “{folder.name}” was made for another version of Microcalc.")
-        if [hashlib.sha256(model).hexdigest() for model in models] != card.get("sha256"):
-            raise ModelError(f"The selector “{folder.name}” was altered: its SHA-256 is not the one on its card.")
-        unknown = sorted(set(card["measurements"]) - set(MEASUREMENTS))
+            models = (files[MODEL_FILES[0]], files[MODEL_FILES[1]])
+            unknown = sorted(set(card["measurements"]) - set(MEASUREMENTS))
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"The {KIND} “{Path(folder).name}” is incomplete ({error}); train it again.") from error
         if unknown:
-            raise ModelError(f"The selector “{folder.name}” needs measurements unknown to this version: {unknown}.")
-        return cls((models[0].decode("utf-8"), models[1].decode("utf-8")), card)
+            raise ModelError(f"The {KIND} “{Path(folder).name}” needs measurements unknown to this version: {unknown}.")
+        return cls(models, card)
 
     def probabilities(self, measurements: pd.DataFrame, positions_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability in [0, 1] for each row of the table; positions are (y, x) of the peaks."""

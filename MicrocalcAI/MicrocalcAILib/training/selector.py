@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
-from ..files import folder_replaced_on_success
+from ..model_folder import write_model_folder
 from ..parameters import AnalysisParameters
 from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
 from ..pipeline import measure_candidates
@@ -23,10 +21,10 @@ from ..segmentation.breast import find_breast
 from ..segmentation.candidates import Candidates, find_candidates
 from ..segmentation.measurements import MEASUREMENTS
 from ..segmentation.selection import (
-    CARD_FILE,
-    CARD_SCHEMA,
+    KIND,
     MODEL_FILES,
     NEIGHBORHOODS_MM,
+    SCHEMA,
     with_neighborhood,
     without_overlaps,
 )
@@ -118,9 +116,8 @@ def train_selector(
     ]
     unseen = _cross_validated(together, learned, training)
     progress("final models", 0, 1)
-    models = [_fit(values, learned, training).model_to_string().encode() for values in (alone, together)]
+    models = [_fit(values, learned, training).model_to_string() for values in (alone, together)]
     card = {
-        "schema": CARD_SCHEMA,
         "name": "Speck selector",
         "description": "Probability that a candidate is a calcification, from its measurements and its neighbors.",
         "measurements": list(MEASUREMENTS),
@@ -137,13 +134,9 @@ def train_selector(
         "calcifications": int(sum((example.truth == 1).sum() for example in examples)),
         "other_candidates": int(sum((example.truth == 0).sum() for example in examples)),
         "license": "Apache-2.0",
-        "sha256": [hashlib.sha256(model).hexdigest() for model in models],
         "provenance": provenance(),
     }
-    with folder_replaced_on_success(output) as folder:
-        for name, model in zip(MODEL_FILES, models, strict=True):
-            (folder / name).write_bytes(model)
-        (folder / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    card = write_model_folder(output, KIND, SCHEMA, card, dict(zip(MODEL_FILES, models, strict=True)))
     progress("final models", 1, 1)
     return card
 

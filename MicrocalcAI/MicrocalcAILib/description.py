@@ -1,0 +1,120 @@
+"""What is said about each cluster: its features, BI-RADS words with evidence, and estimates of malignancy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .classification.explanation import Explanation, explain, report
+from .classification.feature_tables import FeatureTables, measure_features
+from .classification.model import ClusterClassifier
+from .errors import WarningRecord
+from .features import estimate_nipple
+from .lexicon.arrangement import BreastContext
+from .lexicon.columns import word_columns, word_record
+from .lexicon.describe import describe_clusters
+from .lexicon.descriptor_model import DescriptorModel
+from .lexicon.word_model import WordModel
+from .mammogram import Mammogram
+from .progress import Progress, no_progress
+from .resources import resource_path
+from .segmentation.breast import BreastRegion
+
+_LATERAL_VIEWS = ("MLO", "ML", "LM")
+
+
+@dataclass(frozen=True)
+class DescriptionModels:
+    """The models that describe a cluster.
+
+    Parameters
+    ----------
+    words : WordModel
+        Suggests morphology and distribution.
+    descriptors : DescriptorModel
+        Probability of malignancy by the words, fitted on CBIS-DDSM.
+    classifier : ClusterClassifier
+        Probability of malignancy by radiomics and graph features.
+    """
+
+    words: WordModel
+    descriptors: DescriptorModel
+    classifier: ClusterClassifier
+
+    @classmethod
+    def bundled(cls) -> DescriptionModels:
+        """Those that come with the library."""
+        classifier = ClusterClassifier.load(resource_path("Models/ClusterMalignancy"))
+        return cls(WordModel.load(), DescriptorModel.load(), classifier)
+
+    def provenance(self) -> dict[str, Any]:
+        """Names, digests and training data of all models."""
+        return {
+            "words": self.words.provenance(),
+            "descriptors": self.descriptors.provenance(),
+            "classifier": self.classifier.provenance(),
+        }
+
+
+@dataclass(frozen=True)
+class Description:
+    """The clusters of a mammogram, described.
+
+    Parameters
+    ----------
+    clusters : DataFrame
+        The table of clusters with the columns of the words and of the estimates added.
+    features : FeatureTables
+        What the estimates were made from.
+    records : list of dict
+        Per cluster everything about its words; JSON-ready.
+    explanations : list of Explanation
+        Per cluster what raised and lowered the classifier's estimate.
+    warnings : tuple of WarningRecord
+    """
+
+    clusters: pd.DataFrame
+    features: FeatureTables
+    records: list[dict[str, Any]]
+    explanations: list[Explanation]
+    warnings: tuple[WarningRecord, ...]
+
+
+def describe(
+    mammogram: Mammogram,
+    breast: BreastRegion,
+    labels: NDArray[np.int32],
+    calcifications: pd.DataFrame,
+    clusters: pd.DataFrame,
+    models: DescriptionModels,
+    progress: Progress = no_progress,
+) -> Description:
+    """Describe the clusters of an analyzed mammogram.
+
+    Parameters
+    ----------
+    mammogram, breast
+    labels, calcifications, clusters
+        As in :class:`~MicrocalcAILib.analysis.Analysis`.
+    models : DescriptionModels
+    progress : callable, optional
+    """
+    nipple = None
+    if breast.chest_wall_side:
+        nipple = estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
+    context = BreastContext(breast.area_cm2, nipple, mammogram.view in _LATERAL_VIEWS)
+    words = describe_clusters(mammogram.pixels, labels, calcifications, mammogram.spacing_mm, context, models.words)
+    features = measure_features(mammogram, breast, labels, calcifications, progress=progress)
+    estimates = report(models.classifier, features).droplevel("image")
+    described = clusters.join(word_columns(words, models.descriptors), on="id").join(estimates, on="id")
+    return Description(
+        described,
+        features,
+        [word_record(cluster) for cluster in words],
+        explain(models.classifier, features),
+        models.classifier.warnings(features),
+    )

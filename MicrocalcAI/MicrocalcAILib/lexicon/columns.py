@@ -1,0 +1,107 @@
+"""The words of the clusters as columns of ``clusters.csv`` and as a JSON record."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pandas as pd
+
+from .describe import ClusterWords, WordProbability
+from .descriptor_model import DescriptorModel, Descriptors, Risk
+from .predictive_values import predictive_values
+from .vocabulary import KINDS
+
+WORD_COLUMNS = (
+    *("morphology", "morphology_probability", "morphology_ppv_percent"),
+    *("distribution", "distribution_probability", "distribution_ppv_percent"),
+    *("evidence", "descriptor_risk", "descriptor_risk_low", "descriptor_risk_high"),
+)
+
+
+def descriptor_risk(
+    described: ClusterWords, model: DescriptorModel, density: float | None = None, prevalence: float | None = None
+) -> Risk:
+    """Probability of malignancy by the cluster's words.
+
+    A word that the reader chose counts alone; suggested words count by their probabilities, so that an uncertain
+    suggestion does not become a certain risk.
+    """
+    alternatives = itertools.product(*(_alternatives(described, kind) for kind in KINDS))
+    return model.expected(
+        [
+            (Descriptors(morphology, distribution, density), first * second)
+            for (morphology, first), (distribution, second) in alternatives
+        ],
+        prevalence,
+    )
+
+
+def _alternatives(described: ClusterWords, kind: str) -> list[tuple[tuple[str, ...], float]]:
+    if kind in described.overrides:
+        return [((described.overrides[kind].word,), 1.0)]
+    suggested: tuple[WordProbability, ...] = getattr(described, kind)
+    return [((entry.word,), entry.probability) for entry in suggested] or [((), 1.0)]
+
+
+def word_columns(described: list[ClusterWords], model: DescriptorModel, density: float | None = None) -> pd.DataFrame:
+    """One row per cluster, to be joined to the table of clusters by its ``id``.
+
+    Parameters
+    ----------
+    described : list of ClusterWords
+    model : DescriptorModel
+    density : float, optional
+        Breast composition, 1 to 4, where it is known.
+
+    Returns
+    -------
+    DataFrame
+        Index ``id``, columns ``WORD_COLUMNS``. ``…_probability`` is that of the suggested word and empty for a word
+        that a reader chose; ``…_ppv_percent`` is the lowest and highest positive predictive value of all cohorts
+        (``13 to 45.4``), or that of the only one with its interval (``0 (0 to 16.1)``); ``evidence`` is text; risks
+        are empty where the model cannot tell.
+    """
+    rows = []
+    for cluster in described:
+        row: dict[str, Any] = {}
+        for kind in KINDS:
+            suggested, final = cluster.suggested(kind), cluster.final(kind)
+            row[kind] = final.name if final else ""
+            own = kind in cluster.overrides or suggested is None
+            row[f"{kind}_probability"] = float("nan") if own or suggested is None else suggested.probability
+            row[f"{kind}_ppv_percent"] = _range(kind, final.name) if final else ""
+        estimate = descriptor_risk(cluster, model, density).estimate
+        row |= {"evidence": " ".join(cluster.evidence), "descriptor_risk": estimate.value}
+        row |= {"descriptor_risk_low": estimate.low, "descriptor_risk_high": estimate.high}
+        rows.append(row)
+    index = pd.Index([cluster.cluster_id for cluster in described], name="id", dtype="int64")
+    return pd.DataFrame(rows, index=index, columns=list(WORD_COLUMNS))
+
+
+def word_record(cluster: ClusterWords) -> dict[str, Any]:
+    """Everything about the cluster's words, JSON-ready: all probabilities, evidence, codes, overrides, cohorts."""
+    record: dict[str, Any] = {"cluster_id": cluster.cluster_id, "evidence": list(cluster.evidence)}
+    for kind in KINDS:
+        final, override = cluster.final(kind), cluster.overrides.get(kind)
+        suggestions = {entry.word: round(entry.probability, 4) for entry in getattr(cluster, kind)}
+        record[kind] = {
+            "word": final.name if final else None,
+            "code": vars(final.code) if final else None,
+            "suggested": suggestions,
+            "override": {name: getattr(override, name) for name in ("word", "reader", "time", "reason")}
+            if override
+            else None,
+            "predictive_values": [str(value) for value in predictive_values(kind, final.name)] if final else [],
+        }
+    return record
+
+
+def _range(kind: str, name: str) -> str:
+    """Lowest to highest value of the cohorts; of a single cohort, its value and interval."""
+    values = predictive_values(kind, name)
+    if not values:
+        return ""
+    if len(values) == 1:
+        return f"{values[0].percent:g} ({values[0].low_percent:g} to {values[0].high_percent:g})"
+    return f"{min(value.percent for value in values):g} to {max(value.percent for value in values):g}"

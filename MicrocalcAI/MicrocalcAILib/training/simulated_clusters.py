@@ -1,0 +1,279 @@
+"""Simulated clusters with the morphologies, distributions and pathology of a real cohort (CBIS-DDSM).
+
+For each simulated cluster a lesion of the cohort is drawn. Its words say what is simulated, its pathology is the
+label: so the mix of morphology and distribution, and P(malignant | morphology, distribution), are those of the cohort.
+Whatever else tells benign from malignant in real breasts is not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..classification.cases import DESCRIPTION_FILE
+from ..classification.feature_tables import FeatureTables, measure_features
+from ..errors import ParameterError
+from ..evaluation.cluster_matching import match_clusters
+from ..evaluation.findings import Findings
+from ..evaluation.matching import NO_ID, match_calcifications
+from ..evaluation.statistics import auc
+from ..files import replaced_on_success
+from ..lexicon.cbis import read_cbis
+from ..lexicon.vocabulary import in_cbis
+from ..phantom import Background, PhantomParameters, image_background, power_law_background, simulate
+from ..pipeline import analyze, default_selector
+from ..progress import Progress, no_progress
+from ..segmentation.breast import find_breast
+from ..segmentation.selection import Selector
+from .backgrounds import BackgroundImage, read_backgrounds
+
+_CONTRAST_TO_NOISE = (5.0, 20.0)  # the cohort's lesions were all seen by readers; fainter clusters are left out
+
+
+@dataclass(frozen=True)
+class ClusterSimulation:
+    """How much is simulated.
+
+    Parameters
+    ----------
+    clusters : int
+        Phantoms, each with one cluster; half of them in real images when there are any.
+    simulated_backgrounds : int
+        Power-law backgrounds they are spread over.
+    seed : int
+    """
+
+    clusters: int = 800
+    simulated_backgrounds: int = 40
+    seed: int = 1
+
+
+TEST_SIMULATION = ClusterSimulation(clusters=240, simulated_backgrounds=12, seed=2)
+NOTICE = (
+    "Trained on simulated clusters only: the probability shows how the method works and says nothing reliable about "
+    "a patient."
+)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Lesions of a cohort that can be simulated.
+
+    Parameters
+    ----------
+    pairs : list of list of (morphology, distribution)
+        The phantom's words for each lesion.
+    malignant : bool array, shape (lesions,)
+    left_out : int
+        Lesions without a word, or whose words are not simulated together.
+    """
+
+    pairs: list[list[tuple[str, str]]]
+    malignant: NDArray[np.bool_]
+    left_out: int
+
+    def malignancy(self, morphology: str, distribution: str) -> float:
+        """P(malignant | morphology, distribution) of what is drawn from the cohort."""
+        pair = (morphology, distribution)
+        weights = np.array([pairs.count(pair) / len(pairs) for pairs in self.pairs])
+        return float(weights @ self.malignant / weights.sum())
+
+
+def read_cohort(tables: Sequence[Path]) -> Cohort:
+    """Lesions of CBIS-DDSM's tables of calcification cases; a lesion seen in two views counts once.
+
+    Raises
+    ------
+    ParameterError
+        When a table cannot be read or is another one.
+    """
+    lesions = pd.concat([read_cbis(table) for table in tables]).drop_duplicates("lesion")
+    pairs = [_simulated_pairs(*words) for words in zip(lesions["morphology"], lesions["distribution"], strict=True)]
+    possible = np.array([bool(of_lesion) for of_lesion in pairs], np.bool_)
+    return Cohort(
+        [of_lesion for of_lesion in pairs if of_lesion],
+        lesions["malignant"].to_numpy(np.bool_)[possible],
+        int((~possible).sum()),
+    )
+
+
+def simulate_clusters(
+    cohort: Cohort,
+    backgrounds: Sequence[BackgroundImage],
+    simulation: ClusterSimulation | None = None,
+    progress: Progress = no_progress,
+) -> tuple[FeatureTables, pd.DataFrame]:
+    """Simulate clusters and measure what the analysis finds of them.
+
+    The features are those of the cluster that :func:`~MicrocalcAILib.pipeline.analyze` marks at its default operating
+    point and that hits the simulated one (:func:`~MicrocalcAILib.evaluation.cluster_matching.match_clusters`): missed
+    and merged calcifications and false marks are part of them. Clusters that are not found are left out, as they would
+    be in use.
+
+    Returns
+    -------
+    tables : FeatureTables
+    labels : DataFrame
+        One row per cluster that was simulated: ``image``, ``cluster_id`` (0: not found), ``malignant``, ``patient_id``
+        (clusters in the same breast belong together), ``morphology``, ``distribution``, ``background``.
+    """
+    simulation = simulation or ClusterSimulation()
+    selector = default_selector()
+    tables, labels = [], []
+    for number, (background, patient) in enumerate(_spread(backgrounds, simulation)):
+        progress("simulated clusters", number, simulation.clusters)
+        features, label = _simulated_cluster(cohort, background, patient, (simulation.seed, number), selector)
+        labels.append(label)
+        if features is not None:
+            tables.append(features)
+    progress("simulated clusters", simulation.clusters, simulation.clusters)
+    if not tables:
+        raise ParameterError("None of the simulated clusters was found; simulate more of them.")
+    return FeatureTables.concatenate(tables), pd.DataFrame(labels)
+
+
+def _simulated_cluster(
+    cohort: Cohort, background: Background, patient: str, seed: tuple[int, int], selector: Selector
+) -> tuple[FeatureTables | None, dict[str, Any]]:
+    """Features of one simulated cluster (None when it is not found), and its row of the labels."""
+    rng = np.random.default_rng([*seed, 1])  # not the stream that the phantom is drawn from
+    lesion = int(rng.integers(len(cohort.pairs)))
+    morphology, distribution = cohort.pairs[lesion][rng.integers(len(cohort.pairs[lesion]))]
+    parameters = PhantomParameters(
+        clusters=(1, 1),
+        morphologies=(morphology,),
+        distributions=(distribution,),
+        contrast_to_noise=_CONTRAST_TO_NOISE,
+    )
+    phantom = simulate(background, seed, parameters)
+    analysis = analyze(phantom.mammogram, selector=selector)
+    found = Findings(analysis.calcifications, analysis.labels)
+    truth = Findings(phantom.calcifications, phantom.labels)
+    spacing_mm = phantom.mammogram.spacing_mm
+    hits = match_clusters(match_calcifications(found, truth, spacing_mm), found, truth, spacing_mm).truths
+    cluster = int(hits["mark_id"].iloc[0]) if len(hits) else NO_ID
+    image = f"simulated {seed[0]}-{seed[1]:04d}"
+    label = {
+        "image": image,
+        "cluster_id": cluster,
+        "malignant": bool(cohort.malignant[lesion]),
+        "patient_id": patient,
+        "morphology": morphology,
+        "distribution": distribution,
+        "background": background.kind,
+    }
+    if cluster == NO_ID:
+        return None, label
+    members = analysis.calcifications[analysis.calcifications["cluster_id"] == cluster]
+    breast = find_breast(phantom.mammogram)
+    return measure_features(phantom.mammogram, breast, analysis.labels, members, image), label
+
+
+def write_training_data(
+    backgrounds: Path,
+    cohorts: Mapping[str, Sequence[Path]],
+    output: Path,
+    simulations: dict[str, ClusterSimulation] | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Simulate clusters for training and for the test, and write what ``microcalc train classifier`` reads.
+
+    Training and test have no breast, no lesion of the cohort and no seed in common.
+
+    Parameters
+    ----------
+    backgrounds : Path
+        Table for :func:`~.backgrounds.read_backgrounds` with the splits ``train`` and ``held-out``.
+    cohorts : mapping
+        ``train`` and ``test``: CBIS-DDSM's tables of calcification cases.
+    output : Path
+        Folder; gets the feature tables, ``labels.csv`` and ``description.json``.
+    simulations : dict, optional
+        ``train`` and ``test``; 800 and 240 clusters by default.
+    progress : callable, optional
+
+    Returns
+    -------
+    dict
+        The description, which becomes part of the model's card.
+    """
+    simulations = simulations or {"train": ClusterSimulation(), "test": TEST_SIMULATION}
+    labels, details = [], {}
+    for split, images in (("train", "train"), ("test", "held-out")):
+        cohort = read_cohort(cohorts[split])
+        tables, of_split = simulate_clusters(
+            cohort, read_backgrounds(backgrounds, images), simulations[split], progress
+        )
+        tables.save(output / split)
+        labels.append(of_split.assign(split=split))
+        details[split] = _described(cohort, simulations[split], of_split)
+    description = {
+        "name": "ClusterMalignancy",
+        "notice": NOTICE,
+        "simulated": True,
+        "training_data": (
+            "simulated clusters in real and simulated mammograms; morphology, distribution and pathology drawn from "
+            "the calcification cases of CBIS-DDSM (Lee 2017); features of what the analysis finds by default"
+        ),
+        "limits": (
+            "malignant and benign clusters differ by morphology and distribution only; composite descriptions are "
+            "simulated by one of their words; clusters that the analysis does not find, or of fewer than five "
+            "calcifications, are not represented"
+        ),
+        "simulation": details,
+    }
+    with replaced_on_success(output / "labels.csv") as temporary:
+        pd.concat(labels).to_csv(temporary, index=False)
+    with replaced_on_success(output / DESCRIPTION_FILE) as temporary:
+        temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    return description
+
+
+def _described(cohort: Cohort, simulation: ClusterSimulation, labels: pd.DataFrame) -> dict[str, Any]:
+    """How much of the cohort was simulated, how much of that was found, and the best that its two words could tell."""
+    found = labels[labels["cluster_id"] != NO_ID]
+    words = [cohort.malignancy(*pair) for pair in found[["morphology", "distribution"]].itertuples(index=False)]
+    enough = found["malignant"].value_counts().min() > 1 and found["malignant"].nunique() == 2
+    return {
+        **asdict(simulation),
+        "lesions_of_the_cohort": len(cohort.pairs),
+        "lesions_left_out": cohort.left_out,
+        "malignant_lesions": int(cohort.malignant.sum()),
+        "found": len(found),
+        "malignant_found": int(found["malignant"].sum()),
+        "found_by_morphology": {
+            str(name): [int(part["cluster_id"].ne(NO_ID).sum()), len(part)]
+            for name, part in labels.groupby("morphology")
+        },
+        "auc_of_the_words": auc(found["malignant"], words).as_dict() if enough else None,
+    }
+
+
+def _spread(backgrounds: Sequence[BackgroundImage], simulation: ClusterSimulation) -> Iterator[tuple[Background, str]]:
+    """A background and whose breast it is for each cluster; each background is made once."""
+    in_real = simulation.clusters // 2 if backgrounds else 0
+    for part, image in zip(np.array_split(np.arange(in_real), max(len(backgrounds), 1)), backgrounds, strict=False):
+        background = image_background(image.read())
+        yield from ((background, image.patient) for _ in part)
+    in_simulated = simulation.clusters - in_real
+    for number, part in enumerate(np.array_split(np.arange(in_simulated), simulation.simulated_backgrounds)):
+        if len(part):
+            background = power_law_background([simulation.seed, number])
+            yield from ((background, f"simulated {simulation.seed}-{number}") for _ in part)
+
+
+def _simulated_pairs(morphologies: tuple[str, ...], distributions: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What can stand for a lesion: each of its words, in each of its distributions (in any when none is recorded)."""
+    return sorted(
+        (morphology.name, distribution)
+        for morphology, distribution in PhantomParameters().pairs()
+        if in_cbis("morphology", morphology.name) in morphologies
+        and (not distributions or distribution in distributions)
+    )

@@ -1,0 +1,1 @@
+"""The elastography library: elastogram in, stiffness, scores and study statistics out. Imports nothing heavy."""

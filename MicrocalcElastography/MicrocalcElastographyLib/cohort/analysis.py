@@ -1,0 +1,194 @@
+"""A whole study: every analysis of a cohort in order, and what has to be kept in mind when reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.progress import Progress, no_progress
+from MicrocalcAILib.provenance import provenance
+
+from .associations import Correlation, correlate
+from .combinations import Combination, PairedComparison, combine_parameters, compare_parameters
+from .diagnostics import YOUDEN, Performance, parameter_performance
+from .fusion_model import FusionModel, fit_fusion
+from .groups import Comparison, compare_groups
+from .lesions import Cohort
+from .logistic import RegressionError
+from .points import PointsTable, points_table
+from .readers import Agreement, assess_agreement
+from .regression import Regression, regress
+from .strata import Stratification, default_strata, stratify
+
+PREVALENCES_SHOWN = (0.1, 0.25)
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What the user may decide.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the report.
+    model : tuple of str
+        Variables of the multivariable model; empty: chosen by univariate P below 0.10.
+    strata : tuple of str
+        Columns to stratify by; empty: every category that describes patient or lesion.
+    cutoffs : mapping
+        Column → cut-offs fixed before looking at these lesions.
+    prevalence : float, optional
+        Share of malignant lesions where the test will be used.
+    resamples, seed : int
+        Of every bootstrap and cross-validation.
+
+    Raises
+    ------
+    ParameterError
+        When a number is out of its range.
+    """
+
+    title: str = "Elastography cohort"
+    model: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    cutoffs: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    prevalence: float | None = None
+    resamples: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.prevalence is not None and not 0 < self.prevalence < 1:
+            raise ParameterError("The prevalence must lie between 0 and 1, 0.2 for 20 %.")
+        if not 100 <= self.resamples <= 100_000:
+            raise ParameterError("The number of bootstrap samples must lie between 100 and 100,000.")
+
+
+@dataclass(frozen=True)
+class CohortAnalysis:
+    """Everything found in one cohort; parts that could not be computed are empty or None.
+
+    ``regression_problem`` says why there is no regression.
+    """
+
+    cohort: Cohort
+    options: StudyOptions
+    comparisons: tuple[Comparison, ...]
+    performances: tuple[Performance, ...]
+    pairs: tuple[PairedComparison, ...]
+    combinations: tuple[Combination, ...]
+    stratifications: tuple[Stratification, ...]
+    regression: Regression | None
+    regression_problem: str
+    points: PointsTable | None
+    correlations: tuple[Correlation, ...]
+    agreement: Agreement | None
+    fusion: FusionModel | None
+    provenance: dict[str, Any]
+
+    @property
+    def prevalences(self) -> tuple[float, ...]:
+        """Shares of malignant lesions for which predictive values are shown."""
+        return PREVALENCES_SHOWN if self.options.prevalence is None else (self.options.prevalence,)
+
+    @property
+    def best(self) -> Performance | None:
+        """The parameter with the largest AUC."""
+        return max(self.performances, key=lambda performance: performance.auc.value, default=None)
+
+
+def analyze_cohort(
+    cohort: Cohort,
+    options: StudyOptions,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    progress: Progress = no_progress,
+) -> CohortAnalysis:
+    """Run every analysis the cohort allows.
+
+    Parameters
+    ----------
+    inputs : mapping, optional
+        Digests of the input files, for the provenance.
+    progress : Progress
+
+    Raises
+    ------
+    TableError
+        When the options name a column that the cohort does not have.
+    """
+    steps = ("groups", "cut-offs", "combinations", "strata", "regression", "agreement")
+
+    def report(stage: str) -> None:
+        progress(stage, steps.index(stage), len(steps))
+
+    for name in (*options.model, *options.strata, *options.cutoffs):
+        cohort.variable(name)
+    seed = options.seed
+    report("groups")
+    comparisons = compare_groups(cohort, seed)
+    report("cut-offs")
+    given = {cohort.variable(name).name: values for name, values in options.cutoffs.items()}
+    performances = tuple(
+        performance
+        for variable in cohort.parameters
+        if (
+            performance := parameter_performance(
+                cohort, variable, given_cutoffs=given.get(variable.name, ()), resamples=options.resamples, seed=seed
+            )
+        )
+        is not None
+    )
+    report("combinations")
+    pairs = compare_parameters(cohort, performances)
+    combinations = combine_parameters(cohort, performances, seed)
+    report("strata")
+    strata = tuple(cohort.variable(name) for name in options.strata) or default_strata(cohort)
+    stratifications = tuple(stratify(cohort, performance, by, seed) for by in strata for performance in performances)
+    report("regression")
+    regression, problem = None, ""
+    try:
+        regression = regress(cohort, options.model, seed=seed)
+    except RegressionError as error:
+        problem = str(error)
+    report("agreement")
+    verdicts = {performance.variable.name: _verdict_cutoffs(performance) for performance in performances}
+    agreement = assess_agreement(cohort, verdicts)
+    progress("done", len(steps), len(steps))
+    return CohortAnalysis(
+        cohort=cohort,
+        options=options,
+        comparisons=comparisons,
+        performances=performances,
+        pairs=pairs,
+        combinations=combinations,
+        stratifications=stratifications,
+        regression=regression,
+        regression_problem=problem,
+        points=None if regression is None else points_table(regression, options.prevalence),
+        correlations=correlate(cohort),
+        agreement=agreement,
+        fusion=_fusion(cohort),
+        provenance=provenance(inputs=dict(inputs or {}), seed=seed, resamples=options.resamples),
+    )
+
+
+def _verdict_cutoffs(performance: Performance) -> tuple[float, ...]:
+    """Youden's optimum and the cut-offs fixed beforehand, for the readers' kappa."""
+    values = [cutoff.value for cutoff in performance.cutoffs if cutoff.rule == YOUDEN or not cutoff.is_chosen_here]
+    return tuple(dict.fromkeys(value for value in values if np.isfinite(value)))
+
+
+def _fusion(cohort: Cohort) -> FusionModel | None:
+    """Mammographic probability with the first stiffness, when the cohort has both."""
+    probabilities = [variable for variable in cohort.parameters if variable.key == "probability"]
+    stiffness = [variable for variable in cohort.parameters if variable.key.startswith(("elasticity", "velocity"))]
+    if not probabilities or not stiffness:
+        return None
+    try:
+        return fit_fusion(cohort, stiffness[0], probabilities[0])
+    except ParameterError:
+        return None

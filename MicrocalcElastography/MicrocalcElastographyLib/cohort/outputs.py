@@ -1,0 +1,115 @@
+"""A study written into a folder: report, tables, figures, JSON; all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from MicrocalcAILib.files import folder_replaced_on_success
+from MicrocalcAILib.progress import Progress, no_progress
+
+from .. import figures as draw
+from .analysis import CohortAnalysis
+from .cautions import study_cautions
+from .report import study_report
+from .tables import study_tables
+from .wording import file_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMAT = "microcalc cohort study"
+VERSION = 1
+
+
+def study_figures(analysis: CohortAnalysis) -> dict[str, Figure]:
+    """Name → figure, for everything that can be drawn of the study."""
+    figures: dict[str, Figure] = {}
+    if analysis.performances:
+        figures["roc"] = draw.roc_figure(analysis.performances, analysis.combinations)
+    for performance in analysis.performances:
+        name = file_name(performance.variable.name)
+        figures[f"distribution_{name}"] = draw.distribution_figure(analysis.cohort, performance)
+        figures[f"cutoff_{name}"] = draw.cutoff_figure(performance)
+        parts = [part for part in analysis.stratifications if part.parameter == performance.variable]
+        if parts:
+            figures[f"strata_{name}"] = draw.strata_figure(parts)
+    measured = [performance for performance in analysis.performances if performance.variable.kind == "continuous"]
+    best = sorted(measured, key=lambda performance: -performance.auc.value)[:2]
+    if len(best) == 2:
+        figures["scatter"] = draw.scatter_figure(analysis.cohort, best[0].variable, best[1].variable)
+    if analysis.regression is not None:
+        figures["forest"] = draw.forest_figure(analysis.regression)
+        figures["calibration"] = draw.calibration_figure(analysis.regression)
+    if analysis.points is not None:
+        figures["nomogram"] = draw.nomogram_figure(analysis.points)
+    for agreement in analysis.agreement.numbers if analysis.agreement is not None else ():
+        for pair in agreement.pairs[:1]:
+            name = file_name(agreement.variable.name)
+            figures[f"bland_altman_{name}"] = draw.bland_altman_figure(agreement, pair)
+    return figures
+
+
+def write_study(analysis: CohortAnalysis, folder: Path, progress: Progress = no_progress) -> None:
+    """Write ``report.html``, ``study.json``, ``tables/*.csv``, ``figures/*.png`` and ``figures/*.svg``.
+
+    The folder is replaced as a whole when everything is written; a failure or a cancel leaves the old one untouched.
+    """
+    with folder_replaced_on_success(Path(folder), "study.json") as temporary:
+        pictures = temporary / "figures"
+        pictures.mkdir()
+        figures = study_figures(analysis)
+        texts = {}
+        for number, (name, figure) in enumerate(figures.items()):
+            progress("figures", number, len(figures))
+            _, svg = draw.save_figure(figure, pictures, name)
+            texts[name] = svg.read_text(encoding="utf-8")
+        tables = study_tables(analysis)
+        write_tables(tables, temporary / "tables")
+        (temporary / "study.json").write_text(study_json(analysis, tables), encoding="utf-8")
+        (temporary / "report.html").write_text(study_report(analysis, texts), encoding="utf-8")
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """One CSV per table."""
+    folder.mkdir()
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def study_json(analysis: CohortAnalysis, tables: Mapping[str, pd.DataFrame]) -> str:
+    """The study as JSON: counts, every table as records, cautions, provenance."""
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "title": analysis.options.title,
+        "malignant": int(analysis.cohort.malignant.sum()),
+        "benign": int((~analysis.cohort.malignant).sum()),
+        "options": asdict(analysis.options),
+        "warnings": [asdict(caution) for caution in study_cautions(analysis)],
+        "regression_problem": analysis.regression_problem,
+        "independence": None if analysis.fusion is None else asdict(analysis.fusion.independence),
+        "tables": {name: table.to_dict("records") for name, table in tables.items()},
+        "provenance": analysis.provenance,
+    }
+    return json.dumps(json_ready(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def json_ready(value: Any) -> Any:
+    """Plain JSON values: numbers that do not exist become null, infinite ones the words Infinity and -Infinity."""
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value

@@ -1,0 +1,1 @@
+"""Printed figures of a published study: what they imply and what contradicts."""

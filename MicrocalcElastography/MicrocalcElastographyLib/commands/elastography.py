@@ -1,0 +1,22 @@
+"""``microcalc elastography …``: measure elastograms, simulate them."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import measure, phantom
+
+HELP = "ultrasound elastography: measure stiffness, strain ratio and scores by protocol; simulate elastograms"
+_ACTIONS = {"measure": measure, "phantom": phantom}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-commands."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, module in _ACTIONS.items():
+        module.add_arguments(actions.add_parser(name, help=module.HELP, description=module.HELP))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one sub-command."""
+    return _ACTIONS[arguments.action].run(arguments)

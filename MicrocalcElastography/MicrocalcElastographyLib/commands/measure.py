@@ -1,0 +1,293 @@
+"""``microcalc elastography measure``: acquisitions of one lesion in, numbers, checks and pictures out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from MicrocalcAILib.errors import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..assessment import Assessment, AssessmentParameters
+    from ..elastogram import Elastogram
+    from ..measurement import LesionRegions
+    from ..readings import Reading
+
+HELP = (
+    "Measure a lesion in one or several acquisitions: stiffest box, ratios to fat, scores, protocol, annotated picture."
+)
+_REGION_HELP = (
+    "x,y,rx,ry[,degrees] for an ellipse, the corners x1,y1,x2,y2,… of a polygon, or a label map FILE[:LABEL]; pixels "
+    "of the image, or with mm behind it (“20,15,4,3 mm”) millimeters from the upper left corner of the image panel, y "
+    "being the depth below the probe; once for all files or once for each"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path,
+                        help="acquisitions of the same lesion: screens (DICOM, PNG, JPEG, TIFF) or maps")  # fmt: skip
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
+    _add_regions(parser.add_argument_group("regions", _REGION_HELP))
+    _add_reading(parser.add_argument_group("what cannot be read from the file (what is given here wins)"))
+    _add_measurement(parser.add_argument_group("measurement and protocol"))
+    _add_record(parser.add_argument_group("record"))
+
+
+def _add_regions(group: argparse._ArgumentGroup) -> None:
+    def region(option: str, text: str, required: bool = False) -> None:
+        group.add_argument(option, required=required, nargs="+", metavar="REGION", help=text)
+
+    region("--lesion", "outline of the lesion, usually as seen on B-mode", required=True)
+    region("--fat", "fat at the same depth, the reference of the ratios")
+    region("--lesion-on-elastogram", "the same lesion as seen on the elastogram, for the size ratio")
+    region("--calcification", "calcifications seen on B-mode")
+    region("--skin", "the skin, or one number: its lower edge in mm below the probe (default: the probe's surface)")
+    region("--chest-wall", "the chest wall, or one number: its depth in mm below the probe")
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    from ..color_scale import table_names
+    from ..elastogram import Unit
+
+    group.add_argument("--frame", type=int, metavar="N", help="frame, page or slice, counted from 0")
+    group.add_argument("--unit", type=Unit, choices=list(Unit), help="of the scale or of the map of values")
+    group.add_argument("--range", nargs=2, type=float, metavar=("FIRST", "LAST"),
+                       help="values at the upper and the lower end of the color bar (left and right if it lies); for "
+                       "strain 1 at the soft and 0 at the hard end")  # fmt: skip
+    group.add_argument("--opacity", type=float, metavar="SHARE", help="of the color, 0.05 to 1")
+    group.add_argument("--color-table", choices=table_names(), help="bundled color table when no bar is shown")
+    for option, what in (("--box", "elastography box"), ("--bar", "color bar")):
+        group.add_argument(option, nargs=4, type=int, metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+                           help=f"{what} in pixels, right and bottom not part of it")  # fmt: skip
+    group.add_argument("--spacing", nargs="+", type=float, metavar="MM", help="pixel size: one number, or row column")
+    group.add_argument("--higher-is", choices=("softer", "stiffer"), help="meaning of a map of strain values")
+
+
+def _add_measurement(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--box-mm", type=float, metavar="MM", help="side or diameter of the box (default: 2)")
+    group.add_argument("--circle", action="store_true", help="round measurement box instead of a square one")
+    group.add_argument("--box-at", metavar="X,Y", nargs="+",
+                       help="center of a box placed by hand, as in regions (default: stiffest place)")  # fmt: skip
+    group.add_argument("--precompression", type=float, metavar="LEVEL", help="of the scanner's pressure indicator")
+    group.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
+
+
+def _add_record(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--name", default="lesion", help="name of the lesion in table and picture (default: lesion)")
+    group.add_argument("--reader", default="", help="reader's name; “consensus” for the agreed third reading")
+    group.add_argument("--first-repeat", type=int, default=1, metavar="N", help="number of the first file (default: 1)")
+    group.add_argument("--patient", default="", help="pseudonym, never a name")
+    group.add_argument("--outcome", default="", choices=("malignant", "benign"), help="once it is known")
+    group.add_argument("--table", type=Path, metavar="FILE",
+                       help="CSV table the readings are added to, for “microcalc cohort analyze”; lesions.csv in the "
+                       "output folder then holds one row for each of its lesions")  # fmt: skip
+    group.add_argument("--cutoffs", type=Path, metavar="FILE", help="edited list of published cut-offs (JSON)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure every file, then write; a refused file stops the command before anything is written."""
+    from dataclasses import asdict
+
+    from MicrocalcAILib.provenance import provenance
+
+    from ..assessment import assess
+    from ..protocol import check_repeats, repeat_spread
+    from ..readings import (
+        one_row_per_lesion,
+        reading_of,
+        references_beside,
+        table_of,
+        with_readings,
+        write_readings,
+        write_table,
+    )
+    from ..results import write_assessment, write_record
+
+    parameters = _parameters(arguments)
+    assessments, readings = [], []
+    for number, path in enumerate(arguments.files):
+        elastogram = _read(path, arguments)
+        regions = _regions(elastogram, arguments, number)
+        center = _box_center(elastogram, arguments, number)
+        assessment = assess(elastogram, regions, parameters, center, arguments.precompression)
+        assessments.append(assessment)
+        readings.append(
+            reading_of(
+                assessment.measurement,
+                assessment.scores,
+                assessment.checks,
+                lesion=arguments.name,
+                reader=arguments.reader,
+                repeat=arguments.first_repeat + number,
+                patient=arguments.patient,
+                outcome=arguments.outcome,
+            )
+        )
+    repeats = _repeated(readings)
+    repeat_checks = {name: check_repeats(values, words, parameters.protocol) for name, words, values in repeats}
+    references = [references_beside(reading, arguments.cutoffs) for reading in readings]
+    study = with_readings(arguments.table, readings) if arguments.table is not None else None
+    names = [f"acquisition_{reading.repeat}" for reading in readings]
+    for assessment, reading, name, beside in zip(assessments, readings, names, references, strict=True):
+        write_assessment(assessment, arguments.output, name, _title(reading), beside)
+    write_readings(table_of(readings), arguments.output / "readings.csv")
+    record = {
+        "acquisitions": [
+            {
+                "name": name,
+                "reading": asdict(reading),
+                "source": assessment.measurement.elastogram.source,
+                **assessment.as_dict(),
+                "references": beside,
+            }
+            for assessment, reading, name, beside in zip(assessments, readings, names, references, strict=True)
+        ],
+        "repeats": {name: asdict(repeat_spread(values)) for name, _, values in repeats if values},
+        "repeat_checks": {name: [check.as_dict() for check in checks] for name, checks in repeat_checks.items()},
+    }
+    write_record(provenance(**record), arguments.output / "measurement.json")
+    _report(assessments, readings, [check for checks in repeat_checks.values() for check in checks], arguments.output)
+    if study is not None:
+        lesions = one_row_per_lesion(study)
+        write_table(lesions, arguments.output / "lesions.csv")
+        write_readings(study, arguments.table)
+        _report_agreement(lesions.set_index("lesion").loc[arguments.name])
+    return 0
+
+
+def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
+    from dataclasses import replace
+
+    from ..assessment import AssessmentParameters
+    from ..measurement import BoxShape
+
+    file = arguments.parameters
+    parameters = AssessmentParameters.from_file(file) if file else AssessmentParameters()
+    changes: dict[str, Any] = {}
+    if arguments.box_mm is not None:
+        changes["box_mm"] = arguments.box_mm
+    if arguments.circle:
+        changes["box_shape"] = BoxShape.CIRCLE
+    return replace(parameters, measurement=replace(parameters.measurement, **changes))
+
+
+def _read(path: Path, arguments: argparse.Namespace) -> Elastogram:
+    from ..calibration import Calibration
+    from ..elastogram import Direction
+    from ..geometry import Rectangle
+    from ..reading import ValueMeaning, read_elastogram
+
+    def rectangle(numbers: list[int] | None) -> Rectangle | None:
+        return None if numbers is None else Rectangle(numbers[1], numbers[0], numbers[3], numbers[2])
+
+    spacing = None
+    if arguments.spacing is not None:
+        if len(arguments.spacing) > 2:
+            raise ParameterError("The pixel size is one number, or the distance of rows and the distance of columns.")
+        spacing = (arguments.spacing[0], arguments.spacing[-1])
+    given = Calibration(
+        box=rectangle(arguments.box),
+        bar=rectangle(arguments.bar),
+        color_table=arguments.color_table,
+        values_at_ends=None if arguments.range is None else (arguments.range[0], arguments.range[1]),
+        unit=arguments.unit,
+        opacity=arguments.opacity,
+        spacing_mm=spacing,
+    )
+    direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
+    meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing)
+    return read_elastogram(path, arguments.frame, given, meaning)
+
+
+def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
+    from ..measurement import LesionRegions, parse_region
+    from ..measurement.regions import rows_region
+
+    found: dict[str, Any] = {}
+    for name in LesionRegions.__dataclass_fields__:
+        text = _of_file(getattr(arguments, name), number, len(arguments.files), f"--{name.replace('_', '-')}")
+        if text is None:
+            continue
+        depth = _as_number(text) if name in ("skin", "chest_wall") else None
+        if depth is not None:
+            found[name] = rows_region(elastogram, depth, below=name == "chest_wall")
+        else:
+            found[name] = parse_region(elastogram, text)
+    return LesionRegions(**found)
+
+
+def _box_center(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> tuple[float, float] | None:
+    from ..measurement.regions import parse_point
+
+    text = _of_file(arguments.box_at, number, len(arguments.files), "--box-at")
+    return None if text is None else parse_point(elastogram, text)
+
+
+def _of_file(texts: list[str] | None, number: int, files: int, option: str) -> str | None:
+    if texts is None:
+        return None
+    if len(texts) not in (1, files):
+        raise ParameterError(f"{option} is given once for all files or once for each of the {files} files.")
+    return texts[number] if len(texts) > 1 else texts[0]
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text.removesuffix("mm"))
+    except ValueError:
+        return None
+
+
+def _repeated(readings: Sequence[Reading]) -> list[tuple[str, str, list[float]]]:
+    """Column, words and values of the quantities that were measured at least once."""
+    quantities = (("elasticity_mean_kpa", "mean elasticity"), ("strain_ratio", "the strain ratio"))
+    found = [(name, words, [getattr(reading, name) for reading in readings]) for name, words in quantities]
+    known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
+    return [entry for entry in known if entry[2]]
+
+
+def _title(reading: Reading) -> str:
+    reader = f" · reader {reading.reader}" if reading.reader else ""
+    return f"{reading.lesion}{reader} · acquisition {reading.repeat}"
+
+
+def _report(
+    assessments: Sequence[Assessment], readings: Sequence[Reading], checks: Sequence[Any], folder: Path
+) -> None:
+    from ..protocol import Status, repeat_spread
+
+    for assessment, reading in zip(assessments, readings, strict=True):
+        print(f"{_title(reading)}: {_summary(reading)}")
+        for check in assessment.checks:
+            if check.status is not Status.PASS:
+                print(f"  {check.status}: {check.message}")
+        for warning in dict.fromkeys(assessment.warnings):
+            print(f"  Note: {warning.message}")
+    for _, words, values in _repeated(readings):
+        if len(values) > 1:
+            spread = repeat_spread(values)
+            print(f"{words} of {spread.count} acquisitions: {spread.mean:.4g}")
+    for check in checks:
+        print(f"  {check.status}: {check.message}")
+    print(f"Results: {folder}")
+
+
+def _report_agreement(lesion: pd.Series) -> None:
+    """How the readers of this lesion agree, over all its readings in the table."""
+    print(f"In the table: {lesion['agreement']} (readers {lesion['readers']}, readings {lesion['acquisitions']})")
+
+
+def _summary(reading: Reading) -> str:
+    parts = []
+    if reading.elasticity_mean_kpa is not None:
+        parts.append(f"mean {reading.elasticity_mean_kpa:.1f} kPa, maximum {reading.elasticity_max_kpa:.1f} kPa")
+    for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
+        if getattr(reading, name) is not None:
+            parts.append(f"{words} {getattr(reading, name):.2f}")
+    parts.append(f"elasticity score {reading.elasticity_score or 'none'}, Tsukuba {reading.tsukuba_score or 'none'}")
+    return ", ".join(parts)

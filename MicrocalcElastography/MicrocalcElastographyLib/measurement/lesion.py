@@ -1,0 +1,280 @@
+"""Everything measured on one lesion in one elastogram."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from MicrocalcAILib.errors import ParameterError, WarningRecord
+from MicrocalcAILib.parameters import check_range
+
+from ..elastogram import TISSUE_DENSITY_KG_M3, Elastogram, Unit
+from .ratios import Ratios
+from .regions import Region, box_of, distance_from, image_shape, origin_px, ring_around, spacing_of
+from .sizes import SizeRatio, longest_diameter_mm, size_ratio
+from .statistics import RegionStatistics, region_statistics
+from .stiffest import BoxShape, PlacedBox, box_at, stiffest_box
+
+
+@dataclass(frozen=True)
+class MeasurementParameters:
+    """How a lesion is measured.
+
+    Parameters
+    ----------
+    box_mm : float
+        Side or diameter of the measurement box; 2 mm after Yan & Fang 2025 and Evans 2010.
+    box_shape : BoxShape
+        Square after Yan & Fang 2025; circle as most scanners draw it.
+    rim_mm : float
+        How far from the lesion the center of the box may lie, so that the stiff rim counts too (Berg 2012). A choice:
+        half the box, so that it always touches the lesion.
+    smallest_valid_share : float
+        Share of the box's pixels that have to carry a value, above 0 to 1.
+    ring_mm : float
+        Width of the peritumoral ring. A choice; no normative source is known.
+    density_kg_m3 : float
+        For maps in m/s.
+    """
+
+    box_mm: float = 2.0
+    box_shape: BoxShape = BoxShape.SQUARE
+    rim_mm: float = 1.0
+    smallest_valid_share: float = 0.9
+    ring_mm: float = 3.0
+    density_kg_m3: float = TISSUE_DENSITY_KG_M3
+
+    def __post_init__(self) -> None:
+        check_range("box_mm", self.box_mm, 0.1, 20.0, "mm")
+        check_range("rim_mm", self.rim_mm, 0.0, 20.0, "mm")
+        check_range("smallest_valid_share", self.smallest_valid_share, 0.01, 1.0)
+        check_range("ring_mm", self.ring_mm, 0.1, 30.0, "mm")
+
+
+@dataclass(frozen=True)
+class LesionRegions:
+    """What the reader outlined.
+
+    Parameters
+    ----------
+    lesion : Region
+        Outline of the lesion, usually as seen on B-mode.
+    fat : Region or None
+        Fat at the same depth, the reference of the ratios.
+    lesion_on_elastogram : Region or None
+        Outline of the same lesion as seen on the elastogram, for the size ratio.
+    calcification : Region or None
+        Calcifications seen on B-mode; they are stiff themselves.
+    skin, chest_wall : Region or None
+        For the distances of the protocol; without skin the surface of the probe is taken.
+    """
+
+    lesion: Region
+    fat: Region | None = None
+    lesion_on_elastogram: Region | None = None
+    calcification: Region | None = None
+    skin: Region | None = None
+    chest_wall: Region | None = None
+
+
+@dataclass(frozen=True)
+class LesionMeasurement:
+    """The measurement of one lesion.
+
+    Parameters
+    ----------
+    elastogram : Elastogram
+        In kPa or strain; maps in m/s are converted pixel by pixel.
+    regions : LesionRegions
+    parameters : MeasurementParameters
+    box : PlacedBox or None
+        None when no position carries enough values.
+    ring : Region
+        The peritumoral ring.
+    box_statistics, lesion_statistics, ring_statistics, fat_statistics : RegionStatistics or None
+    box_speed, lesion_speed : RegionStatistics or None
+        Shear-wave speed in m/s, computed pixel by pixel; None for strain.
+    stiffness_ratio, stiffness_ratio_lesion : float or None
+        Mean of the box (of the whole lesion) / mean of the fat, in kPa; None for strain.
+    strain_ratio : float or None
+        Strain in fat / strain in the lesion; None for kPa and m/s.
+    sizes : SizeRatio or None
+    lesion_length_mm, lesion_area_mm2 : float
+    lesion_depth_mm : float or None
+        Depth of the lesion's middle below the probe.
+    warnings : tuple of WarningRecord
+        Of the elastogram and of the measurement.
+    """
+
+    elastogram: Elastogram
+    regions: LesionRegions
+    parameters: MeasurementParameters
+    box: PlacedBox | None
+    ring: Region
+    box_statistics: RegionStatistics | None
+    lesion_statistics: RegionStatistics
+    ring_statistics: RegionStatistics | None
+    fat_statistics: RegionStatistics | None
+    box_speed: RegionStatistics | None
+    lesion_speed: RegionStatistics | None
+    stiffness_ratio: float | None
+    stiffness_ratio_lesion: float | None
+    strain_ratio: float | None
+    sizes: SizeRatio | None
+    lesion_length_mm: float
+    lesion_area_mm2: float
+    lesion_depth_mm: float | None
+    warnings: tuple[WarningRecord, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready record of every number and how it was obtained."""
+        statistics = {
+            "stiffest_box" if self.box is None or self.box.automatic else "box": self.box_statistics,
+            "lesion": self.lesion_statistics,
+            "ring": self.ring_statistics,
+            "fat": self.fat_statistics,
+            "box_speed": self.box_speed,
+            "lesion_speed": self.lesion_speed,
+        }
+        drawn = {name: getattr(self.regions, name) for name in self.regions.__dataclass_fields__}
+        return {
+            "unit": str(self.elastogram.unit),
+            "direction": str(self.elastogram.direction),
+            "spacing_mm": self.elastogram.spacing_mm,
+            "spacing_source": self.elastogram.spacing_source,
+            "parameters": asdict(self.parameters),
+            "regions": {name: region.description if region else None for name, region in drawn.items()},
+            "box": self.box
+            and {
+                "shape": str(self.box.shape),
+                "size_mm": self.box.size_mm,
+                "row": self.box.center[0],
+                "column": self.box.center[1],
+                "placed": "on the stiffest position" if self.box.automatic else "by hand",
+            },
+            "statistics": {name: found.as_dict() if found else None for name, found in statistics.items()},
+            "stiffness_ratio": self.stiffness_ratio,
+            "stiffness_ratio_lesion": self.stiffness_ratio_lesion,
+            "strain_ratio": self.strain_ratio,
+            "size_ratio": asdict(self.sizes) if self.sizes else None,
+            "lesion_length_mm": self.lesion_length_mm,
+            "lesion_area_mm2": self.lesion_area_mm2,
+            "lesion_depth_mm": self.lesion_depth_mm,
+            "quality_of_the_elastography_box": {
+                **asdict(self.elastogram.quality),
+                "valid_fraction": self.elastogram.quality.valid_fraction,
+            },
+            "warnings": [asdict(warning) for warning in self.warnings],
+        }
+
+
+def measure(
+    elastogram: Elastogram,
+    regions: LesionRegions,
+    parameters: MeasurementParameters = MeasurementParameters(),
+    box_center: tuple[float, float] | None = None,
+) -> LesionMeasurement:
+    """Measure a lesion.
+
+    Parameters
+    ----------
+    elastogram : Elastogram
+        With known pixel spacing.
+    regions : LesionRegions
+    parameters : MeasurementParameters
+    box_center : (float, float) or None
+        Row and column in the image of a box placed by hand; None places it on the stiffest position.
+
+    Raises
+    ------
+    ParameterError
+        When the spacing is unknown, or a region has another shape than the image, is empty, or is to be measured and
+        lies wholly outside the elastography box.
+    """
+    if elastogram.unit == Unit.METERS_PER_SECOND:
+        elastogram = elastogram.in_unit(Unit.KILOPASCAL, parameters.density_kg_m3)
+    spacing = spacing_of(elastogram)
+    _check_regions(elastogram, regions)
+    warnings = list(elastogram.warnings)
+    lesion = regions.lesion.in_box(elastogram)
+    for name, region in (("lesion", regions.lesion), ("fat", regions.fat)):
+        if region is not None:
+            warnings += _check_inside(elastogram, name, region)
+
+    if box_center is None:
+        near = distance_from(regions.lesion.mask, spacing)[box_of(elastogram).slices] <= parameters.rim_mm
+        box = stiffest_box(elastogram, near, parameters.box_mm, parameters.box_shape, parameters.smallest_valid_share)
+    else:
+        top, left = box_of(elastogram)[:2]
+        place = (box_center[0] - top, box_center[1] - left)
+        box = box_at(elastogram, place, parameters.box_mm, parameters.box_shape)
+    if box is None:
+        warnings.append(
+            WarningRecord(
+                "no-measurement-box",
+                f"Nowhere on the lesion and its rim does a box of {parameters.box_mm:g} mm carry values in "
+                f"{parameters.smallest_valid_share:.0%} of its pixels; a stiff cancer can be void, so void is no sign "
+                "of softness.",
+            )
+        )
+    statistics = region_statistics(elastogram, lesion)
+    box_statistics = region_statistics(elastogram, box.mask) if box else None
+    fat_statistics = region_statistics(elastogram, regions.fat.in_box(elastogram)) if regions.fat else None
+    ring = ring_around(elastogram, regions.lesion, parameters.ring_mm)
+    ring_in_box = ring.in_box(elastogram)
+    ratios = Ratios(elastogram, box_statistics, statistics, fat_statistics)
+    speeds = None
+    if elastogram.unit == Unit.KILOPASCAL:
+        speeds = elastogram.in_unit(Unit.METERS_PER_SECOND, parameters.density_kg_m3)
+    middle_row = float(np.argwhere(regions.lesion.mask).mean(axis=0)[0])
+    on_elastogram = regions.lesion_on_elastogram
+    return LesionMeasurement(
+        elastogram=elastogram,
+        regions=regions,
+        parameters=parameters,
+        box=box,
+        ring=ring,
+        box_statistics=box_statistics,
+        lesion_statistics=statistics,
+        ring_statistics=region_statistics(elastogram, ring_in_box) if ring_in_box.any() else None,
+        fat_statistics=fat_statistics,
+        box_speed=region_statistics(speeds, box.mask) if speeds and box else None,
+        lesion_speed=region_statistics(speeds, lesion) if speeds else None,
+        stiffness_ratio=ratios.stiffness_ratio(box_statistics),
+        stiffness_ratio_lesion=ratios.stiffness_ratio(statistics),
+        strain_ratio=ratios.strain_ratio(),
+        sizes=size_ratio(on_elastogram.mask, regions.lesion.mask, spacing) if on_elastogram else None,
+        lesion_length_mm=longest_diameter_mm(regions.lesion.mask, spacing),
+        lesion_area_mm2=float(np.count_nonzero(regions.lesion.mask)) * spacing[0] * spacing[1],
+        lesion_depth_mm=None if elastogram.panel is None else (middle_row - origin_px(elastogram)[0]) * spacing[0],
+        warnings=(*warnings, *ratios.warnings),
+    )
+
+
+def _check_regions(elastogram: Elastogram, regions: LesionRegions) -> None:
+    for name in regions.__dataclass_fields__:
+        region = getattr(regions, name)
+        if region is not None and (region.mask.shape != image_shape(elastogram) or not region.mask.any()):
+            raise ParameterError(
+                f"The {name.replace('_', ' ')} region is empty or does not fit the image; draw it again."
+            )
+
+
+def _check_inside(elastogram: Elastogram, name: str, region: Region) -> list[WarningRecord]:
+    outside = region.outside_share(elastogram)
+    if outside == 1.0:
+        box = box_of(elastogram)
+        raise ParameterError(
+            f"The {name} region lies outside the elastography box, which spans x {box.left} to {box.right - 1} and "
+            f"y {box.top} to {box.bottom - 1} (pixels of the image)."
+        )
+    if outside > 0.0:
+        return [
+            WarningRecord(
+                f"{name}-outside-box",
+                f"{outside:.0%} of the {name} region lies outside the elastography box and was not measured.",
+            )
+        ]
+    return []

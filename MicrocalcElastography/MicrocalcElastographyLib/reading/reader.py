@@ -1,0 +1,143 @@
+"""Reading elastograms from files: the entry point of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from MicrocalcAILib.errors import ParameterError, UnreadableImageError
+from MicrocalcAILib.progress import Progress, no_progress
+from MicrocalcAILib.provenance import sha256_of_file
+from MicrocalcAILib.reading.content import damage_reported
+from MicrocalcAILib.reading.reader import file_kind
+
+from ..calibration import Calibration, find_calibration
+from ..elastogram import Elastogram
+from ..inversion import InversionParameters
+from ..screen.conversion import elastogram_of_screen
+from ..screen.frame import ScreenFrame
+from . import dicom_file
+from .cine import unique_elastography_frames
+from .dicom_screens import read_colors, read_dicom_screen
+from .pictures import read_picture
+from .value_maps import ValueMeaning, is_value_map, read_dicom_value_map, read_value_file
+
+DEFAULT_BYTE_BUDGET = 1 << 30
+_PICTURES = ("PNG", "JPEG", "TIFF")
+
+
+def read_elastogram(
+    path: Path,
+    frame: int | None = None,
+    given: Calibration | None = None,
+    meaning: ValueMeaning | None = None,
+    parameters: InversionParameters | None = None,
+    byte_budget: int = DEFAULT_BYTE_BUDGET,
+) -> Elastogram:
+    """Read an elastogram from a screen (DICOM, PNG, JPEG, TIFF) or a map of values (DICOM, NRRD, MetaImage, NIfTI).
+
+    Parameters
+    ----------
+    path : Path
+    frame : int or None
+        Frame, page or slice, counted from 0; None takes the first (that holds elasticity).
+    given : Calibration or None
+        For screens: what the user knows better than the screen tells.
+    meaning : ValueMeaning or None
+        For maps of values: their unit and the value of void pixels.
+    parameters : InversionParameters or None
+        For screens: how strictly colors are matched.
+    byte_budget : int
+        Largest memory for one frame.
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError
+        When the file is damaged, hostile, or holds no elastogram that can be read.
+    ParameterError
+        When something has to be asked for: the sentence says what.
+    """
+    path, kind, source = _identified(path)
+    with damage_reported(kind):
+        if kind == "DICOM":
+            with dicom_file.opened(path, byte_budget) as file:
+                if is_value_map(file.attributes):
+                    return read_dicom_value_map(file, frame, meaning or ValueMeaning(), source)
+        elif kind not in _PICTURES:
+            return read_value_file(path, kind, frame or 0, meaning or ValueMeaning(), byte_budget, source)
+    screen = read_screen(path, frame or 0, byte_budget)
+    return elastogram_of_screen(screen, find_calibration(screen, given), parameters)
+
+
+def read_screen(path: Path, frame: int = 0, byte_budget: int = DEFAULT_BYTE_BUDGET) -> ScreenFrame:
+    """One frame of a screen capture in red, green, blue, with the regions a DICOM file knows.
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError, ParameterError
+    """
+    path, kind, source = _identified(path)
+    with damage_reported(kind):
+        if kind == "DICOM":
+            with dicom_file.opened(path, byte_budget) as file:
+                screen = read_dicom_screen(file, frame)
+        elif kind in _PICTURES:
+            screen = read_picture(path, kind, frame, byte_budget)
+        else:
+            raise ParameterError("The file holds values, not a screen; read it as a map of values.")
+    return replace(screen, source={**source, **screen.source})
+
+
+def elastography_frames(
+    path: Path,
+    given: Calibration | None = None,
+    byte_budget: int = DEFAULT_BYTE_BUDGET,
+    progress: Progress = no_progress,
+) -> list[int]:
+    """Numbers of the frames of a DICOM cine that each show a new elastogram; ``[0]`` for a single frame.
+
+    Parameters
+    ----------
+    path : Path
+    given : Calibration or None
+        Its box, when given, is where changes are looked for; otherwise the box of the first frame that has one.
+    byte_budget : int
+    progress : Progress
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError
+    """
+    path, kind, _ = _identified(path)
+    if kind != "DICOM":
+        return [0]
+    with damage_reported(kind), dicom_file.opened(path, byte_budget) as file:
+        count = file.number_of_frames
+        box, first = given.box if given else None, 0
+        while box is None and first < count:
+            box = find_calibration(read_dicom_screen(file, first), given).box
+            first += box is None
+        if box is None:
+            return []
+
+        def frames() -> Iterator[NDArray[np.uint8]]:
+            for number in range(first, count):
+                progress("Comparing frames", number, count)
+                yield read_colors(file, number)[0]
+
+        return [first + number for number in unique_elastography_frames(frames(), box)]
+
+
+def _identified(path: Path) -> tuple[Path, str, dict[str, Any]]:
+    path = Path(path)
+    if not path.is_file():
+        raise UnreadableImageError("There is no such file; check its name.")
+    try:
+        return path, file_kind(path), {"sha256": sha256_of_file(path)}
+    except OSError as error:
+        raise UnreadableImageError(f"The file cannot be opened: {error.strerror or 'input error'}.") from error

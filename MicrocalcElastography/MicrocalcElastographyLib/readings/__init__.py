@@ -1,0 +1,21 @@
+"""Readings: one row per lesion, reader and repeat; two readers and consensus; published references beside them."""
+
+from .agreement import CONSENSUS, Agreement, agreement, one_row_per_lesion
+from .reading import QUANTITY_COLUMNS, Reading, reading_of, references_beside
+from .table import read_readings, table_of, with_readings, write_readings, write_table
+
+__all__ = [
+    "CONSENSUS",
+    "QUANTITY_COLUMNS",
+    "Agreement",
+    "Reading",
+    "agreement",
+    "one_row_per_lesion",
+    "read_readings",
+    "reading_of",
+    "references_beside",
+    "table_of",
+    "with_readings",
+    "write_readings",
+    "write_table",
+]

@@ -1,0 +1,162 @@
+"""One reading, and the published cut-offs it may be laid beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from MicrocalcAILib.errors import ParameterError
+
+from ..cohort.columns import Variable
+from ..cohort.quantities import recognize
+from ..cohort.reference_cutoffs import load_reference_cutoffs
+from ..elastogram import Unit
+from ..measurement import LesionMeasurement
+from ..protocol import Check, Status
+from ..scoring import COLOR_SHARE, TSUKUBA, Score
+
+KEY_COLUMNS = ("lesion", "reader", "repeat")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one reader measured in one acquisition of one lesion. None where nothing was measured.
+
+    Parameters
+    ----------
+    lesion : str
+        Name of the lesion, no patient data.
+    reader : str
+        ``consensus`` for the third, agreed reading.
+    repeat : int
+        Number of the acquisition, from 1.
+    patient, outcome : str
+        Pseudonym; ``malignant`` or ``benign`` once it is known.
+    elasticity_mean_kpa, elasticity_max_kpa, elasticity_min_kpa, elasticity_sd_kpa : float or None
+        Of the measurement box. A strain map has none.
+    stiffness_ratio, strain_ratio : float or None
+    size_ratio : float or None
+        Longest diameter on the elastogram / on B-mode.
+    elasticity_score, tsukuba_score : int or None
+        By colors (Yan & Fang 2025) and after Itoh 2006.
+    lesion_size_mm, depth_mm : float or None
+        Longest diameter; depth of the middle below the probe.
+    void_percent : float or None
+        Share of the lesion without a value.
+    protocol_warnings : str
+        Codes of the checks that did not pass, separated by blanks.
+    """
+
+    lesion: str
+    reader: str = ""
+    repeat: int = 1
+    patient: str = ""
+    outcome: str = ""
+    elasticity_mean_kpa: float | None = None
+    elasticity_max_kpa: float | None = None
+    elasticity_min_kpa: float | None = None
+    elasticity_sd_kpa: float | None = None
+    stiffness_ratio: float | None = None
+    strain_ratio: float | None = None
+    size_ratio: float | None = None
+    elasticity_score: int | None = None
+    tsukuba_score: int | None = None
+    lesion_size_mm: float | None = None
+    depth_mm: float | None = None
+    void_percent: float | None = None
+    protocol_warnings: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.lesion.strip():
+            raise ParameterError("A reading needs the name of its lesion.")
+        if self.repeat < 1:
+            raise ParameterError("Repeats are counted from 1.")
+
+
+QUANTITY_COLUMNS = tuple(
+    field.name
+    for field in fields(Reading)
+    if field.name not in (*KEY_COLUMNS, "patient", "outcome", "protocol_warnings")
+)
+
+
+def reading_of(
+    measurement: LesionMeasurement,
+    scores: Sequence[Score],
+    checks: Sequence[Check],
+    lesion: str,
+    reader: str = "",
+    repeat: int = 1,
+    patient: str = "",
+    outcome: str = "",
+) -> Reading:
+    """The row of a measurement: its box in kPa, ratios, color-share and Tsukuba score, size, depth, void."""
+    box = measurement.box_statistics if measurement.elastogram.unit == Unit.KILOPASCAL else None
+    value_of = {score.definition: score.value for score in scores}
+    return Reading(
+        lesion=lesion,
+        reader=reader,
+        repeat=repeat,
+        patient=patient,
+        outcome=outcome,
+        elasticity_mean_kpa=box.mean if box else None,
+        elasticity_max_kpa=box.maximum if box else None,
+        elasticity_min_kpa=box.minimum if box else None,
+        elasticity_sd_kpa=box.standard_deviation if box else None,
+        stiffness_ratio=measurement.stiffness_ratio,
+        strain_ratio=measurement.strain_ratio,
+        size_ratio=measurement.sizes.length if measurement.sizes else None,
+        elasticity_score=value_of.get(COLOR_SHARE),
+        tsukuba_score=value_of.get(TSUKUBA),
+        lesion_size_mm=measurement.lesion_length_mm,
+        depth_mm=measurement.lesion_depth_mm,
+        void_percent=100.0 * measurement.lesion_statistics.void_share,
+        protocol_warnings=" ".join(check.code for check in checks if check.status is Status.WARN),
+    )
+
+
+def references_beside(reading: Reading, cutoffs: Path | None = None) -> list[dict[str, Any]]:
+    """Published cut-offs beside the measured values they may be compared with. References, never a verdict.
+
+    Parameters
+    ----------
+    reading : Reading
+    cutoffs : Path or None
+        An edited list of cut-offs; None takes the one that comes with the module.
+
+    Returns
+    -------
+    list of dict
+        ``quantity``, ``measured``, ``cutoff``, ``unit``, ``name``, ``statistic``, ``population``, ``source``,
+        ``caution``.
+    """
+    found = []
+    for name in QUANTITY_COLUMNS:
+        measured, variable = getattr(reading, name), variable_of(name)
+        if measured is None:
+            continue
+        for cutoff in load_reference_cutoffs(cutoffs):
+            if variable.key in cutoff.quantities:
+                found.append(
+                    {
+                        "quantity": name,
+                        "measured": measured,
+                        "cutoff": cutoff.value,
+                        "unit": cutoff.unit,
+                        "name": cutoff.name,
+                        "statistic": cutoff.statistic,
+                        "population": cutoff.population,
+                        "source": cutoff.source,
+                        "caution": cutoff.caution,
+                    }
+                )
+    return found
+
+
+def variable_of(name: str) -> Variable:
+    """What the cohort statistics know of a column."""
+    quantity = recognize(name)
+    assert quantity is not None, name  # a test keeps the columns recognizable
+    return Variable(name, quantity.label, quantity.unit, quantity.kind, quantity.is_parameter, quantity.key)

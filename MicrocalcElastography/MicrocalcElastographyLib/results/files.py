@@ -1,0 +1,53 @@
+"""Writing what was measured, each file whole or not at all; names hold nothing of the input's name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from MicrocalcAILib.files import replaced_on_success
+from MicrocalcAILib.volumes import write_volume
+
+from ..assessment import Assessment
+from ..reading import DIRECTION_KEY, UNIT_KEY
+from .picture import DOTS_PER_INCH, draw_assessment
+
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def write_assessment(
+    assessment: Assessment, folder: Path, name: str, title: str, references: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Write ``name_values.nrrd`` (values of the elastography box, NaN without a value) and ``name.png``.
+
+    Parameters
+    ----------
+    assessment : Assessment
+    folder : Path
+    name : str
+        Stem of the files, e.g. ``acquisition_1``.
+    title : str
+        Heading of the picture; no patient data.
+    references : sequence of mapping
+        Published cut-offs for the picture.
+    """
+    elastogram = assessment.measurement.elastogram
+    write_volume(
+        elastogram.values,
+        elastogram.spacing_mm or (1.0, 1.0),
+        (0.0, 0.0, 0.0),
+        _IDENTITY,
+        folder / f"{name}_values.nrrd",
+        {UNIT_KEY: str(elastogram.unit), DIRECTION_KEY: str(elastogram.direction)},
+    )
+    figure = draw_assessment(assessment, title, references)
+    with replaced_on_success(folder / f"{name}.png") as temporary:
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())
+
+
+def write_record(record: Mapping[str, Any], path: Path) -> None:
+    """Write a JSON record."""
+    with replaced_on_success(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")

@@ -1,0 +1,1 @@
+"""Where things lie on a captured ultrasound screen: panels, elastography box, paired B-mode, depth ruler, opacity."""

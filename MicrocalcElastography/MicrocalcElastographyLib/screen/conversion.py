@@ -1,0 +1,68 @@
+"""A calibrated screen as an elastogram."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.provenance import provenance
+
+from ..calibration import Calibration
+from ..elastogram import Direction, Elastogram, Unit
+from ..inversion import InversionParameters, invert
+from .frame import ScreenFrame
+
+
+def elastogram_of_screen(
+    frame: ScreenFrame, calibration: Calibration, parameters: InversionParameters | None = None
+) -> Elastogram:
+    """Values behind the colors of a screen.
+
+    Parameters
+    ----------
+    frame : ScreenFrame
+    calibration : Calibration
+        Usually from `find_calibration`.
+    parameters : InversionParameters or None
+
+    Raises
+    ------
+    ParameterError
+        Naming what the calibration lacks.
+    UnsupportedImageError
+        When the color table is gray or ambiguous.
+    """
+    scale = calibration.color_scale(frame.rgb)
+    box, offset = calibration.box, calibration.b_mode_offset
+    assert box is not None  # color_scale refuses a calibration without a box
+    b_mode = None
+    if offset is not None:
+        twin = box.shifted(*offset)
+        if not twin.inside_frame(*frame.rgb.shape[:2]):
+            raise ParameterError("The paired B-mode panel given lies outside the frame; mark it again.")
+        b_mode = np.rint(frame.rgb[twin.slices].mean(axis=2)).astype(np.uint8)
+    inversion = invert(
+        frame.rgb[box.slices],
+        scale,
+        opacity=calibration.opacity,
+        opacity_source=calibration.sources.get("opacity", "given by the user"),
+        b_mode=b_mode,
+        parameters=parameters or InversionParameters(),
+    )
+    return Elastogram(
+        values=inversion.values,
+        valid=inversion.valid,
+        unit=scale.unit,
+        direction=Direction.SOFTER_IS_HIGHER if scale.unit == Unit.STRAIN else Direction.STIFFER_IS_HIGHER,
+        quality=inversion.quality,
+        value_range=(scale.low, scale.high),
+        b_mode=b_mode,
+        spacing_mm=calibration.spacing_mm,
+        spacing_source=calibration.sources.get("spacing_mm", "unknown"),
+        box=box,
+        panel=calibration.panel,
+        b_mode_offset=offset,
+        frame=frame.rgb,
+        warnings=(*frame.warnings, *calibration.warnings, *inversion.warnings),
+        source=provenance(**frame.source, calibration=calibration.summary()),
+    )

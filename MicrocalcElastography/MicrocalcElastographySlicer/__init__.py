@@ -1,0 +1,1 @@
+"""The Slicer face of MicrocalcElastography: nodes in, nodes out."""

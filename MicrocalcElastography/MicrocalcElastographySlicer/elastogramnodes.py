@@ -1,0 +1,304 @@
+"""An Elastogram as MRML nodes, and back: values with their colors and legend, where they are valid, B-mode, screen."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+
+from MicrocalcAILib.errors import ResultError, WarningRecord
+from MicrocalcElastographyLib.elastogram import (
+    Direction,
+    Elastogram,
+    Quality,
+    Unit,
+    shear_wave_speed_m_s,
+    youngs_modulus_kpa,
+)
+from MicrocalcElastographyLib.geometry import Rectangle
+
+from . import screens
+from .nodes import addNode, groupUnder, nothingLeftBehind, ownedNode, recall, refer, referred, remember, removeNode
+
+if TYPE_CHECKING:
+    from MicrocalcElastographyLib.color_scale import ColorScale
+
+VOID_VALUE = -1000.0
+"""Stored where there is no value: so far below every scale that a mean over void is absurd, never soft."""
+
+_SOURCE, _SCREEN, _VALID, _B_MODE, _COLORS = "Source", "ScreenNode", "ValidNode", "BModeNode", "ColorNode"
+_FACTS, _KEY, _FRAME = "Elastogram", "Key", "Frame"
+_COLOR_COUNT = 256
+_NOT_SHOWN_ABOVE = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class ElastogramNodes:
+    """The nodes that show one elastogram.
+
+    ``screenNode`` is None for maps of values, ``bModeNode`` without a paired B-mode image. ``validNode`` is a label
+    map, 1 where there is a value.
+    """
+
+    valueNode: object
+    validNode: object
+    colorNode: object
+    screenNode: object | None
+    bModeNode: object | None
+
+
+def findElastogram(sourceNode=None, frame: int = 0, key: str | None = None) -> ElastogramNodes | None:
+    """The elastogram made of a frame of a volume, or of the file with this key; None when there is none."""
+    for valueNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if recall(valueNode, _FACTS) is None:
+            continue
+        if sourceNode is not None:
+            isWanted = referred(valueNode, _SOURCE) is sourceNode and recall(valueNode, _FRAME) == frame
+        else:
+            isWanted = recall(valueNode, _KEY) == key
+        if isWanted:
+            return _nodesOf(valueNode)
+    return None
+
+
+def isElastogram(volumeNode) -> bool:
+    """Whether a volume holds values that this module wrote."""
+    return recall(volumeNode, _FACTS) is not None
+
+
+def isOwn(volumeNode) -> bool:
+    """Whether this module made the volume: values, valid pixels, B-mode, or a screen it calibrated."""
+    for valueNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if volumeNode is valueNode and isElastogram(valueNode):
+            return True
+        if any(referred(valueNode, role) is volumeNode for role in (_VALID, _B_MODE)):
+            return True
+        if referred(valueNode, _SCREEN) is volumeNode and referred(valueNode, _SOURCE) is not volumeNode:
+            return True
+    return False
+
+
+def warningsOf(valueNode) -> tuple[WarningRecord, ...]:
+    """What has to be known about the values."""
+    return tuple(WarningRecord(**record) for record in recall(valueNode, _FACTS)["warnings"])
+
+
+def foundOf(valueNode) -> dict:
+    """What was found out about the screen: ``value`` and ``source`` by name; empty for a map of values."""
+    return recall(valueNode, _FACTS)["source"].get("calibration", {})
+
+
+def showElastogram(
+    elastogram: Elastogram, scale: ColorScale, name: str, sourceNode=None, frame: int = 0, key: str | None = None
+) -> ElastogramNodes:
+    """Show an elastogram in the scene; what an earlier conversion of the same frame showed is replaced in place.
+
+    Parameters
+    ----------
+    elastogram : Elastogram
+        Speeds (m/s) are shown as kPa.
+    scale : ColorScale
+        Colors, in the unit of ``elastogram``.
+    name : str
+        For new nodes.
+    sourceNode : volume node, optional
+        The screen or map of values it was made of.
+    frame : int
+    key : str, optional
+        What tells one file from another, when there is no source node.
+    """
+    earlier = findElastogram(sourceNode, frame, key)
+    shown = elastogram.in_unit(Unit.KILOPASCAL) if elastogram.unit == Unit.METERS_PER_SECOND else elastogram
+    with nothingLeftBehind() as created:
+        valueNode = (
+            earlier.valueNode if earlier else addNode("vtkMRMLScalarVolumeNode", f"{name} {shown.unit}", created)
+        )
+        place, screenNode = _placeAndScreen(valueNode, elastogram, name, sourceNode, frame, created)
+        if elastogram.box is not None:
+            place = place @ _moved(elastogram.box.left, elastogram.box.top)
+        validNode = ownedNode(valueNode, _VALID, "vtkMRMLLabelMapVolumeNode", f"{name} valid pixels", created)
+        colorNode = _fillColors(valueNode, shown, elastogram.unit, scale, name, created)
+        _fillVolume(valueNode, np.where(shown.valid, shown.values, VOID_VALUE).astype(np.float32), place)
+        _fillVolume(validNode, shown.valid.astype(np.uint8), place)
+        bModeNode = None
+        if shown.b_mode is not None:
+            bModeNode = ownedNode(valueNode, _B_MODE, "vtkMRMLScalarVolumeNode", f"{name} B-mode", created)
+            _fillVolume(bModeNode, shown.b_mode, place)
+        _display(valueNode, colorNode, scale, shown)
+        refer(valueNode, _SOURCE, sourceNode)
+        for content, value in ((_FACTS, _factsOf(elastogram)), (_KEY, key), (_FRAME, frame)):
+            remember(valueNode, content, value)
+        result = ElastogramNodes(valueNode, validNode, colorNode, screenNode, bModeNode)
+        transformId = None if sourceNode is None else sourceNode.GetTransformNodeID()
+        shownNodes = [node for node in (screenNode, valueNode, validNode, bModeNode) if node is not None]
+        for node in shownNodes:
+            node.SetAndObserveTransformNodeID(transformId)
+    if earlier is not None:
+        _removeOutdated(earlier, result, sourceNode)
+    groupUnder(shownNodes[0], shownNodes[1:])
+    return result
+
+
+def elastogramOf(valueNode) -> Elastogram:
+    """The elastogram that a node shows, in the unit it was measured in. Works after a scene was saved and loaded.
+
+    Raises
+    ------
+    ResultError
+        When the node was not made by this module or a part of it was deleted.
+    """
+    facts = None if valueNode is None else recall(valueNode, _FACTS)
+    if facts is None:
+        raise ResultError("Convert the ultrasound screen first; this volume holds no converted elastogram.")
+    nodes = _nodesOf(valueNode)
+    if nodes.validNode is None or (facts["box"] is not None and nodes.screenNode is None):
+        raise ResultError("A part of this elastogram was deleted from the scene; convert the screen again.")
+    values = slicer.util.arrayFromVolume(valueNode)[0]
+    valid = slicer.util.arrayFromVolume(nodes.validNode)[0] == 1
+    unit = Unit(facts["unit"])
+    rgb = None
+    if facts["box"] is not None:
+        slices = slicer.util.arrayFromVolume(nodes.screenNode)
+        rgb = np.ascontiguousarray(slices[frameOf(valueNode, nodes.screenNode)][..., :3])
+    bMode = None if nodes.bModeNode is None else slicer.util.arrayFromVolume(nodes.bModeNode)[0].copy()
+    shown = Elastogram(
+        values=np.where(valid, values, np.nan).astype(np.float32),
+        valid=valid,
+        unit=Unit.KILOPASCAL if unit == Unit.METERS_PER_SECOND else unit,
+        quality=Quality(**{name: _tupled(value) for name, value in facts["quality"].items()}),
+        direction=Direction(facts["direction"]),
+        b_mode=bMode,
+        spacing_mm=_tupled(facts["spacing_mm"]),
+        spacing_source=facts["spacing_source"],
+        box=_rectangle(facts["box"]),
+        panel=_rectangle(facts["panel"]),
+        b_mode_offset=_tupled(facts["b_mode_offset"]),
+        frame=rgb,
+        warnings=warningsOf(valueNode),
+        source=facts["source"],
+    )
+    return dataclasses.replace(shown.in_unit(unit), value_range=_tupled(facts["value_range"]), source=facts["source"])
+
+
+def referenceOf(valueNode):
+    """The volume on whose pixels regions are drawn (screen, or the map of values itself), and its slice."""
+    screenNode = referred(valueNode, _SCREEN)
+    return (valueNode, 0) if screenNode is None else (screenNode, frameOf(valueNode, screenNode))
+
+
+def frameOf(valueNode, screenNode) -> int:
+    """Slice of the screen that the values belong to; a screen of this module's own has one."""
+    return recall(valueNode, _FRAME) if screenNode is referred(valueNode, _SOURCE) else 0
+
+
+def _nodesOf(valueNode) -> ElastogramNodes:
+    return ElastogramNodes(valueNode, *(referred(valueNode, role) for role in (_VALID, _COLORS, _SCREEN, _B_MODE)))
+
+
+def _placeAndScreen(valueNode, elastogram: Elastogram, name: str, sourceNode, frame: int, created: list):
+    """IJK to RAS of the whole image, and the node that shows it: the source, or a copy with the right spacing."""
+    place = None if sourceNode is None else screens.placeOf(sourceNode, frame, elastogram)
+    if elastogram.frame is None:
+        return screens.geometry(elastogram.spacing_mm) if place is None else place, None
+    if place is not None:
+        refer(valueNode, _SCREEN, sourceNode)
+        return place, sourceNode
+    if referred(valueNode, _SCREEN) is sourceNode:
+        refer(valueNode, _SCREEN, None)
+    screenNode = ownedNode(valueNode, _SCREEN, "vtkMRMLVectorVolumeNode", f"{name} calibrated screen", created)
+    place = screens.geometry(elastogram.spacing_mm)
+    _fillVolume(screenNode, elastogram.frame, place)
+    return place, screenNode
+
+
+def _removeOutdated(earlier: ElastogramNodes, result: ElastogramNodes, sourceNode) -> None:
+    if earlier.screenNode not in (None, result.screenNode, sourceNode):
+        removeNode(earlier.screenNode)
+    if earlier.bModeNode is not None and result.bModeNode is None:
+        removeNode(earlier.bModeNode)
+
+
+def _moved(columns: float, rows: float) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:2, 3] = columns, rows
+    return matrix
+
+
+def _fillVolume(node, image: np.ndarray, place: np.ndarray) -> None:
+    with slicer.util.NodeModify(node):
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(image)[np.newaxis])
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(place))
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+
+
+def _fillColors(valueNode, shown: Elastogram, unit: Unit, scale: ColorScale, name: str, created: list):
+    """A color table in equal steps of the shown unit, with the scanner's own colors."""
+    low, high = _window(shown, scale)
+    values = np.linspace(low, high, _COLOR_COUNT)
+    colors = scale.colors_of(_asMeasured(values, unit)) / 255.0
+    colorNode = referred(valueNode, _COLORS)
+    if colorNode is None:
+        colorNode = slicer.mrmlScene.CreateNodeByClass("vtkMRMLColorTableNode")
+        colorNode.UnRegister(None)
+        colorNode.SetTypeToUser()
+        colorNode.SetName(slicer.mrmlScene.GenerateUniqueName(f"{name} colors"))
+        colorNode = slicer.mrmlScene.AddNode(colorNode)
+        created.append(colorNode)
+        refer(valueNode, _COLORS, colorNode)
+    colorNode.SetNumberOfColors(_COLOR_COUNT)
+    for index, (value, color) in enumerate(zip(values.tolist(), colors.tolist(), strict=True)):
+        colorNode.SetColor(index, f"{value:.4g} {shown.unit}", *color, 1.0)
+    return colorNode
+
+
+def _asMeasured(values: np.ndarray, unit: Unit) -> np.ndarray:
+    return shear_wave_speed_m_s(values) if unit == Unit.METERS_PER_SECOND else values
+
+
+def _window(shown: Elastogram, scale: ColorScale) -> tuple[float, float]:
+    if scale.unit == Unit.METERS_PER_SECOND and shown.unit == Unit.KILOPASCAL:
+        return youngs_modulus_kpa(scale.low), youngs_modulus_kpa(scale.high)
+    return scale.low, scale.high
+
+
+def _display(valueNode, colorNode, scale: ColorScale, shown: Elastogram) -> None:
+    low, high = _window(shown, scale)
+    displayNode = valueNode.GetDisplayNode()
+    displayNode.SetAndObserveColorNodeID(colorNode.GetID())
+    displayNode.SetInterpolate(0)  # between a value and void there is no value
+    displayNode.SetAutoWindowLevel(0)
+    displayNode.SetWindowLevelMinMax(low, high)
+    displayNode.SetAutoThreshold(0)
+    displayNode.SetThreshold(VOID_VALUE / 2, _NOT_SHOWN_ABOVE)
+    displayNode.SetApplyThreshold(1)
+    legendNode = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(valueNode)
+    legendNode.SetTitleText("strain (arbitrary)" if shown.unit == Unit.STRAIN else str(shown.unit))
+    legendNode.SetLabelFormat("%.2f" if high - low < 10 else "%.0f")
+    legendNode.SetVisibility(True)
+
+
+def _factsOf(elastogram: Elastogram) -> dict:
+    return {
+        "unit": str(elastogram.unit),
+        "direction": str(elastogram.direction),
+        "value_range": elastogram.value_range,
+        "spacing_mm": elastogram.spacing_mm,
+        "spacing_source": elastogram.spacing_source,
+        "box": elastogram.box,
+        "panel": elastogram.panel,
+        "b_mode_offset": elastogram.b_mode_offset,
+        "quality": dataclasses.asdict(elastogram.quality),
+        "warnings": [dataclasses.asdict(warning) for warning in elastogram.warnings],
+        "source": elastogram.source,
+    }
+
+
+def _rectangle(numbers: list[int] | None) -> Rectangle | None:
+    return None if numbers is None else Rectangle(*numbers)
+
+
+def _tupled(value):
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,167 @@
+"""An Assessment as MRML nodes: a table of numbers, a table of the protocol, and the measured box."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+
+from MicrocalcAILib.errors import WarningRecord
+
+from .elastogramnodes import referenceOf
+from .nodes import fillTable, groupUnder, noOrphanedDisplays, nothingLeftBehind, ownedNode, recall, referred, remember
+
+if TYPE_CHECKING:  # pandas need not be installed yet
+    import pandas as pd
+
+    from MicrocalcElastographyLib.assessment import Assessment
+    from MicrocalcElastographyLib.measurement import RegionStatistics
+
+_MEASUREMENT, _PROTOCOL, _BOX = "MeasurementTable", "ProtocolTable", "BoxSegmentation"
+_RECORD, _WARNINGS = "Assessment", "Warnings"
+_SEGMENT_ID = "MicrocalcMeasurementBox"  # segments with other IDs are the user's
+_BOX_COLOR = (1.0, 1.0, 1.0)
+
+_STATISTICS = {
+    "mean": "mean",
+    "maximum": "maximum",
+    "minimum": "minimum",
+    "standard_deviation": "SD",
+    "median": "median",
+    "interquartile_range": "interquartile range",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasurementNodes:
+    """The nodes that show one measurement, and the warnings that belong to it."""
+
+    measurementTableNode: object
+    protocolTableNode: object
+    boxSegmentationNode: object
+    warnings: tuple[WarningRecord, ...]
+
+
+def findMeasurement(valueNode) -> MeasurementNodes | None:
+    """The measurement shown for an elastogram, or None. Works after a scene was saved and loaded."""
+    nodes = [referred(valueNode, role) for role in (_MEASUREMENT, _PROTOCOL, _BOX)]
+    if None in nodes:
+        return None
+    return MeasurementNodes(*nodes, tuple(WarningRecord(**record) for record in recall(nodes[0], _WARNINGS)))
+
+
+def showAssessment(assessment: Assessment, valueNode) -> MeasurementNodes:
+    """Show what was measured in an elastogram; what an earlier measurement of it showed is replaced in place."""
+    measurement, protocol = measurementTable(assessment), protocolTable(assessment)
+    warnings = tuple(dict.fromkeys(assessment.warnings))
+    name = valueNode.GetName()
+    with nothingLeftBehind() as created:
+        measurementNode = ownedNode(valueNode, _MEASUREMENT, "vtkMRMLTableNode", f"{name} measurement", created)
+        protocolNode = ownedNode(valueNode, _PROTOCOL, "vtkMRMLTableNode", f"{name} protocol", created)
+        boxNode = ownedNode(valueNode, _BOX, "vtkMRMLSegmentationNode", f"{name} measurement box", created)
+        fillTable(measurementNode, measurement)
+        fillTable(protocolNode, protocol)
+        _fillBox(boxNode, assessment, valueNode)
+        remember(measurementNode, _RECORD, assessment.as_dict())
+        remember(measurementNode, _WARNINGS, [dataclasses.asdict(warning) for warning in warnings])
+    groupUnder(referenceOf(valueNode)[0], (measurementNode, protocolNode, boxNode))
+    return MeasurementNodes(measurementNode, protocolNode, boxNode, warnings)
+
+
+def measurementTable(assessment: Assessment) -> pd.DataFrame:
+    """Rows of ``region``, ``quantity``, ``value`` (number, NaN where there is none), ``unit``, ``remark``."""
+    import pandas as pd
+
+    measurement = assessment.measurement
+    unit, box = str(measurement.elastogram.unit), "measurement box"
+    rows = _statistics(box, measurement.box_statistics, unit)
+    rows += [
+        ("ratios", "stiffness ratio", measurement.stiffness_ratio, "", "measurement box / fat"),
+        ("ratios", "stiffness ratio of the lesion", measurement.stiffness_ratio_lesion, "", "whole lesion / fat"),
+        ("ratios", "strain ratio", measurement.strain_ratio, "", "strain in fat / strain in the lesion"),
+    ]
+    if measurement.sizes is not None:
+        rows += [
+            ("E/B size ratio", "length", measurement.sizes.length, "", "elastogram / B-mode"),
+            ("E/B size ratio", "area", measurement.sizes.area, "", "elastogram / B-mode"),
+        ]
+    # A score that does not exist is a row, too: its remark says why.
+    rows += [
+        ("scores", score.definition, float("nan") if score.value is None else score.value, "", score.reason)
+        for score in assessment.scores
+    ]
+    for region, found in (
+        ("lesion", measurement.lesion_statistics),
+        ("surrounding ring", measurement.ring_statistics),
+        ("fat", measurement.fat_statistics),
+    ):
+        rows += _statistics(region, found, unit)
+    for region, found in ((box, measurement.box_speed), ("lesion", measurement.lesion_speed)):
+        if found is not None:
+            rows.append((region, "mean shear-wave speed", found.mean, "m/s", ""))
+    rows += [
+        ("lesion", "longest diameter", measurement.lesion_length_mm, "mm", ""),
+        ("lesion", "area", measurement.lesion_area_mm2, "mm²", ""),
+        ("lesion", "depth", measurement.lesion_depth_mm, "mm", "middle of the lesion below the probe"),
+    ]
+    for score in assessment.scores:
+        rows.append((score.definition, "counts as stiff beyond", score.stiff_beyond, score.unit, ""))
+        rows += [
+            (score.definition, f"share {key.replace('_', ' ')}", 100.0 * share, "%", "")
+            for key, share in score.shares.items()
+        ]
+    rows = [row for row in rows if row[2] is not None]
+    table = pd.DataFrame(rows, columns=["region", "quantity", "value", "unit", "remark"])
+    return table.assign(value=table["value"].astype(float))
+
+
+def _statistics(region: str, found: RegionStatistics | None, unit: str) -> list[tuple]:
+    if found is None:
+        return []
+    saturated = None if found.saturated_share is None else 100.0 * found.saturated_share
+    return [
+        *((region, title, getattr(found, key), unit, "") for key, title in _STATISTICS.items()),
+        (region, "without a value", 100.0 * found.void_share, "%", "void is not soft"),
+        (region, "at an end of the scale", saturated, "%", ""),
+    ]
+
+
+def protocolTable(assessment: Assessment) -> pd.DataFrame:
+    """Rows of ``rule``, ``status`` (pass, warn, cannot tell), ``measured`` (with unit), ``limit``, ``message``."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "rule": check.title,
+                "status": str(check.status),
+                "measured": "-" if check.measured is None else f"{check.measured:.3g} {check.unit}".strip(),
+                "limit": check.limit,
+                "message": check.message,
+            }
+            for check in assessment.checks
+        ]
+    )
+
+
+def _fillBox(segmentationNode, assessment: Assessment, valueNode) -> None:
+    box = assessment.measurement.box
+    if segmentationNode.GetDisplayNode() is None:
+        segmentationNode.CreateDefaultDisplayNodes()
+        segmentationNode.GetDisplayNode().SetOpacity2DFill(0.0)
+    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(valueNode)
+    segmentationNode.SetAndObserveTransformNodeID(valueNode.GetTransformNodeID())
+    segmentation = segmentationNode.GetSegmentation()
+    if segmentation.GetSegment(_SEGMENT_ID) is not None:
+        segmentation.RemoveSegment(_SEGMENT_ID)
+    if box is None:
+        return
+    placed = "stiffest" if box.automatic else "placed"
+    segmentation.AddEmptySegment(
+        _SEGMENT_ID, f"{placed} {assessment.measurement.parameters.box_mm:g} mm box", _BOX_COLOR
+    )
+    mask = box.mask.astype(np.uint8)[np.newaxis]
+    with noOrphanedDisplays():
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentationNode, _SEGMENT_ID, valueNode)

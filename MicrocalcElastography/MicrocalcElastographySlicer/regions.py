@@ -1,0 +1,131 @@
+"""What a reader drew, as regions of an elastogram: segments and markups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+import vtk
+
+from MicrocalcAILib.errors import ParameterError
+from MicrocalcAISlicer.inputvolume import ijkToRas
+from MicrocalcElastographyLib.elastogram import Elastogram
+
+from .elastogramnodes import referenceOf
+from .nodes import noOrphanedDisplays
+
+if TYPE_CHECKING:
+    from MicrocalcElastographyLib.measurement import Region
+
+REGIONS = ("lesion", "fat", "skin", "chest_wall", "calcification", "lesion_on_elastogram")
+"""Names of the regions that can be given."""
+
+
+def segmentNamed(segmentationNode, name: str) -> tuple | None:
+    """The segment of this name (upper and lower case are equal) as a region to measure, or None."""
+    segmentation = segmentationNode.GetSegmentation()
+    for index in range(segmentation.GetNumberOfSegments()):
+        identifier = segmentation.GetNthSegmentID(index)
+        if segmentation.GetSegment(identifier).GetName().strip().lower() == name.strip().lower():
+            return segmentationNode, identifier
+    return None
+
+
+def regionOf(elastogram: Elastogram, valueNode, drawn) -> Region:
+    """The pixels of something drawn.
+
+    Parameters
+    ----------
+    elastogram : Elastogram
+    valueNode : vtkMRMLScalarVolumeNode
+        That shows it.
+    drawn : (vtkMRMLSegmentationNode, str) or markups node
+        A segment by ID or name; a closed curve; a region of interest (its rectangle in the image); a line (the
+        diameter of a circle).
+
+    Raises
+    ------
+    ParameterError
+        When nothing is drawn or it lies outside the image.
+    """
+    referenceNode, frame = referenceOf(valueNode)
+    if isinstance(drawn, tuple):
+        return _segmentRegion(elastogram, *drawn, referenceNode, frame)
+    from MicrocalcElastographyLib.measurement import ellipse_region, polygon_region
+
+    if drawn.IsA("vtkMRMLMarkupsClosedCurveNode"):
+        return polygon_region(elastogram, _pixels(_curvePoints(drawn), referenceNode))
+    if drawn.IsA("vtkMRMLMarkupsROINode"):
+        return polygon_region(elastogram, _pixels(_roiCorners(drawn, referenceNode), referenceNode))
+    if drawn.IsA("vtkMRMLMarkupsLineNode"):
+        ends = _controlPoints(drawn, 2)
+        first, second = _pixels(ends, referenceNode)
+        radius = np.linalg.norm(ends[1] - ends[0]) / 2
+        across, down = referenceNode.GetSpacing()[:2]
+        center = (first + second) / 2
+        return ellipse_region(elastogram, (center[0], center[1]), (radius / down, radius / across))
+    raise ParameterError("Regions are segments, closed curves, regions of interest or lines; draw one of these.")
+
+
+def _segmentRegion(elastogram: Elastogram, segmentationNode, name: str, referenceNode, frame: int) -> Region:
+    from MicrocalcElastographyLib.measurement import label_region
+
+    if segmentationNode.GetSegmentation().GetSegment(name) is None:
+        found = segmentNamed(segmentationNode, name)
+        if found is None:
+            raise ParameterError(f"The segmentation has no segment “{name}”; draw it or choose another name.")
+        name = found[1]
+    with noOrphanedDisplays():
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, name, referenceNode)
+    if mask is None or not mask[frame].any():
+        title = segmentationNode.GetSegmentation().GetSegment(name).GetName()
+        raise ParameterError(f"The segment “{title}” is empty in this image; draw it on the ultrasound screen.")
+    return label_region(elastogram, (mask[frame] > 0).astype(np.uint8), 1)
+
+
+def _controlPoints(markupsNode, fewest: int) -> np.ndarray:
+    points = slicer.util.arrayFromMarkupsControlPoints(markupsNode, world=True)
+    if len(points) < fewest:
+        raise ParameterError(f"“{markupsNode.GetName()}” has {len(points)} points; place at least {fewest}.")
+    return points
+
+
+def _curvePoints(curveNode) -> np.ndarray:
+    _controlPoints(curveNode, 3)
+    return slicer.util.arrayFromMarkupsCurvePoints(curveNode, world=True)
+
+
+def _roiCorners(roiNode, referenceNode) -> np.ndarray:
+    """The four corners, in order, of the region's rectangle in the image plane; world coordinates."""
+    objectToWorld = slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToWorldMatrix())
+    axes = objectToWorld[:3, :3] / np.linalg.norm(objectToWorld[:3, :3], axis=0)
+    through = np.argmax(np.abs(axes.T @ _worldDirection(referenceNode)))
+    halves = np.asarray(roiNode.GetSize()) / 2
+    corners = []
+    for signs in ((-1, -1), (-1, 1), (1, 1), (1, -1)):
+        corner = np.zeros(3)
+        corner[[axis for axis in range(3) if axis != through]] = signs
+        corners.append((objectToWorld @ [*(corner * halves), 1.0])[:3])
+    return np.array(corners)
+
+
+def _worldDirection(volumeNode) -> np.ndarray:
+    """Unit vector through the image plane, in the world."""
+    through = _worldToPixel(volumeNode)[2, :3]
+    return through / np.linalg.norm(through)
+
+
+def _worldToPixel(volumeNode) -> np.ndarray:
+    """World (RAS) to IJK, parent transforms included; shape (4, 4)."""
+    worldToNode = vtk.vtkMatrix4x4()
+    transformNode = volumeNode.GetParentTransformNode()
+    if transformNode is not None:
+        transformNode.GetMatrixTransformFromWorld(worldToNode)
+    return np.linalg.inv(ijkToRas(volumeNode)) @ slicer.util.arrayFromVTKMatrix(worldToNode)
+
+
+def _pixels(world: np.ndarray, volumeNode) -> np.ndarray:
+    """Row and column of points; shape (points, 2)."""
+    homogeneous = np.column_stack([world, np.ones(len(world))])
+    return (homogeneous @ _worldToPixel(volumeNode).T)[:, [1, 0]]

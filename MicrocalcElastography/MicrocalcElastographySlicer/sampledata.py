@@ -1,0 +1,53 @@
+"""Elastograms in Slicer's Sample Data module: a bundled screen of a scanner, and a simulated one with known truth."""
+
+from pathlib import Path
+
+import slicer
+
+from MicrocalcElastographyLib.resources import resource_path
+
+from . import screens
+
+SCREEN_NAME = "ElastogramScreen"
+PHANTOM_NAME = "ElastogramPhantom"
+
+
+def registerSampleData() -> None:
+    """Add both to the Sample Data module; called when Slicer has started."""
+    import SampleData
+
+    for name, thumbnail, load in (
+        (SCREEN_NAME, "Icons/ElastogramScreen.png", loadScreen),
+        (PHANTOM_NAME, "Icons/ElastogramPhantom.png", loadPhantom),
+    ):
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="Microcalc",
+            sampleName=name,
+            thumbnailFileName=str(resource_path(thumbnail)),
+            uris="local",  # has to be given although nothing is downloaded
+            fileNames=f"{name}.png",
+            nodeNames=name,
+            customDownloader=lambda source, load=load: _shown(load()),
+        )
+
+
+def loadScreen():
+    """Add the bundled screen (shear-wave elastography of a muscle, 0 to 300 kPa) to the scene."""
+    return screens.loadScreens(resource_path("SampleData/mach30_frame.png"), name=SCREEN_NAME)
+
+
+def loadPhantom():
+    """Simulate a screen (a stiff lesion of 110 kPa, scale 0 to 180 kPa, opacity 50 %) and add it to the scene."""
+    import tempfile
+
+    from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen, write_dicom
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "phantom.dcm"
+        write_dicom([simulate_screen(PhantomParameters())], path)
+        return screens.loadScreens(path, name=PHANTOM_NAME)
+
+
+def _shown(volumeNode):
+    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+    return volumeNode

@@ -1,0 +1,171 @@
+"""Ultrasound screens as volume nodes: loaded from files with the place of every calibrated region, and read again."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+
+from MicrocalcAILib.errors import ParameterError, UnsupportedImageError, WarningRecord
+from MicrocalcAISlicer.inputvolume import ijkToRas
+from MicrocalcElastographyLib.elastogram import Elastogram
+from MicrocalcElastographyLib.geometry import Rectangle
+
+from .nodes import recall, remember
+
+if TYPE_CHECKING:  # scipy and pydicom are imported only when needed
+    from MicrocalcElastographyLib.calibration import Calibration
+    from MicrocalcElastographyLib.reading import ValueMeaning
+    from MicrocalcElastographyLib.screen.frame import ScreenFrame
+
+_SCREEN = "Screen"
+_SPACING_SOURCE = "volume in the scene"
+
+
+def geometry(spacing_mm: tuple[float, float] | None) -> np.ndarray:
+    """IJK to RAS of an image that stands upright in the axial view; pixels of 1 mm when their size is unknown."""
+    down, across = spacing_mm or (1.0, 1.0)
+    return np.diag([-across, -down, 1.0, 1.0])
+
+
+def nodeSpacing(volumeNode) -> tuple[float, float] | None:
+    """Distance between rows, between columns in mm; None for 1 × 1 mm, which readers write that know none."""
+    across, down = volumeNode.GetSpacing()[:2]
+    return None if across == down == 1.0 else (down, across)
+
+
+def loadScreens(path: Path, frames: list[int] | None = None, name: str | None = None):
+    """Load a screen capture (DICOM, PNG, JPEG, TIFF) as a color volume with the right pixel spacing.
+
+    Parameters
+    ----------
+    path : Path
+    frames : list of int, optional
+        Frames to load, one slice each; the first one otherwise.
+    name : str, optional
+        Of the node.
+
+    Raises
+    ------
+    MicrocalcError
+        When the file cannot be read or holds no screen.
+    """
+    from MicrocalcElastographyLib.calibration import find_calibration
+    from MicrocalcElastographyLib.reading import read_screen
+
+    screens = [read_screen(Path(path), frame) for frame in frames or [0]]
+    first = screens[0]
+    spacing = find_calibration(first).spacing_mm
+    pixels = np.stack([screen.rgb for screen in screens])
+    node = slicer.util.addVolumeFromArray(pixels, geometry(spacing), name or Path(path).stem, "vtkMRMLVectorVolumeNode")
+    remember(
+        node,
+        _SCREEN,
+        {
+            "regions": [dataclasses.asdict(region) for region in first.regions],
+            "warnings": [dataclasses.asdict(warning) for warning in first.warnings],
+            "sources": [screen.source for screen in screens],
+            "spacing_mm": spacing,
+        },
+    )
+    return node
+
+
+def checkInput(volumeNode, frame: int = 0, isUnitKnown: bool = True) -> None:
+    """Refuse a volume that can be neither a screen nor a map of values.
+
+    Raises
+    ------
+    ParameterError, UnsupportedImageError
+    """
+    if volumeNode is None:
+        raise ParameterError("Select the ultrasound screen to convert, or load one.")
+    image = volumeNode.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0:
+        raise UnsupportedImageError("This volume holds no image; select an ultrasound screen.")
+    components = image.GetNumberOfScalarComponents()
+    if volumeNode.IsA("vtkMRMLLabelMapVolumeNode") or components not in (1, 3, 4):
+        raise UnsupportedImageError("Select a color screen or a map of values, not a label map or a vector field.")
+    if components > 1 and slicer.util.arrayFromVolume(volumeNode).dtype != np.uint8:
+        raise UnsupportedImageError("Color screens have 8 bits per channel; load the screen capture itself.")
+    slices = image.GetDimensions()[2]
+    if not 0 <= frame < slices:
+        raise ParameterError(f"The volume has {slices} frames, counted from 0; there is no frame {frame}.")
+    if components == 1 and not isUnitKnown:
+        raise ParameterError("This is a map of values without colors; choose the unit of its values.")
+
+
+def isScreen(volumeNode) -> bool:
+    """Whether the volume has colors."""
+    return volumeNode.GetImageData().GetNumberOfScalarComponents() > 1
+
+
+def elastogramOfVolume(volumeNode, frame: int, given: Calibration, meaning: ValueMeaning) -> Elastogram:
+    """Values of a color screen, or of a map of values.
+
+    Raises
+    ------
+    MicrocalcError
+        Naming what has to be entered.
+    """
+    checkInput(volumeNode, frame, meaning.unit is not None)
+    pixels = slicer.util.arrayFromVolume(volumeNode)[frame]
+    spacing = nodeSpacing(volumeNode)
+    if not isScreen(volumeNode):
+        from MicrocalcElastographyLib.reading.value_maps import value_map
+
+        return value_map(pixels, meaning, spacing, _SPACING_SOURCE, {"kind": "volume in the scene", "frame": frame})
+
+    from MicrocalcElastographyLib.calibration import find_calibration
+    from MicrocalcElastographyLib.screen.conversion import elastogram_of_screen
+
+    screen = _screenOf(volumeNode, pixels[..., :3], frame)
+    if given.spacing_mm is None and spacing is not None and not _isOwnSpacing(volumeNode, spacing):
+        sources = {**given.sources, "spacing_mm": _SPACING_SOURCE}
+        given = dataclasses.replace(given, spacing_mm=spacing, sources=sources)
+    return elastogram_of_screen(screen, find_calibration(screen, given))
+
+
+def placeOf(volumeNode, frame: int, elastogram: Elastogram) -> np.ndarray | None:
+    """IJK to RAS of one frame in the scene, shape (4, 4); None when the volume's pixels have another size."""
+    spacing = nodeSpacing(volumeNode)
+    if not _isSame(elastogram.spacing_mm, spacing):
+        return None
+    place = ijkToRas(volumeNode).copy()
+    place[:, 3] = place @ [0.0, 0.0, frame, 1.0]
+    return place
+
+
+def _isOwnSpacing(volumeNode, spacing: tuple[float, float]) -> bool:
+    """Whether the spacing is what :func:`loadScreens` found, and finds again together with its source."""
+    known = recall(volumeNode, _SCREEN)
+    return known is not None and _isSame(known["spacing_mm"], spacing)
+
+
+def _isSame(first, second) -> bool:
+    if first is None or second is None:
+        return first is second
+    return bool(np.allclose(first, second, rtol=1e-4))
+
+
+def _screenOf(volumeNode, rgb: np.ndarray, frame: int) -> ScreenFrame:
+    from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
+
+    known = recall(volumeNode, _SCREEN) or {"regions": [], "warnings": [], "sources": []}
+    regions = tuple(
+        UltrasoundRegion(
+            Rectangle(*region["place"]),
+            region["is_image"],
+            region["is_color_bar"],
+            tuple(region["spacing_mm"]) if region["spacing_mm"] else None,
+        )
+        for region in known["regions"]
+    )
+    sources = known["sources"]
+    source = sources[frame] if frame < len(sources) else {"kind": "volume in the scene", "frame": frame}
+    return ScreenFrame(
+        np.ascontiguousarray(rgb), regions, tuple(WarningRecord(**record) for record in known["warnings"]), source
+    )

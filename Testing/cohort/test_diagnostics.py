@@ -1,0 +1,252 @@
+"""ROC curves, cut-offs and their optimism."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from cohort.cohort_tables import MakeCohort
+from MicrocalcAILib.evaluation.roc import compare_paired_auc, roc_curve, youden_point
+from MicrocalcElastographyLib.cohort.combinations import combine_parameters, compare_parameters
+from MicrocalcElastographyLib.cohort.diagnostics import (
+    RULE_OUT,
+    YOUDEN,
+    area_under_curve,
+    chosen_cutoffs,
+    parameter_performance,
+)
+from MicrocalcElastographyLib.cohort.lesions import Cohort
+from MicrocalcElastographyLib.cohort.reference_cutoffs import (
+    find_reference_cutoff,
+    load_reference_cutoffs,
+    reference_cutoffs_for,
+)
+from MicrocalcElastographyLib.cohort.strata import default_strata, stratify
+
+
+def _lesions(random: np.random.Generator, count: int = 60, shift: float = 1.2) -> tuple[np.ndarray, np.ndarray]:
+    malignant = np.arange(count) % 2 == 0
+    return malignant, random.normal(np.where(malignant, shift, 0.0), 1.0).round(2)
+
+
+def test_chosen_cutoffs_equal_choosing_again_in_every_bootstrap_sample(random: np.random.Generator) -> None:
+    """The fast form against the plain one: the same draws of patients, a loop, and the curve's own optimum."""
+    malignant, score = _lesions(random)
+    patients = np.array([f"p{number // 2}" for number in range(60)])
+    found = chosen_cutoffs(malignant, score, patients, resamples=200, seed=4)
+    names, inverse = np.unique(patients, return_inverse=True)
+    draws = np.random.default_rng(4).multinomial(len(names), np.full(len(names), 1 / len(names)), size=200)
+    gains, cutoffs = [], []
+    for counts in draws:
+        rows = np.repeat(np.arange(60), counts[inverse])
+        point = youden_point(roc_curve(malignant[rows], score[rows]))
+        at_home = (score[malignant] >= point.threshold).mean(), (score[~malignant] < point.threshold).mean()
+        gains.append((point.sensitivity - at_home[0], point.specificity - at_home[1]))
+        cutoffs.append(point.threshold)
+    threshold, interval, corrected = found[YOUDEN]
+    apparent = youden_point(roc_curve(malignant, score))
+    assert threshold == apparent.threshold
+    assert interval == pytest.approx(tuple(np.percentile(cutoffs, [2.5, 97.5])))
+    assert corrected["sensitivity"] == pytest.approx(apparent.sensitivity - np.mean(gains, axis=0)[0])
+    assert corrected["specificity"] == pytest.approx(apparent.specificity - np.mean(gains, axis=0)[1])
+
+
+def test_the_rule_out_cutoff_misses_at_most_one_cancer_in_twenty(published_cohort: Cohort) -> None:
+    performance = parameter_performance(published_cohort, published_cohort.variable("elasticity_kpa"), resamples=100)
+    assert performance is not None
+    cutoff = performance.cutoff(RULE_OUT)
+    assert cutoff.table.sensitivity.value >= 0.95
+    values = published_cohort.values["elasticity_kpa"].to_numpy()
+    next_higher = values[values > cutoff.value].min()
+    assert (values[published_cohort.malignant] >= next_higher).mean() < 0.95
+
+
+def test_corrected_performance_is_nearer_to_the_truth_than_what_was_seen(random: np.random.Generator) -> None:
+    seen, corrected, truth = [], [], []
+    for _ in range(60):
+        malignant, score = _lesions(random, 40, 1.0)
+        patients = np.arange(40).astype(str)
+        threshold, _, figures = chosen_cutoffs(malignant, score, patients, resamples=150, seed=1)[YOUDEN]
+        seen.append((score[malignant] >= threshold).mean() + (score[~malignant] < threshold).mean())
+        corrected.append(figures["sensitivity"] + figures["specificity"])
+        truth.append(stats.norm.sf(threshold, 1.0) + stats.norm.cdf(threshold))
+    assert np.mean(seen) - np.mean(truth) > 0.05
+    assert abs(np.mean(corrected) - np.mean(truth)) < 0.5 * (np.mean(seen) - np.mean(truth))
+
+
+def test_published_cutoffs_are_applied_unchanged_and_never_called_optimistic(published_cohort: Cohort) -> None:
+    variable = published_cohort.variable("elasticity_kpa")
+    performance = parameter_performance(published_cohort, variable, given_cutoffs=(70.0,), resamples=100)
+    assert performance is not None
+    values, malignant = published_cohort.values["elasticity_kpa"].to_numpy(), published_cohort.malignant
+    for rule, value in (("Yan & Fang 2025", 62.0), ("given", 70.0)):
+        cutoff = performance.cutoff(rule)
+        assert cutoff.value == value
+        assert cutoff.table.true_positive == (values[malignant] >= value).sum()
+        assert cutoff.table.true_negative == (values[~malignant] < value).sum()
+        assert not cutoff.is_chosen_here
+    assert performance.cutoff(YOUDEN).is_chosen_here
+
+
+def test_low_values_that_go_with_malignancy_are_turned_around(
+    make_cohort: MakeCohort, random: np.random.Generator
+) -> None:
+    malignant, score = _lesions(random)
+    outcome = np.where(malignant, "malignant", "benign")
+    cohorts = [make_cohort(outcome=outcome, marker=(sign * score).round(2)) for sign in (1, -1)]
+    upward, downward = (parameter_performance(cohort, cohort.variable("marker"), resamples=100) for cohort in cohorts)
+    assert upward is not None
+    assert downward is not None
+    assert upward.is_high_suspicious
+    assert not downward.is_high_suspicious
+    assert downward.auc.value == upward.auc.value
+    assert downward.cutoff(YOUDEN).value == -upward.cutoff(YOUDEN).value
+    assert downward.cutoff(YOUDEN).table == upward.cutoff(YOUDEN).table
+    assert downward.cutoff(YOUDEN).interval == tuple(-end for end in reversed(upward.cutoff(YOUDEN).interval))
+
+
+def test_too_few_lesions_have_no_performance(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(outcome=["benign", "malignant"] * 4, elasticity_kpa=range(1, 9))
+    assert parameter_performance(cohort, cohort.variable("elasticity_kpa")) is None
+
+
+def test_a_parameter_that_is_the_same_everywhere_has_no_performance(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(outcome=["benign", "malignant"] * 8, elasticity_kpa=[50] * 16)
+    assert parameter_performance(cohort, cohort.variable("elasticity_kpa")) is None
+
+
+def test_lesions_of_one_patient_widen_the_interval(random: np.random.Generator) -> None:
+    malignant = np.repeat(np.arange(40) % 2 == 0, 4)
+    score = np.repeat(random.normal(np.where(np.arange(40) % 2 == 0, 1.0, 0.0)), 4) + random.normal(0, 0.1, 160)
+    alone = area_under_curve(malignant, score, np.arange(160).astype(str), seed=0)
+    together = area_under_curve(malignant, score, np.repeat(np.arange(40), 4).astype(str), seed=0)
+    assert together.value == pytest.approx(alone.value)
+    assert together.high - together.low > 1.5 * (alone.high - alone.low)
+
+
+def test_the_interval_over_patients_equals_drawing_patients_in_a_loop(random: np.random.Generator) -> None:
+    malignant, score = _lesions(random)
+    patients = np.array([f"p{number // 3}" for number in range(60)])
+    names, patient = np.unique(patients, return_inverse=True)
+    draws = np.random.default_rng(5).multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
+    areas = [roc_auc_score(malignant, score, sample_weight=counts[patient]) for counts in draws]
+    found = area_under_curve(malignant, score.round(1), patients, seed=5)
+    rounded = [roc_auc_score(malignant, score.round(1), sample_weight=counts[patient]) for counts in draws]
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(rounded, [2.5, 97.5])))
+    assert not np.allclose(areas, rounded)  # there are ties, and they are counted half
+
+
+@pytest.mark.slow
+def test_delong_keeps_its_error_rate_and_its_coverage(random: np.random.Generator) -> None:
+    malignant = np.arange(100) % 2 == 0
+    rejected = covered = 0
+    truth = stats.norm.cdf(1.0 / np.sqrt(2))
+    for _ in range(1000):
+        shared = random.normal(np.where(malignant, 1.0, 0.0))
+        first, second = (0.8 * shared + random.normal(0, 0.6, 100) for _ in range(2))
+        rejected += compare_paired_auc(malignant, first, second).p_value < 0.05
+        estimate = area_under_curve(malignant, shared, np.arange(100).astype(str), seed=0)
+        covered += estimate.low <= truth <= estimate.high
+    assert 0.035 <= rejected / 1000 <= 0.068
+    assert 0.93 <= covered / 1000 <= 0.97
+
+
+def test_two_parameters_are_compared_on_the_lesions_that_have_both(
+    make_cohort: MakeCohort, random: np.random.Generator
+) -> None:
+    malignant, score = _lesions(random)
+    second = (score + random.normal(0, 2, 60)).round(2)
+    cells = [None if number < 6 else value for number, value in enumerate(second)]
+    cohort = make_cohort(outcome=np.where(malignant, "malignant", "benign"), first=score, second=cells)
+    performances = [parameter_performance(cohort, variable, resamples=100) for variable in cohort.parameters]
+    (found,) = compare_parameters(cohort, [performance for performance in performances if performance is not None])
+    assert found.count == 54
+    assert found.comparison.p_value == compare_paired_auc(malignant[6:], score[6:], second[6:]).p_value
+
+
+def test_a_useless_parameter_adds_nothing_on_unseen_lesions_although_the_fit_improves(
+    make_cohort: MakeCohort, random: np.random.Generator
+) -> None:
+    malignant, score = _lesions(random, 80, 1.0)
+    cohort = make_cohort(
+        outcome=np.where(malignant, "malignant", "benign"), good=score, noise=random.normal(size=80).round(3)
+    )
+    performances = [parameter_performance(cohort, variable, resamples=100) for variable in cohort.parameters]
+    (found,) = combine_parameters(cohort, [performance for performance in performances if performance is not None])
+    assert found.title == "good + noise"
+    assert found.apparent_auc.value >= found.cross_validated_auc.value
+    assert found.against_best.difference.value <= 0.005
+    assert found.added_value_p > 0.01
+
+
+# --- strata --------------------------------------------------------------------------------------------------------
+
+
+def test_strata_add_up_to_the_cohort(published_cohort: Cohort) -> None:
+    performance = parameter_performance(published_cohort, published_cohort.variable("elasticity_kpa"), resamples=100)
+    assert performance is not None
+    for by in default_strata(published_cohort):
+        found = stratify(published_cohort, performance, by)
+        assert sum(stratum.malignant_count for stratum in found.strata) == 150
+        assert (
+            sum(stratum.table.true_positive for stratum in found.strata) == performance.cutoffs[0].table.true_positive
+        )
+    assert [variable.name for variable in default_strata(published_cohort)] == [
+        "Dense breast",
+        "birads",
+        "distribution",
+    ]
+
+
+def test_a_number_is_split_at_its_median(published_cohort: Cohort) -> None:
+    performance = parameter_performance(published_cohort, published_cohort.variable("elasticity_kpa"), resamples=100)
+    assert performance is not None
+    found = stratify(published_cohort, performance, published_cohort.variable("age_years"))
+    assert [stratum.malignant_count + stratum.benign_count for stratum in found.strata] == [150, 150]
+
+
+def test_strata_that_differ_are_found_and_equal_ones_are_not(
+    make_cohort: MakeCohort, random: np.random.Generator
+) -> None:
+    malignant = np.arange(400) % 2 == 0
+    left = np.arange(400) < 200
+    for shift, expectation in ((2.0, True), (1.0, False)):
+        score = random.normal(np.where(malignant, np.where(left, 1.0, shift), 0.0)).round(3)
+        cohort = make_cohort(
+            outcome=np.where(malignant, "malignant", "benign"), marker=score, side=np.where(left, "l", "r")
+        )
+        performance = parameter_performance(cohort, cohort.variable("marker"), resamples=100)
+        assert performance is not None
+        found = stratify(cohort, performance, cohort.variable("side"))
+        assert (found.heterogeneity_p < 0.01) == expectation
+
+
+def test_a_stratum_with_few_lesions_has_counts_but_no_area(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(outcome=["benign", "malignant"] * 12, marker=range(24), side=["l"] * 20 + ["r"] * 4)
+    performance = parameter_performance(cohort, cohort.variable("marker"), resamples=100)
+    assert performance is not None
+    small = stratify(cohort, performance, cohort.variable("side")).strata[1]
+    assert (small.malignant_count, small.benign_count) == (2, 2)
+    assert np.isnan(small.auc.value)
+
+
+# --- references ----------------------------------------------------------------------------------------------------
+
+
+def test_every_reference_names_its_statistic_and_its_source() -> None:
+    for cutoff in load_reference_cutoffs():
+        assert cutoff.statistic
+        assert len(cutoff.source) > 8
+        assert cutoff.quantities
+        assert cutoff.value > 0
+
+
+def test_maximum_and_mean_elasticity_have_their_own_references() -> None:
+    assert "Berg 2012 (BE1)" in [cutoff.name for cutoff in reference_cutoffs_for("elasticity_max")]
+    assert "Berg 2012 (BE1)" not in [cutoff.name for cutoff in reference_cutoffs_for("elasticity_mean")]
+    assert find_reference_cutoff("yan & fang 2025").value == 62
+    performance = find_reference_cutoff("Yan & Fang 2025").performance
+    assert performance is not None
+    assert performance.sensitivity.value == 0.88

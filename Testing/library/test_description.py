@@ -1,0 +1,84 @@
+"""What an analysis says about its clusters when it describes them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from MicrocalcAILib.analysis import load_analysis
+from MicrocalcAILib.classification.feature_tables import FeatureTables
+from MicrocalcAILib.description import DescriptionModels
+from MicrocalcAILib.export.results import write_results
+from MicrocalcAILib.export.segmentation import cluster_color, segments
+from MicrocalcAILib.lexicon.vocabulary import words
+from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.pipeline import analyze
+from speck_images import breast_with_specks
+
+
+@pytest.fixture(scope="module")
+def models():
+    return DescriptionModels.bundled()
+
+
+@pytest.fixture(scope="module")
+def described(models):
+    mammogram, _ = breast_with_specks()
+    return mammogram, analyze(mammogram, models=models)
+
+
+def test_every_cluster_gets_words_of_the_lexicon_with_probabilities_and_evidence(described):
+    clusters = described[1].clusters
+    assert len(clusters) >= 1
+    assert set(clusters["morphology"]) <= set(words("morphology"))
+    assert set(clusters["distribution"]) <= set(words("distribution"))
+    assert clusters["morphology_probability"].between(0, 1).all()
+    assert (clusters["evidence"].str.len() > 20).all()
+
+
+def test_estimates_lie_inside_their_intervals_and_say_what_they_were_trained_on(described):
+    analysis = described[1]
+    for name in ("descriptor_risk", "probability_malignant"):
+        low, value, high = (analysis.clusters[name + end] for end in ("_low", "", "_high"))
+        known = value.notna()
+        assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1))[known].all()
+    assert "classifier-simulated" in [warning.code for warning in analysis.warnings]
+    assert analysis.provenance["description"]["classifier"]["simulated"]
+
+
+def test_describing_does_not_change_what_was_found(described):
+    mammogram, analysis = described
+    plain = analyze(mammogram)
+    assert np.array_equal(plain.labels, analysis.labels)
+    pd.testing.assert_frame_equal(plain.clusters, analysis.clusters[plain.clusters.columns])
+    assert "morphology" not in plain.clusters
+
+
+def test_described_results_load_again_with_their_words_and_features(described, tmp_path):
+    mammogram, analysis = described
+    write_results(mammogram, analysis, tmp_path / "case")
+    loaded = load_analysis(tmp_path / "case")
+    pd.testing.assert_frame_equal(loaded.clusters, analysis.clusters, check_dtype=False)
+    assert loaded.words == tuple(json.loads(json.dumps(analysis.words)))
+    tables = FeatureTables.load(tmp_path)
+    assert [cluster for _, cluster in tables.clusters.index] == analysis.clusters["id"].tolist()
+    assert {image for image, _ in tables.clusters.index} == {"case"}
+
+
+def test_colors_rise_from_blue_to_red_with_the_probability(described):
+    analysis = described[1]
+    shown = [segment.color for segment in segments(analysis)[1] if segment.name.startswith("Cluster")]
+    assert shown == [cluster_color(cluster) for _, cluster in analysis.clusters.iterrows()]
+    lowest, highest = (cluster_color(pd.Series({"id": 1, "probability_malignant": p})) for p in (0.0, 1.0))
+    assert lowest[2] > lowest[0]
+    assert highest[0] > highest[2]
+
+
+def test_an_image_without_clusters_has_empty_columns(models, tmp_path):
+    mammogram = Mammogram(np.zeros((300, 200), np.float32), (0.07, 0.07))
+    analysis = analyze(mammogram, models=models)
+    assert len(analysis.clusters) == 0
+    assert {"morphology", "descriptor_risk", "probability_malignant"} <= set(analysis.clusters.columns)
+    write_results(mammogram, analysis, tmp_path / "blank")
+    assert len(load_analysis(tmp_path / "blank").clusters) == 0

@@ -1,0 +1,85 @@
+"""The elastography module as Slicer registers it: description, sample data, self test."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import MicrocalcElastography
+from MicrocalcElastographySlicer import sampledata
+from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
+from stand_ins import application
+
+
+def test_module_describes_itself_and_registers_its_sample_data_when_slicer_has_started(slicer):
+    application.startWithWidgets()
+    parent = SimpleNamespace()
+    MicrocalcElastography.MicrocalcElastography(parent)
+    assert "not for diagnosis" in parent.helpText
+    assert not parent.icon.isNull()
+    assert slicer.app.connections[-1] == ("startupCompleted()", sampledata.registerSampleData)
+
+
+def test_samples_are_offered_and_loaded_into_the_views(slicer, monkeypatch):
+    offered = []
+    logic = SimpleNamespace(registerCustomSampleDataSource=lambda **source: offered.append(source))
+    monkeypatch.setitem(sys.modules, "SampleData", SimpleNamespace(SampleDataLogic=logic))
+    sampledata.registerSampleData()
+    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    assert [source["nodeNames"] for source in offered] == ["ElastogramScreen", "ElastogramPhantom"]
+    for source in offered:
+        assert Path(source["thumbnailFileName"]).is_file()
+        assert source["uris"]
+        volume = source["customDownloader"](None)
+        assert volume.GetName() == source["nodeNames"]
+        assert composite.GetBackgroundVolumeID() == volume.GetID()
+
+
+def test_sample_screen_is_read_without_a_question(slicer):
+    shown = MicrocalcElastographyLogic().process(sampledata.loadScreen())
+    assert shown.valueNode.GetDisplayNode().GetWindowLevelMax() == 300.0
+    assert shown.valueNode.GetSpacing()[:2] == pytest.approx((0.0867, 0.0867), abs=0.0005)
+    assert shown.bModeNode is not None
+
+
+def test_self_test_passes(slicer):
+    MicrocalcElastography.MicrocalcElastographyTest().runTest()
+
+
+def test_self_test_fails_when_one_of_its_tests_fails(slicer):
+    class Broken(MicrocalcElastography.MicrocalcElastographyTest):
+        def test_sample_screen_is_converted(self):
+            raise AssertionError("broken")
+
+    with pytest.raises(AssertionError, match="broken"):
+        Broken().runTest()
+
+
+def test_modules_are_imported_before_any_package_is_installed():
+    """Slicer imports modules at start-up: nothing heavy may be needed, nor be imported where it is there."""
+    root = Path(__file__).resolve().parents[2]
+    heavy = (
+        "pandas",
+        "skimage",
+        "numba",
+        "lightgbm",
+        "sklearn",
+        "matplotlib",
+        "statsmodels",
+        "scipy",
+        "pydicom",
+        "PIL",
+    )
+    code = (
+        "import sys\n"
+        f"sys.path[:0] = {[str(root / name) for name in ('Testing', 'MicrocalcAI', 'MicrocalcElastography')]!r}\n"
+        "from stand_ins import application\n"
+        "application.start()\n"
+        f"sys.modules.update(dict.fromkeys({heavy!r}))\n"
+        "import MicrocalcElastography, DICOMElastographyPlugin\n"
+        "print('imported')"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.stdout.strip().endswith("imported"), finished.stderr
