@@ -1,4 +1,4 @@
-"""Where the files that come with the library lie (models, sample mammogram, colour tables)."""
+"""Where the files that come with the libraries lie (models, sample images, tables)."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ from pathlib import Path
 
 from .errors import ModelError
 
-_LIBRARY = Path(__file__).resolve().parent
-# In the source tree and in an installed Slicer extension the resources lie beside the library;
-# `pip install` puts the same files into the package.
-_FOLDERS = (_LIBRARY.parent / "Resources" / "MicrocalcAI", _LIBRARY / "resources")
-
 
 def resource_path(name: str) -> Path:
-    """Path of a bundled file or folder, e.g. ``Models/selector``.
+    """Path of a file or folder bundled with MicrocalcAI, e.g. ``Models/SpeckSelector``.
 
     Raises
     ------
     ModelError
         When the file is not part of this installation.
     """
-    for folder in _FOLDERS:
+    return bundled_path(Path(__file__).resolve().parent, "MicrocalcAI", name)
+
+
+def bundled_path(library: Path, module: str, name: str) -> Path:
+    """Path of a file or folder bundled with the library of a module.
+
+    In the source tree and in an installed Slicer extension the resources lie beside the library; ``pip install`` puts
+    the same files into the package.
+
+    Raises
+    ------
+    ModelError
+        When the file is not part of this installation.
+    """
+    for folder in (library.parent / "Resources" / module, library / "resources"):
         if (folder / name).exists():
             return folder / name
     raise ModelError(f"The bundled file “{name}” is missing from this installation; please reinstall Microcalc.")

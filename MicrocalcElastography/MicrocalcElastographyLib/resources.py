@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from MicrocalcAILib.errors import ParameterError
-
-_LIBRARY = Path(__file__).resolve().parent
-# In the source tree and in an installed Slicer extension the resources lie beside the library;
-# `pip install` puts the same files into the package.
-_FOLDERS = (_LIBRARY.parent / "Resources" / "MicrocalcElastography", _LIBRARY / "resources")
+from MicrocalcAILib.resources import bundled_path
 
 
 def resource_path(name: str) -> Path:
@@ -17,10 +12,7 @@ def resource_path(name: str) -> Path:
 
     Raises
     ------
-    ParameterError
+    ModelError
         When the file is not part of this installation.
     """
-    for folder in _FOLDERS:
-        if (folder / name).exists():
-            return folder / name
-    raise ParameterError(f"The bundled file “{name}” is missing from this installation; please reinstall Microcalc.")
+    return bundled_path(Path(__file__).resolve().parent, "MicrocalcElastography", name)

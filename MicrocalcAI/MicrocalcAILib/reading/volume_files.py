@@ -13,7 +13,7 @@ from ..errors import UnreadableImageError, UnsupportedImageError
 from .content import ImageContent, check_size, direction_of_itk, gray_channel
 from .spacing import spacing_of_header
 
-_IMAGE_IO = {"NRRD": "NrrdImageIO", "MetaImage": "MetaImageIO", "NIfTI": "NiftiImageIO"}
+IMAGE_IO = {"NRRD": "NrrdImageIO", "MetaImage": "MetaImageIO", "NIfTI": "NiftiImageIO"}
 _LONGEST_TEXT_HEADER = 1 << 20
 _NIFTI_HEADER = 352
 _DEFLATE_LIMIT = 1032  # no byte of a deflated stream makes more bytes than this (zlib's documentation)
@@ -27,9 +27,9 @@ def read_volume_file(path: Path, kind: str, byte_budget: int) -> ImageContent:
     """
     import SimpleITK as sitk
 
-    data_path, packed = _data_file(path, kind)
+    data_path, packed = data_file(path, kind)
     reader = sitk.ImageFileReader()
-    reader.SetImageIO(_IMAGE_IO[kind])
+    reader.SetImageIO(IMAGE_IO[kind])
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     size, channels = reader.GetSize(), reader.GetNumberOfComponents()
@@ -45,7 +45,7 @@ def read_volume_file(path: Path, kind: str, byte_budget: int) -> ImageContent:
     check_size(size[1], size[0], bytes_per_pixel, byte_budget)
     if kind == "NIfTI":  # the file's own type; ITK reports that after scaling
         bytes_per_pixel = int(reader.GetMetaData("bitpix")) // 8
-    _check_data_length(data_path, size[0] * size[1] * bytes_per_pixel, packed, kind)
+    check_data_length(data_path, size[0] * size[1] * bytes_per_pixel, packed, kind)
     image = reader.Execute()
 
     samples = sitk.GetArrayViewFromImage(image).reshape(size[1], size[0], channels)
@@ -70,7 +70,7 @@ def read_volume_file(path: Path, kind: str, byte_budget: int) -> ImageContent:
     )
 
 
-def _data_file(path: Path, kind: str) -> tuple[Path, bool]:
+def data_file(path: Path, kind: str) -> tuple[Path, bool]:
     """File that holds the samples, and whether they are packed (compressed or text)."""
     if kind == "NIfTI":
         if not path.name.lower().endswith((".nii", ".nii.gz", ".hdr")):
@@ -109,7 +109,13 @@ def _text_header(path: Path, kind: str) -> dict[str, str]:
     return fields
 
 
-def _check_data_length(data_path: Path, needed: int, packed: bool, kind: str) -> None:
+def check_data_length(data_path: Path, needed: int, packed: bool, kind: str) -> None:
+    """Refuse a file that holds fewer bytes of samples than its header announces.
+
+    Raises
+    ------
+    UnreadableImageError
+    """
     if kind == "NIfTI":  # ITK fills with zeros what is missing at the end
         needed += _NIFTI_HEADER if data_path.suffix.lower() != ".img" else 0
         available = _unpacked_length(data_path, needed) if packed else data_path.stat().st_size

@@ -9,7 +9,7 @@ from typing import Any
 
 from MicrocalcAILib.errors import UnsupportedImageError
 from MicrocalcAILib.reading.content import check_size
-from MicrocalcAILib.reading.volume_files import _IMAGE_IO, _check_data_length, _data_file
+from MicrocalcAILib.reading.volume_files import IMAGE_IO, check_data_length, data_file
 
 
 def checked_volume_reader(path: Path, kind: str, byte_budget: int) -> Any:
@@ -21,9 +21,9 @@ def checked_volume_reader(path: Path, kind: str, byte_budget: int) -> Any:
     """
     import SimpleITK as sitk
 
-    data_path, packed = _data_file(path, kind)
+    data_path, packed = data_file(path, kind)
     reader = sitk.ImageFileReader()
-    reader.SetImageIO(_IMAGE_IO[kind])
+    reader.SetImageIO(IMAGE_IO[kind])
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     size, pixel_type = reader.GetSize(), sitk.GetPixelIDValueAsString(reader.GetPixelID())
@@ -33,5 +33,5 @@ def checked_volume_reader(path: Path, kind: str, byte_budget: int) -> Any:
     bytes_per_pixel = reader.GetNumberOfComponents() * bits / 8
     check_size(size[1], size[0], bytes_per_pixel * math.prod(size[2:]), byte_budget)
     stored = int(reader.GetMetaData("bitpix")) / 8 if kind == "NIfTI" else bytes_per_pixel
-    _check_data_length(data_path, int(math.prod(size) * stored), packed, kind)
+    check_data_length(data_path, int(math.prod(size) * stored), packed, kind)
     return reader
