@@ -14,10 +14,9 @@ import vtk.util.numpy_support
 from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
 
 from .inputvolume import ijkToRas, pixelToWorld
+from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 
-if TYPE_CHECKING:  # pandas need not be installed yet
-    import pandas as pd
-
+if TYPE_CHECKING:  # what these need may not be installed yet
     from MicrocalcAILib.analysis import Analysis
     from MicrocalcAILib.export.segmentation import Segment
 
@@ -88,12 +87,11 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
     indexImage, segments = clusterSegments(analysis)
 
     earlier = findResults(volumeNode)
-    created: list = []
-    try:
+    with nothingLeftBehind() as created:
         if segmentationNode is None:
             segmentationNode = earlier.segmentationNode if earlier else None
         if segmentationNode is None:
-            segmentationNode = _addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} calcifications", created)
+            segmentationNode = addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} calcifications", created)
         tableNodes = []
         for role, kind, frame in (
             (_CALCIFICATIONS, "calcification table", analysis.calcifications),
@@ -101,25 +99,19 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
         ):
             tableNode = segmentationNode.GetNodeReference(role)
             if tableNode is None:
-                tableNode = _addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} {kind}", created)
-            _fillTable(tableNode, frame)
+                tableNode = addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} {kind}", created)
+            fillTable(tableNode, frame)
             segmentationNode.SetNodeReferenceID(role, tableNode.GetID())
             tableNodes.append(tableNode)
         _fillSegmentation(segmentationNode, volumeNode, segments, indexImage)
         _describe(segmentationNode, volumeNode, analysis)
-    except BaseException:
-        for node in created:
-            _removeNode(node)
-        raise
-    _groupUnderVolume(volumeNode, (segmentationNode, *tableNodes))
+    groupUnder(volumeNode, (segmentationNode, *tableNodes))
     return ResultNodes(segmentationNode, *tableNodes, analysis.warnings)
 
 
 def clusterRows(clustersTableNode) -> list[dict[str, float | str]]:
     """The rows of a cluster table; numbers as float."""
-    table = clustersTableNode.GetTable()
-    names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
-    return [{name: _cell(table.GetValueByName(row, name)) for name in names} for row in range(table.GetNumberOfRows())]
+    return tableRows(clustersTableNode)
 
 
 def centerViews(volumeNode, row: float, column: float, fieldOfViewMm: float) -> None:
@@ -174,55 +166,8 @@ def _orientedImage(indexImage: np.ndarray, volumeNode):
     return image
 
 
-def _fillTable(tableNode, frame: pd.DataFrame) -> None:
-    with slicer.util.NodeModify(tableNode):
-        tableNode.RemoveAllColumns()
-        for name in frame.columns:
-            column = _column(frame[name].to_numpy())
-            column.SetName(name)
-            tableNode.AddColumn(column)
-
-
-def _column(values: np.ndarray):
-    toVtk = vtk.util.numpy_support.numpy_to_vtk
-    if values.dtype.kind in "biu":
-        return toVtk(values.astype(np.int32), deep=True, array_type=vtk.VTK_INT)
-    if values.dtype.kind == "f":
-        return toVtk(values.astype(np.float64), deep=True, array_type=vtk.VTK_DOUBLE)
-    column = vtk.vtkStringArray()
-    for value in values:
-        # Slicer's table files do not survive quotes, tabs, line breaks and leading blanks.
-        column.InsertNextValue(" ".join(str(value).replace('"', "'").split()) or "-")
-    return column
-
-
-def _cell(value) -> float | str:
-    return value.ToDouble() if value.IsNumeric() else value.ToString()
-
-
 def _describe(segmentationNode, volumeNode, analysis: Analysis) -> None:
     segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
     records = [dataclasses.asdict(warning) for warning in analysis.warnings]
     segmentationNode.SetAttribute(_WARNINGS, json.dumps(records, ensure_ascii=False))
     segmentationNode.SetAttribute(_PROVENANCE, json.dumps(analysis.provenance, ensure_ascii=False))
-
-
-def _groupUnderVolume(volumeNode, nodes) -> None:
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    volumeItem = hierarchy.GetItemByDataNode(volumeNode)
-    if volumeItem == hierarchy.GetInvalidItemID():
-        return
-    for node in nodes:
-        hierarchy.SetItemParent(hierarchy.CreateItem(volumeItem, node), volumeItem)
-
-
-def _addNode(className: str, name: str, created: list):
-    node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
-    created.append(node)
-    return node
-
-
-def _removeNode(node) -> None:
-    if node.IsA("vtkMRMLDisplayableNode") and node.GetDisplayNode() is not None:
-        slicer.mrmlScene.RemoveNode(node.GetDisplayNode())
-    slicer.mrmlScene.RemoveNode(node)
