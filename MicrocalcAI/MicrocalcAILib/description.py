@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .classification.explanation import Explanation, explain, report
+from .classification.explanation import report
 from .classification.feature_tables import FeatureTables, measure_features
 from .classification.model import ClusterClassifier
 from .errors import WarningRecord
@@ -21,7 +22,6 @@ from .lexicon.descriptor_model import DescriptorModel
 from .lexicon.word_model import WordModel
 from .mammogram import Mammogram
 from .progress import Progress, no_progress
-from .resources import resource_path
 from .segmentation.breast import BreastRegion
 
 _LATERAL_VIEWS = ("MLO", "ML", "LM")
@@ -37,26 +37,32 @@ class DescriptionModels:
         Suggests morphology and distribution.
     descriptors : DescriptorModel
         Probability of malignancy by the words, fitted on CBIS-DDSM.
-    classifier : ClusterClassifier
-        Probability of malignancy by radiomics and graph features.
+    classifier : ClusterClassifier or None
+        Probability of malignancy by radiomics and graph features, trained by the user. None comes with the library.
     """
 
     words: WordModel
     descriptors: DescriptorModel
-    classifier: ClusterClassifier
+    classifier: ClusterClassifier | None = None
 
     @classmethod
-    def bundled(cls) -> DescriptionModels:
-        """Those that come with the library."""
-        classifier = ClusterClassifier.load(resource_path("Models/ClusterMalignancy"))
-        return cls(WordModel.load(), DescriptorModel.load(), classifier)
+    def load(cls, classifier: Path | None = None) -> DescriptionModels:
+        """The models that come with the library, and the classifier of a folder.
+
+        Raises
+        ------
+        ModelError
+            When a model is missing, altered or made for another version.
+        """
+        own = None if classifier is None else ClusterClassifier.load(classifier)
+        return cls(WordModel.load(), DescriptorModel.load(), own)
 
     def provenance(self) -> dict[str, Any]:
         """Names, digests and training data of all models."""
         return {
             "words": self.words.provenance(),
             "descriptors": self.descriptors.provenance(),
-            "classifier": self.classifier.provenance(),
+            "classifier": None if self.classifier is None else self.classifier.provenance(),
         }
 
 
@@ -72,15 +78,12 @@ class Description:
         What the estimates were made from.
     records : list of dict
         Per cluster everything about its words; JSON-ready.
-    explanations : list of Explanation
-        Per cluster what raised and lowered the classifier's estimate.
     warnings : tuple of WarningRecord
     """
 
     clusters: pd.DataFrame
     features: FeatureTables
     records: list[dict[str, Any]]
-    explanations: list[Explanation]
     warnings: tuple[WarningRecord, ...]
 
 
@@ -109,12 +112,9 @@ def describe(
     context = BreastContext(breast.area_cm2, nipple, mammogram.view in _LATERAL_VIEWS)
     words = describe_clusters(mammogram.pixels, labels, calcifications, mammogram.spacing_mm, context, models.words)
     features = measure_features(mammogram, breast, labels, calcifications, progress=progress)
-    estimates = report(models.classifier, features).droplevel("image")
-    described = clusters.join(word_columns(words, models.descriptors), on="id").join(estimates, on="id")
-    return Description(
-        described,
-        features,
-        [word_record(cluster) for cluster in words],
-        explain(models.classifier, features),
-        models.classifier.warnings(features),
-    )
+    described = clusters.join(word_columns(words, models.descriptors), on="id")
+    warnings: tuple[WarningRecord, ...] = ()
+    if models.classifier is not None:
+        described = described.join(report(models.classifier, features).droplevel("image"), on="id")
+        warnings = models.classifier.warnings(features)
+    return Description(described, features, [word_record(cluster) for cluster in words], warnings)

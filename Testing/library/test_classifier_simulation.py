@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cluster_examples import example_cases
 from MicrocalcAILib.classification.cases import read_cases, read_description
 from MicrocalcAILib.classification.feature_tables import FeatureTables
-from MicrocalcAILib.classification.model import ClusterClassifier
 from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.resources import resource_path
 from MicrocalcAILib.training.simulated_clusters import (
     ClusterSimulation,
     read_cohort,
@@ -114,15 +111,3 @@ def test_training_data_say_that_they_are_simulated_and_keep_the_test_apart(tmp_p
     assert len(cases) == len(tables) == sum(description["simulation"][split]["found"] for split in ("train", "test"))
     assert 0 < held_out.sum() < len(cases)
     assert description["simulation"]["train"]["lesions_of_the_cohort"] == 2
-
-
-def test_the_bundled_classifier_says_that_it_was_trained_on_simulation():
-    model = ClusterClassifier.load(resource_path("Models/ClusterMalignancy"))
-    assert model.card["simulated"] is True
-    assert "simulated" in model.notice
-    tables = example_cases(12).tables
-    assert next(record.code for record in model.warnings(tables)) == "classifier-simulated"
-    assert model.predict(tables)["probability_malignant"].between(0, 1).all()
-    for part in ("nested_cross_validation", "held_out"):
-        area = model.card["figures"][part]["auc_by_patient"]
-        assert area["low"] < area["value"] < area["high"]

@@ -14,12 +14,28 @@ from MicrocalcAILib.export.segmentation import cluster_color, segments
 from MicrocalcAILib.lexicon.vocabulary import words
 from MicrocalcAILib.mammogram import Mammogram
 from MicrocalcAILib.pipeline import analyze
+from MicrocalcAILib.training import classifier as trainer
+from MicrocalcAILib.training.classifier import ClassifierTraining
+from cluster_examples import example_cases
 from speck_images import breast_with_specks
 
 
 @pytest.fixture(scope="module")
 def models():
-    return DescriptionModels.bundled()
+    return DescriptionModels.load()
+
+
+@pytest.fixture(scope="module")
+def own_classifier(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "Own"
+    training = ClassifierTraining(words=(3,), folds=2, outer_folds=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "_GRID", trainer._GRID[:1])
+        patch.setattr(trainer, "_TREE_COUNTS", (20,))
+        trainer.train_classifier(
+            example_cases(), folder, training, description={"notice": "Made up.", "simulated": True}
+        )
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +53,20 @@ def test_every_cluster_gets_words_of_the_lexicon_with_probabilities_and_evidence
     assert (clusters["evidence"].str.len() > 20).all()
 
 
-def test_estimates_lie_inside_their_intervals_and_say_what_they_were_trained_on(described):
-    analysis = described[1]
+def test_risk_by_the_words_lies_inside_its_interval(described):
+    clusters = described[1].clusters
+    known = clusters["descriptor_risk"].notna()
+    low, value, high = (clusters["descriptor_risk" + end] for end in ("_low", "", "_high"))
+    assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1))[known].all()
+
+
+def test_without_a_classifier_of_the_user_there_is_no_estimate_by_the_features(described):
+    assert "probability_malignant" not in described[1].clusters
+    assert described[1].provenance["description"]["classifier"] is None
+
+
+def test_a_classifier_of_the_user_adds_its_estimate_and_says_what_it_was_trained_on(described, own_classifier):
+    analysis = analyze(described[0], models=DescriptionModels.load(own_classifier))
     for name in ("descriptor_risk", "probability_malignant"):
         low, value, high = (analysis.clusters[name + end] for end in ("_low", "", "_high"))
         known = value.notna()
@@ -79,6 +107,6 @@ def test_an_image_without_clusters_has_empty_columns(models, tmp_path):
     mammogram = Mammogram(np.zeros((300, 200), np.float32), (0.07, 0.07))
     analysis = analyze(mammogram, models=models)
     assert len(analysis.clusters) == 0
-    assert {"morphology", "descriptor_risk", "probability_malignant"} <= set(analysis.clusters.columns)
+    assert {"morphology", "descriptor_risk"} <= set(analysis.clusters.columns)
     write_results(mammogram, analysis, tmp_path / "blank")
     assert len(load_analysis(tmp_path / "blank").clusters) == 0

@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--false-marks", type=float, metavar="PER_CM2", help="operating point: expected false marks per cm² of breast"
     )
+    parser.add_argument(
+        "--classifier", type=Path, metavar="DIR", help="a classifier of clusters that you trained (microcalc train)"
+    )
     parser.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
     parser.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
 
@@ -47,7 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     for image, folder in zip(arguments.images, folders, strict=True):
         reporter.begins(image.name)
         try:
-            reporter.succeeded(folder, _analyze_one(image, folder, arguments.spacing, parameters, reporter.progress))
+            reporter.succeeded(
+                folder,
+                _analyze_one(image, folder, arguments.spacing, arguments.classifier, parameters, reporter.progress),
+            )
         except Cancelled:
             reporter.failed("Cancelled.")
             return 130
@@ -58,7 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _analyze_one(
-    image: Path, folder: Path, spacing_mm: float | None, parameters: AnalysisParameters, progress: Progress
+    image: Path,
+    folder: Path,
+    spacing_mm: float | None,
+    classifier: Path | None,
+    parameters: AnalysisParameters,
+    progress: Progress,
 ) -> dict[str, Any]:
     from ..description import DescriptionModels
     from ..export.results import write_results
@@ -67,7 +78,7 @@ def _analyze_one(
 
     progress("reading", 0, 1)
     mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
-    analysis = analyze(mammogram, parameters, models=DescriptionModels.bundled(), progress=progress)
+    analysis = analyze(mammogram, parameters, models=DescriptionModels.load(classifier), progress=progress)
     progress("writing", 0, 1)
     write_results(mammogram, analysis, folder)
     return {

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with cluster_features.csv and calcification_features.csv, or with such folders",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets predictions.csv and figures")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="model folder (default: the bundled one)")
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a trained classifier")
     parser.add_argument(
         "--prevalence", type=float, metavar="P", help="share of malignant clusters where these come from"
     )
@@ -45,9 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..classification.feature_tables import FeatureTables
     from ..classification.model import ClusterClassifier
     from ..files import replaced_on_success
-    from ..resources import resource_path
 
-    model = ClusterClassifier.load(arguments.model or resource_path("Models/ClusterMalignancy"))
+    model = ClusterClassifier.load(arguments.model)
     tables = FeatureTables.load(arguments.table)
     cases = read_cases(tables, arguments.labels, arguments.groups)[0] if arguments.labels else None
     predictions = report(model, tables, arguments.prevalence)

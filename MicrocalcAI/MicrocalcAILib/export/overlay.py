@@ -147,13 +147,10 @@ def _estimates(cluster: pd.Series) -> list[str]:
         for kind in ("morphology", "distribution")
         if isinstance(cluster[kind], str) and cluster[kind]
     ]
-    by_words = _percent(cluster, "descriptor_risk")
-    by_features = _percent(cluster, "probability_malignant")
-    return [
-        ", ".join(words),
-        f"malignant by its words (CBIS-DDSM): {by_words}",
-        f"by its features (trained on simulation): {by_features}",
-    ]
+    lines = [", ".join(words), f"malignant by its words (CBIS-DDSM): {_percent(cluster, 'descriptor_risk')}"]
+    if "probability_malignant" in cluster:
+        lines.append(f"malignant by its features: {_percent(cluster, 'probability_malignant')}")
+    return lines
 
 
 def _percent(cluster: pd.Series, name: str) -> str:
