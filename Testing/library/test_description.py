@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cluster_examples import example_cases
 from MicrocalcAILib.analysis import load_analysis
 from MicrocalcAILib.classification.feature_tables import FeatureTables
 from MicrocalcAILib.description import DescriptionModels
@@ -16,7 +17,6 @@ from MicrocalcAILib.mammogram import Mammogram
 from MicrocalcAILib.pipeline import analyze
 from MicrocalcAILib.training import classifier as trainer
 from MicrocalcAILib.training.classifier import ClassifierTraining
-from cluster_examples import example_cases
 from speck_images import breast_with_specks
 
 
