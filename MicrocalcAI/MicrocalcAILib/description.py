@@ -22,6 +22,7 @@ from .lexicon.descriptor_model import DescriptorModel
 from .lexicon.word_model import WordModel
 from .mammogram import Mammogram
 from .progress import Progress, no_progress
+from .resources import resource_path
 from .segmentation.breast import BreastRegion
 
 _LATERAL_VIEWS = ("MLO", "ML", "LM")
@@ -38,7 +39,7 @@ class DescriptionModels:
     descriptors : DescriptorModel
         Probability of malignancy by the words, fitted on CBIS-DDSM.
     classifier : ClusterClassifier or None
-        Probability of malignancy by radiomics and graph features, trained by the user. None comes with the library.
+        Probability of malignancy by radiomics and graph features.
     """
 
     words: WordModel
@@ -47,15 +48,15 @@ class DescriptionModels:
 
     @classmethod
     def load(cls, classifier: Path | None = None) -> DescriptionModels:
-        """The models that come with the library, and the classifier of a folder.
+        """The models that come with the library; its classifier, trained on simulation, or that of a folder.
 
         Raises
         ------
         ModelError
             When a model is missing, altered or made for another version.
         """
-        own = None if classifier is None else ClusterClassifier.load(classifier)
-        return cls(WordModel.load(), DescriptorModel.load(), own)
+        folder = classifier or resource_path("Models/ClusterMalignancy")
+        return cls(WordModel.load(), DescriptorModel.load(), ClusterClassifier.load(folder))
 
     def provenance(self) -> dict[str, Any]:
         """Names, digests and training data of all models."""

@@ -35,4 +35,5 @@ def example_cases(clusters: int = 72, effect: float = 1.5, seed: int = 0) -> Cas
         ),
         malignant,
         np.array([f"patient {i // 2}" for i in range(clusters)]),
+        malignant.astype(float),
     )

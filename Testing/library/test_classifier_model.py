@@ -338,3 +338,25 @@ def test_trees_that_do_not_fit_the_list_of_features_are_refused(model, tmp_path)
     )
     with pytest.raises(ModelError, match="its list names"):
         ClusterClassifier.load(tmp_path / "Other")
+
+
+def test_expected_outcomes_are_learned_and_judged_by_the_real_ones(small_grid, tmp_path):
+    cases = example_cases(96)
+    noisy = cases.malignant ^ (np.random.default_rng(1).random(len(cases)) < 0.3)
+    labels = cases.tables.clusters.index.to_frame(index=False)
+    labels["malignant"], labels["patient_id"] = noisy.astype(int), cases.patients
+    labels.assign(expected=np.where(cases.malignant, 0.7, 0.3)).to_csv(tmp_path / "labels.csv", index=False)
+    drawn, _ = read_cases(cases.tables, tmp_path / "labels.csv", "patient_id")
+    training = ClassifierTraining(words=(3,), folds=2, outer_folds=2, resampling="none")
+    _, from_expected, learned = trainer._prepare(drawn, 3, training)
+    np.testing.assert_array_equal(learned, np.where(cases.malignant, 0.7, 0.3))
+    assert len(from_expected) == len(cases)
+    card = train_classifier(drawn, tmp_path / "Model", training)
+    assert card["clusters"]["malignant"] + card["held_out_clusters"]["malignant"] == noisy.sum()
+
+
+def test_expected_outcomes_beyond_one_are_refused(tmp_path):
+    cases = example_cases(12)
+    _write_labels(cases, tmp_path / "labels.csv", expected=1.2)
+    with pytest.raises(ParameterError, match="between 0 and 1"):
+        read_cases(cases.tables, tmp_path / "labels.csv", "patient_id")

@@ -1,5 +1,6 @@
 """What an analysis says about its clusters when it describes them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -60,9 +61,18 @@ def test_risk_by_the_words_lies_inside_its_interval(described):
     assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1))[known].all()
 
 
-def test_without_a_classifier_of_the_user_there_is_no_estimate_by_the_features(described):
-    assert "probability_malignant" not in described[1].clusters
-    assert described[1].provenance["description"]["classifier"] is None
+def test_the_bundled_classifier_says_with_every_number_that_it_was_trained_on_simulation(described):
+    analysis = described[1]
+    assert analysis.clusters["probability_malignant"].between(0, 1).all()
+    assert analysis.clusters["malignancy_notice"].str.contains("simulated").all()
+    assert "classifier-simulated" in [warning.code for warning in analysis.warnings]
+    assert analysis.provenance["description"]["classifier"]["simulated"]
+
+
+def test_without_a_classifier_there_is_no_estimate_by_the_features(described, models):
+    analysis = analyze(described[0], models=dataclasses.replace(models, classifier=None))
+    assert "probability_malignant" not in analysis.clusters
+    assert analysis.provenance["description"]["classifier"] is None
 
 
 def test_a_classifier_of_the_user_adds_its_estimate_and_says_what_it_was_trained_on(described, own_classifier):
@@ -98,7 +108,7 @@ def test_colors_rise_from_blue_to_red_with_the_probability(described):
     analysis = described[1]
     shown = [segment.color for segment in segments(analysis)[1] if segment.name.startswith("Cluster")]
     assert shown == [cluster_color(cluster) for _, cluster in analysis.clusters.iterrows()]
-    lowest, highest = (cluster_color(pd.Series({"id": 1, "probability_malignant": p})) for p in (0.0, 1.0))
+    lowest, highest = (cluster_color(pd.Series({"id": 1, "descriptor_risk": p})) for p in (0.0, 1.0))
     assert lowest[2] > lowest[0]
     assert highest[0] > highest[2]
 

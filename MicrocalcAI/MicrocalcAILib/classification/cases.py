@@ -28,18 +28,22 @@ class Cases:
     malignant : bool array, shape (clusters,)
     patients : array, shape (clusters,)
         Clusters of one patient are never divided between learning and judging.
+    expected : float array, shape (clusters,)
+        P(malignant) given what is known about the cluster: the outcome itself in real life, the share that a simulation
+        drew the outcome with. Trees may learn from it; models are judged by ``malignant`` alone.
     """
 
     tables: FeatureTables
     malignant: NDArray[np.bool_]
     patients: NDArray[np.str_]
+    expected: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.tables)
 
     def take(self, rows: NDArray[Any]) -> Cases:
         """Some of the cases."""
-        return Cases(self.tables.take(rows), self.malignant[rows], self.patients[rows])
+        return Cases(self.tables.take(rows), self.malignant[rows], self.patients[rows], self.expected[rows])
 
     def folds(self, count: int, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Rows to learn from and to judge, stratified by pathology, grouped by patient."""
@@ -60,7 +64,8 @@ def read_cases(
     tables : FeatureTables
     labels : Path
         CSV with ``image``, ``cluster_id``, the columns ``outcome`` (0 or 1) and ``groups`` (who the patient is), and if
-        wanted ``split``: rows with ``test`` are held out.
+        wanted ``split``: rows with ``test`` are held out. Tables of simulated clusters also have ``expected``: the
+        share that the outcome was drawn with.
     groups, outcome : str
 
     Returns
@@ -100,7 +105,11 @@ def read_cases(
     shared = np.intersect1d(patients[held_out], patients[~held_out])
     if len(shared):
         raise ParameterError(f"{len(shared)} patients are both in training and in the test; put each on one side.")
-    return Cases(known, values.to_numpy(int) == 1, patients), held_out
+    malignant = values.to_numpy(int) == 1
+    expected = rows["expected"].to_numpy(np.float64) if "expected" in rows else malignant.astype(np.float64)
+    if not ((expected >= 0) & (expected <= 1)).all():
+        raise ParameterError("Every number in the column “expected” lies between 0 and 1.")
+    return Cases(known, malignant, patients, expected), held_out
 
 
 def read_description(folder: Path) -> dict[str, Any]:

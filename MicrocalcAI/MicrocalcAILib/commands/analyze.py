@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--false-marks", type=float, metavar="PER_CM2", help="operating point: expected false marks per cm² of breast"
     )
     parser.add_argument(
-        "--classifier", type=Path, metavar="DIR", help="a classifier of clusters that you trained (microcalc train)"
+        "--classifier",
+        type=Path,
+        metavar="DIR",
+        help="a classifier of clusters that you trained (default: the bundled one)",
     )
     parser.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
     parser.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with cluster_features.csv and calcification_features.csv, or with such folders",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets predictions.csv and figures")
-    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a trained classifier")
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="folder of a trained classifier (default: the bundled one)"
+    )
     parser.add_argument(
         "--prevalence", type=float, metavar="P", help="share of malignant clusters where these come from"
     )
@@ -45,8 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ..classification.feature_tables import FeatureTables
     from ..classification.model import ClusterClassifier
     from ..files import replaced_on_success
+    from ..resources import resource_path
 
-    model = ClusterClassifier.load(arguments.model)
+    model = ClusterClassifier.load(arguments.model or resource_path("Models/ClusterMalignancy"))
     tables = FeatureTables.load(arguments.table)
     cases = read_cases(tables, arguments.labels, arguments.groups)[0] if arguments.labels else None
     predictions = report(model, tables, arguments.prevalence)

@@ -149,7 +149,8 @@ def _estimates(cluster: pd.Series) -> list[str]:
     ]
     lines = [", ".join(words), f"malignant by its words (CBIS-DDSM): {_percent(cluster, 'descriptor_risk')}"]
     if "probability_malignant" in cluster:
-        lines.append(f"malignant by its features: {_percent(cluster, 'probability_malignant')}")
+        origin = f" ({cluster['malignancy_notice'].split(':')[0].lower()})"
+        lines.append(f"by its features: {_percent(cluster, 'probability_malignant')}{origin}")
     return lines
 
 

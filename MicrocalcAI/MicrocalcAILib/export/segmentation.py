@@ -37,11 +37,11 @@ class Segment:
 def cluster_color(cluster: pd.Series) -> tuple[float, float, float]:
     """Red, green, blue in [0, 1] for a row of the table of clusters.
 
-    From blue (0) over green and yellow to red (1) by the probability of malignancy where there is one – by the features
-    when a classifier was used, else by the words; otherwise a hue of its own for each id (golden angle: neighbors in
-    number differ clearly).
+    From blue (0) over green and yellow to red (1) by the probability of malignancy of its words where there is one
+    (fitted on patients, unlike the bundled classifier); otherwise a hue of its own for each id (golden angle: neighbors
+    in number differ clearly).
     """
-    probability = cluster.get("probability_malignant", cluster.get("descriptor_risk", np.nan))
+    probability = cluster.get("descriptor_risk", np.nan)
     if np.isnan(probability):
         return colorsys.hsv_to_rgb((0.11 + (cluster["id"] - 1) * 0.618034) % 1.0, 0.85, 1.0)
     return colorsys.hsv_to_rgb(0.58 * (1 - float(probability)), 0.85, 1.0)

@@ -35,7 +35,7 @@ _GRID = [
     for rate, (leaves, depth), penalty in product((0.03, 0.1), ((4, 2), (8, 4), (31, -1)), (1.0, 20.0))
 ]
 _TREES = {
-    "objective": "binary",
+    "objective": "cross_entropy",
     "min_data_in_leaf": 5,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
@@ -63,7 +63,7 @@ class ClassifierTraining:
     topology_features : int
         The most important ones are kept (122 in the paper).
     resampling : {"smote-enn", "none"}
-        Of the training folds.
+        Of the training folds. With ``none`` the trees learn the expected outcomes where the labels hold them.
     target_sensitivity : float
         That the tuned threshold reaches on unseen clusters of the training patients.
     folds, outer_folds : int
@@ -176,8 +176,8 @@ def train_classifier(
 def _train(cases: Cases, training: ClassifierTraining) -> ClusterClassifier:
     """Grid search, threshold and calibration on folds of the cases, then the model on all of them."""
     (words, setting, trees), score = _tune(cases, training)
-    preparation, values, outcome = _prepare(cases, words, training)
-    booster = _grow(values, outcome, setting, trees, training.seed, preparation.features)
+    preparation, values, expected = _prepare(cases, words, training)
+    booster = _grow(values, expected, setting, trees, training.seed, preparation.features)
     return ClusterClassifier(
         preparation=preparation,
         trees=booster.model_to_string(num_iteration=trees),
@@ -199,10 +199,10 @@ def _tune(
     scores = np.empty((len(choices), len(_GRID), len(_TREE_COUNTS), len(cases)))
     for row, words in enumerate(choices):
         for learn, judge in folds:
-            preparation, values, outcome = _prepare(cases.take(learn), words, training)
+            preparation, values, expected = _prepare(cases.take(learn), words, training)
             judged = preparation.scaled(cases.tables.take(judge))
             for column, setting in enumerate(_GRID):
-                booster = _grow(values, outcome, setting, max(_TREE_COUNTS), training.seed, preparation.features)
+                booster = _grow(values, expected, setting, max(_TREE_COUNTS), training.seed, preparation.features)
                 for layer, trees in enumerate(_TREE_COUNTS):
                     scores[row, column, layer, judge] = booster.predict(judged, num_iteration=trees, num_threads=1)
     quality = np.apply_along_axis(lambda score: specificity_when_sensitive(cases.malignant, score), -1, scores)
@@ -223,21 +223,22 @@ def specificity_when_sensitive(outcome: NDArray[np.bool_], score: NDArray[np.flo
 
 def _prepare(
     cases: Cases, words: int | None, training: ClassifierTraining
-) -> tuple[Preparation, NDArray[np.float64], NDArray[np.bool_]]:
-    """Fit the preparation on training clusters; their values and outcomes, resampled."""
+) -> tuple[Preparation, NDArray[np.float64], NDArray[np.float64]]:
+    """Fit the preparation on training clusters; their values, resampled if wanted, and what to learn for them."""
     preparation = Preparation.fit(cases.tables, training.aggregation, words or 0, training.seed)
     values = preparation.scaled(cases.tables)
-    first = _grow(values, cases.malignant, _GRID[0], max(_TREE_COUNTS), training.seed, preparation.features)
+    first = _grow(values, cases.expected, _GRID[0], max(_TREE_COUNTS), training.seed, preparation.features)
     preparation = preparation.select(first.feature_importance("gain"), training.topology_features)
     values = preparation.scaled(cases.tables)
     if training.resampling == "none":
-        return preparation, values, cases.malignant
-    return preparation, *smote_enn(values, cases.malignant, training.seed)
+        return preparation, values, cases.expected
+    values, outcome = smote_enn(values, cases.malignant, training.seed)
+    return preparation, values, outcome.astype(np.float64)
 
 
 def _grow(
     values: NDArray[np.float64],
-    outcome: NDArray[np.bool_],
+    expected: NDArray[np.float64],
     setting: dict[str, Any],
     trees: int,
     seed: int,
@@ -245,7 +246,7 @@ def _grow(
 ) -> Any:
     import lightgbm
 
-    data = lightgbm.Dataset(values, outcome.astype(np.int8), feature_name=names)
+    data = lightgbm.Dataset(values, expected, feature_name=names)
     return lightgbm.train({**_TREES, **setting, "seed": seed}, data, num_boost_round=trees)
 
 

@@ -121,8 +121,9 @@ def simulate_clusters(
     -------
     tables : FeatureTables
     labels : DataFrame
-        One row per cluster that was simulated: ``image``, ``cluster_id`` (0: not found), ``malignant``, ``patient_id``
-        (clusters in the same breast belong together), ``morphology``, ``distribution``, ``background``.
+        One row per cluster that was simulated: ``image``, ``cluster_id`` (0: not found), ``malignant``, ``expected``
+        (P(malignant | morphology, distribution) in the cohort), ``patient_id`` (clusters in the same breast belong
+        together), ``morphology``, ``distribution``, ``background``.
     """
     simulation = simulation or ClusterSimulation()
     selector = default_selector()
@@ -164,6 +165,7 @@ def _simulated_cluster(
         "image": image,
         "cluster_id": cluster,
         "malignant": bool(cohort.malignant[lesion]),
+        "expected": round(cohort.malignancy(morphology, distribution), 6),
         "patient_id": patient,
         "morphology": morphology,
         "distribution": distribution,
@@ -239,7 +241,6 @@ def write_training_data(
 def _described(cohort: Cohort, simulation: ClusterSimulation, labels: pd.DataFrame) -> dict[str, Any]:
     """How much of the cohort was simulated, how much of that was found, and the best that its two words could tell."""
     found = labels[labels["cluster_id"] != NO_ID]
-    words = [cohort.malignancy(*pair) for pair in found[["morphology", "distribution"]].itertuples(index=False)]
     enough = found["malignant"].value_counts().min() > 1 and found["malignant"].nunique() == 2
     return {
         **asdict(simulation),
@@ -252,7 +253,7 @@ def _described(cohort: Cohort, simulation: ClusterSimulation, labels: pd.DataFra
             str(name): [int(part["cluster_id"].ne(NO_ID).sum()), len(part)]
             for name, part in labels.groupby("morphology")
         },
-        "auc_of_the_words": auc(found["malignant"], words).as_dict() if enough else None,
+        "auc_of_the_words": auc(found["malignant"], found["expected"]).as_dict() if enough else None,
     }
 
 
