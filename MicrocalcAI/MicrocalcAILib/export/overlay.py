@@ -149,8 +149,8 @@ def _estimates(cluster: pd.Series) -> list[str]:
     ]
     lines = [", ".join(words), f"malignant by its words (CBIS-DDSM): {_percent(cluster, 'descriptor_risk')}"]
     if "probability_malignant" in cluster:
-        origin = f" ({cluster['malignancy_notice'].split(':')[0].lower()})"
-        lines.append(f"by its features: {_percent(cluster, 'probability_malignant')}{origin}")
+        origin = " (trained on simulation)" if "simulated" in cluster["malignancy_notice"] else ""
+        lines.append(f"by its features{origin}: {_percent(cluster, 'probability_malignant')}")
     return lines
 
 
