@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MicrocalcError, ParameterError
 from ..files import check_replaceable
 from ..parameters import AnalysisParameters
 from ..progress import Cancelled, Progress
+
+if TYPE_CHECKING:
+    from ..description import DescriptionModels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,14 +78,13 @@ def _analyze_one(
     parameters: AnalysisParameters,
     progress: Progress,
 ) -> dict[str, Any]:
-    from ..description import DescriptionModels
     from ..export.results import write_results
     from ..mammogram import read_mammogram
     from ..pipeline import analyze
 
     progress("reading", 0, 1)
     mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
-    analysis = analyze(mammogram, parameters, models=DescriptionModels.load(classifier), progress=progress)
+    analysis = analyze(mammogram, parameters, models=_models(classifier), progress=progress)
     progress("writing", 0, 1)
     write_results(mammogram, analysis, folder)
     return {
@@ -89,6 +92,14 @@ def _analyze_one(
         "clusters": len(analysis.clusters),
         "warnings": [warning.message for warning in analysis.warnings],
     }
+
+
+@functools.cache
+def _models(classifier: Path | None) -> DescriptionModels:
+    """The models that describe clusters; read once for all images."""
+    from ..description import DescriptionModels
+
+    return DescriptionModels.load(classifier)
 
 
 def _result_folders(images: list[Path], output: Path) -> list[Path]:

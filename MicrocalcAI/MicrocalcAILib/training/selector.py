@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
+from ..evaluation.matching import MatchingRule
 from ..model_folder import write_model_folder
 from ..parameters import AnalysisParameters
 from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
@@ -34,8 +35,6 @@ _RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise"}  # more co
 _RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
 _FOLDS = 5
 _UNLABELED_PROBABILITY, _UNLABELED_RESPONSE = 0.5, 12.0
-_MATCH_DISTANCE_MM = 0.35
-_MATCH_IOU = 0.3
 _TREES = {
     "objective": "binary",
     "learning_rate": 0.05,
@@ -201,7 +200,8 @@ def _what_candidates_are(
         (own_center[0][candidate] - center[0][calcification]) * spacing_mm[0],
         (own_center[1][candidate] - center[1][calcification]) * spacing_mm[1],
     )
-    matches = (overlap >= _MATCH_IOU) | (distance <= _MATCH_DISTANCE_MM)
+    rule = MatchingRule()
+    matches = (overlap >= rule.min_iou) | (distance <= rule.max_distance_mm)
     truth[candidate[matches & (overlap >= 0.5 * best[calcification])]] = 1
     return truth
 

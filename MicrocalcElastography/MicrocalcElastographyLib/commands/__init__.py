@@ -1,1 +1,1 @@
-"""The commands of the elastography module; each file offers HELP, add_arguments(parser) and run(arguments)."""
+"""The commands of the elastography module; each file offers add_arguments(parser) and run(arguments)."""

@@ -12,7 +12,6 @@ from MicrocalcAILib.errors import ParameterError
 if TYPE_CHECKING:
     from ..cohort.columns import ColumnChoices
 
-HELP = "statistics of an elastography study: analyze a table, combine risks, check published figures, simulate"
 _DESCRIPTION_ANALYZE = (
     "Read a table with one row per lesion (or per reader and repeat) and write a report: group comparison, ROC curves "
     "and cut-offs, logistic regression, agreement of readers. Columns are recognized by their headings; say otherwise "

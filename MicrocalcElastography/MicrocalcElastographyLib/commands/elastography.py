@@ -6,7 +6,6 @@ import argparse
 
 from . import measure, phantom
 
-HELP = "ultrasound elastography: measure stiffness, strain ratio and scores by protocol; simulate elastograms"
 _ACTIONS = {"measure": measure, "phantom": phantom}
 
 
