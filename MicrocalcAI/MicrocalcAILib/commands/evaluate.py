@@ -29,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the tables and the curve go")
     parser.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="other analyses of the same images; their curves are drawn beside the first",
+    )
+    parser.add_argument(
         "--max-distance-mm",
         type=float,
         default=0.35,
@@ -51,8 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.report import save_evaluation
 
     rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou)
-    evaluation = evaluate_folders(arguments.predictions, arguments.truth, rule=rule)
-    save_evaluation(evaluation, arguments.output)
+    evaluation, *others = (
+        evaluate_folders(folder, arguments.truth, rule=rule) for folder in (arguments.predictions, *arguments.compare)
+    )
+    names = [folder.name for folder in arguments.compare]
+    save_evaluation(evaluation, arguments.output, arguments.predictions.name, dict(zip(names, others, strict=True)))
     for warning in evaluation.warnings:
         print(f"Warning: {warning.message}")
     _print_points("calcifications", evaluation.free_response)
@@ -62,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     if matched["count"]:
         means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
         print(f"\nOutlines of {matched['count']} hits: {means}")
+    for name, other in zip(names, others, strict=True):
+        print(f"\nFor comparison, {name}:")
+        _print_points("calcifications", other.free_response)
     print(f"\nWritten to {arguments.output}")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,39 +14,43 @@ from .free_response import FreeResponse
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOR = "#1f5fa8"
+_COLORS = ("#1f5fa8", "#c4571a", "#3c8d40", "#7a4fa3")
 
 
-def plot_free_response(calcifications: FreeResponse, clusters: FreeResponse | None, path: Path) -> None:
-    """Write the curves with their bands as a PNG; clusters beside the calcifications when there are any."""
+def plot_free_response(curves: Mapping[str, tuple[FreeResponse, FreeResponse | None]], path: Path) -> None:
+    """Write curves with their bands as a PNG; clusters beside the calcifications when there are any.
+
+    Parameters
+    ----------
+    curves : mapping, name -> (calcifications, clusters or None)
+        One to four methods on the same images.
+    path : Path
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [("Calcifications", calcifications)]
-    if clusters is not None and clusters.truths:
-        panels.append(("Clusters", clusters))
+    levels = {
+        "Calcifications": {name: calcifications for name, (calcifications, _) in curves.items()},
+        "Clusters": {name: clusters for name, (_, clusters) in curves.items() if clusters and clusters.truths},
+    }
+    panels = [(level, responses) for level, responses in levels.items() if responses]
     figure = Figure(figsize=(5.6 * len(panels), 4.8), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (name, response) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _draw(axes, response)
-        axes.set_title(f"{name}: {response.truths} true, {response.images} images", fontsize=11)
-        axes.set_ylabel(f"Sensitivity (share of true {name.lower()} found)")
+    for axes, (level, responses) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for (name, response), color in zip(responses.items(), _COLORS, strict=False):
+            _draw(axes, name, response, color)
+        _label(axes, list(responses.values()))
+        axes.set_title(f"{level}: {response.truths} true, {response.images} images", fontsize=11)
+        axes.set_ylabel(f"Sensitivity (share of true {level.lower()} found)")
     with replaced_on_success(path) as temporary:
         figure.savefig(temporary)
 
 
-def _draw(axes: Axes, response: FreeResponse) -> None:
-    from matplotlib.ticker import NullFormatter
-
+def _draw(axes: Axes, name: str, response: FreeResponse, color: str) -> None:
     curve = response.curve
     per_image = curve["false_per_image"].to_numpy()
-    # a logarithmic axis has no zero: what is found without any false mark is drawn at the left edge
-    left = 10.0 ** np.ceil(np.log10(1 / response.images) - 1)
-    x = np.maximum(per_image, left)
-    axes.set_xscale("log")
-    axes.set_xlim(left, max(1.5 * per_image[-1], 1.0))
-    axes.set_ylim(0, 1.02)
-    axes.step(x, curve["sensitivity"], where="post", color=_COLOR, linewidth=1.8, label="Sensitivity")
+    x = np.maximum(per_image, _left_edge(response))
+    axes.step(x, curve["sensitivity"], where="post", color=color, linewidth=1.8, label=name)
     banded = curve["sensitivity_low"].notna()
     if banded.any():
         axes.fill_between(
@@ -53,13 +58,27 @@ def _draw(axes: Axes, response: FreeResponse) -> None:
             curve["sensitivity_low"][banded],
             curve["sensitivity_high"][banded],
             step="post",
-            color=_COLOR,
+            color=color,
             alpha=0.18,
             linewidth=0,
-            label=f"{response.confidence:.0%} interval (bootstrap over images)",
         )
-    axes.plot(x[-1], curve["sensitivity"].iloc[-1], "o", color=_COLOR, markersize=5, label="All marks", clip_on=False)
-    axes.set_xlabel("False marks per image")
+    axes.plot(x[-1], curve["sensitivity"].iloc[-1], "o", color=color, markersize=5, clip_on=False)
+
+
+def _left_edge(response: FreeResponse) -> float:
+    """A logarithmic axis has no zero: what is found without any false mark is drawn at the left edge."""
+    return float(10.0 ** np.ceil(np.log10(1 / response.images) - 1))
+
+
+def _label(axes: Axes, responses: list[FreeResponse]) -> None:
+    from matplotlib.ticker import NullFormatter
+
+    response = responses[0]
+    farthest = max(float(other.curve["false_per_image"].iloc[-1]) for other in responses)
+    axes.set_xscale("log")
+    axes.set_xlim(_left_edge(response), max(1.5 * farthest, 1.0))
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel(f"False marks per image (bands: {response.confidence:.0%}, bootstrap over images; dot: all marks)")
     area_per_image_cm2 = response.breast_area_cm2 / response.images
     above = axes.secondary_xaxis(
         "top",

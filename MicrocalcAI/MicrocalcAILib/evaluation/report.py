@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,17 @@ EVALUATION_FILE = "evaluation.json"
 LEVELS = ("calcification", "cluster")
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write an evaluation into a folder.
+def save_evaluation(
+    evaluation: Evaluation, folder: Path, name: str = "Sensitivity", others: Mapping[str, Evaluation] | None = None
+) -> None:
+    """Write an evaluation into a folder; ``name`` and ``others`` tell the curves of the picture apart.
 
     * ``evaluation.json``: the numbers, rules, warnings and provenance; a number that does not exist is null.
     * ``matches.csv``: every mark and every truth of every image with its outcome; a hit is one row.
     * ``froc.csv``, ``operating_points.csv``: the free-response curves, and the sensitivities at fixed rates of false
       marks.
     * ``strata.csv``: sensitivity by kind of calcification at every operating point.
-    * ``froc.png``: the curves.
+    * ``froc.png``: the curves, those of the others included.
 
     ``level`` in the tables is ``calcification`` or ``cluster``.
     """
@@ -45,7 +47,10 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     points = pd.concat([response.operating_points.assign(level=name) for name, response in known])
     _write_table(points, folder, "operating_points")
     _write_table(evaluation.strata, folder, "strata")
-    plot_free_response(evaluation.free_response, evaluation.cluster_free_response, folder / "froc.png")
+    drawn = {name: evaluation, **(others or {})}
+    plot_free_response(
+        {name: (one.free_response, one.cluster_free_response) for name, one in drawn.items()}, folder / "froc.png"
+    )
     with replaced_on_success(folder / EVALUATION_FILE) as temporary:
         text = json.dumps(summary(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
