@@ -25,6 +25,10 @@ class ModelError(MicrocalcError):
     """A model file is missing, altered, or made for another version."""
 
 
+class MissingPackageError(MicrocalcError):
+    """An optional Python package that this work needs is not installed."""
+
+
 class ResultError(MicrocalcError):
     """A result folder or table is incomplete or was written by something else."""
 

@@ -1,4 +1,4 @@
-"""Model folders: files of text with a card that says what they are, on what they were trained, and their SHA-256."""
+"""Model folders: files with a card that says what they are, on what they were trained, and their SHA-256."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CARD_FILE = "card.json"
 
 
 def write_model_folder(
-    folder: Path, kind: str, schema: int, card: Mapping[str, Any], files: Mapping[str, str]
+    folder: Path, kind: str, schema: int, card: Mapping[str, Any], files: Mapping[str, str | bytes]
 ) -> dict[str, Any]:
     """Write a model and its card; an older model in that folder is replaced when all is written.
 
@@ -28,14 +28,14 @@ def write_model_folder(
         Version of the files' layout; readers refuse others.
     card : mapping
         JSON-ready; ``kind``, ``schema`` and ``sha256`` are added.
-    files : mapping, name -> text
+    files : mapping, name -> text or bytes
 
     Returns
     -------
     dict
         The card as written.
     """
-    contents = {name: text.encode("utf-8") for name, text in files.items()}
+    contents = {name: file if isinstance(file, bytes) else file.encode("utf-8") for name, file in files.items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     written = {"kind": kind, "schema": schema, **card, "sha256": digests}
     with folder_replaced_on_success(folder, CARD_FILE) as temporary:
@@ -46,6 +46,14 @@ def write_model_folder(
     return written
 
 
+def model_kind(folder: Path) -> str:
+    """What a model is by its card; empty when the card cannot be read."""
+    try:
+        return str(json.loads((Path(folder) / CARD_FILE).read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def read_model_folder(folder: Path, kind: str, schema: int) -> tuple[dict[str, Any], dict[str, str]]:
     """The card of a model and the texts of the files it lists.
 
@@ -54,6 +62,12 @@ def read_model_folder(folder: Path, kind: str, schema: int) -> tuple[dict[str, A
     ModelError
         When a file is missing or altered, or the model is of another kind or version.
     """
+    card, contents = read_model_files(folder, kind, schema)
+    return card, {name: content.decode("utf-8") for name, content in contents.items()}
+
+
+def read_model_files(folder: Path, kind: str, schema: int) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The card of a model and the contents of the files it lists; raises as :func:`read_model_folder` does."""
     folder = Path(folder)
     try:
         card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
@@ -78,4 +92,4 @@ def read_model_folder(folder: Path, kind: str, schema: int) -> tuple[dict[str, A
             raise ModelError(
                 f"The {kind} “{folder.name}” was altered: the SHA-256 of {name} is not the one on its card; restore it."
             )
-    return card, {name: content.decode("utf-8") for name, content in contents.items()}
+    return card, contents

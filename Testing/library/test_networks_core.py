@@ -1,0 +1,189 @@
+"""The parts that all networks share: tiles, grid, contrast, catalogue, memory fallback."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from MicrocalcAILib.errors import MissingPackageError, ModelError, ParameterError  # noqa: E402
+from MicrocalcAILib.networks import runtime as runtime_module  # noqa: E402
+from MicrocalcAILib.networks.catalogue import (  # noqa: E402
+    find_network,
+    load_weights,
+    networks,
+    read_network,
+    write_network,
+)
+from MicrocalcAILib.networks.image import local_contrast, resampled  # noqa: E402
+from MicrocalcAILib.networks.runtime import Runtime, with_memory_fallback  # noqa: E402
+from MicrocalcAILib.networks.tiles import run_in_tiles  # noqa: E402
+from MicrocalcAILib.progress import Cancelled  # noqa: E402
+
+CPU = Runtime("cpu", "float32")
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).normal(size=(310, 275)).astype(np.float32)
+
+
+def test_tiles_of_a_pointwise_network_blend_to_the_network_of_the_whole(image):
+    found, warnings = run_in_tiles(image, np.ones(image.shape, bool), torch.nn.Sigmoid(), CPU, tile=128, overlap=32)
+    assert found == pytest.approx(1 / (1 + np.exp(-image)), abs=1e-6)
+    assert warnings == ()
+
+
+def test_tiles_equal_the_whole_where_the_overlap_covers_the_reach_of_the_network(image):
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(1, 1, 9, padding=4)
+    with torch.inference_mode():
+        whole = convolution(torch.from_numpy(image)[None, None])[0, 0].numpy()
+    found, _ = run_in_tiles(image, np.ones(image.shape, bool), convolution, CPU, tile=128, overlap=64)
+    inner = np.s_[8:-8, 8:-8]
+    # blending gives the outermost 4 pixels of a tile, which the padding spoils, a weight of at most 4 / 64
+    assert np.abs(found - whole)[inner].max() < 0.15 * np.abs(whole).max()
+    assert np.median(np.abs(found - whole)) < 1e-6
+
+
+def test_only_tiles_that_hold_breast_are_computed(image):
+    mask = np.zeros(image.shape, bool)
+    mask[:60, :60] = True
+    seen = []
+
+    class Counting(torch.nn.Module):
+        def forward(self, tensor):
+            seen.append(len(tensor))
+            return tensor + 1
+
+    found, _ = run_in_tiles(image, mask, Counting(), CPU, tile=128, overlap=16)
+    assert sum(seen) == 1
+    assert found[:60, :60] == pytest.approx(image[:60, :60] + 1, abs=1e-6)
+    assert (found[200:] == 0).all()
+
+
+def test_an_image_smaller_than_a_tile_is_one_tile():
+    small = np.ones((20, 30), np.float32)
+    found, _ = run_in_tiles(small, np.ones(small.shape, bool), torch.nn.Identity(), CPU, tile=128, overlap=32)
+    assert found == pytest.approx(small)
+
+
+def test_tiles_can_be_cancelled(image):
+    def cancel(stage, done, total):
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        run_in_tiles(image, np.ones(image.shape, bool), torch.nn.Identity(), CPU, progress=cancel)
+
+
+def test_a_full_graphics_card_leads_to_smaller_parts_and_then_to_the_processor_and_is_said():
+    tried = []
+
+    def attempt(runtime, size):
+        tried.append((runtime.device, size))
+        if runtime.device == "cuda":
+            raise torch.OutOfMemoryError
+        return "done"
+
+    result, warnings = with_memory_fallback(Runtime("cuda"), 512, 256, attempt)
+    assert result == "done"
+    assert tried == [("cuda", 512), ("cuda", 256), ("cpu", 256)]
+    assert [warning.code for warning in warnings] == ["gpu-memory-cpu"]
+
+
+def test_a_processor_that_runs_out_of_memory_is_not_hidden():
+    def attempt(runtime, size):
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(torch.OutOfMemoryError):
+        with_memory_fallback(CPU, 512, 256, attempt)
+
+
+def test_an_unknown_or_absent_device_is_refused():
+    with pytest.raises(ParameterError, match="Unknown device"):
+        Runtime.choose("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ParameterError, match="has none"):
+            Runtime.choose("cuda")
+
+
+def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(runtime_module, "has_torch", lambda: False)
+    with pytest.raises(MissingPackageError, match="pip install torch"):
+        Runtime.choose()
+
+
+def test_positions_on_the_grid_are_those_in_the_image():
+    pixels = np.zeros((300, 200), np.float32)
+    pixels[150, 60] = 1
+    for spacing in (0.05, 0.07, 0.1):
+        grid = resampled(pixels, (spacing, spacing), 0.07, box=(40, 290, 10, 190))
+        row, column = grid.at(np.array([150]), np.array([60]))
+        peak = np.unravel_index(np.argmax(grid.values), grid.values.shape)
+        assert abs(peak[0] - row[0]) <= 1
+        assert abs(peak[1] - column[0]) <= 1
+
+
+def test_local_contrast_does_not_depend_on_gain_and_offset(image):
+    inside = np.ones(image.shape, bool)
+    once = local_contrast(image, inside, 0.07)
+    again = local_contrast((image * 37 + 1000).astype(np.float32), inside, 0.07)
+    assert again == pytest.approx(once, abs=2e-3)
+
+
+def test_local_contrast_of_a_blank_image_is_finite():
+    blank = np.zeros((64, 64), np.float32)
+    assert np.isfinite(local_contrast(blank, np.ones(blank.shape, bool), 0.07)).all()
+    assert np.isfinite(local_contrast(blank, np.zeros(blank.shape, bool), 0.07)).all()
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICROCALC_MODELS", str(tmp_path))
+    layer = torch.nn.Linear(3, 2)
+    write_network(tmp_path / "Mine", "test network", 1, {"name": "Mine"}, {"layer": layer.state_dict()})
+    return layer
+
+
+def test_a_folder_dropped_into_the_users_models_is_in_the_catalogue(stored):
+    assert list(networks("test network")) == ["Mine"]
+    card, weights = read_network("Mine", "test network", 1)
+    other = torch.nn.Linear(3, 2)
+    load_weights(other, weights["layer"], "Mine")
+    assert card["name"] == "Mine"
+    assert torch.equal(other.weight, stored.weight)
+
+
+def test_half_precision_halves_the_file_and_keeps_three_digits(tmp_path):
+    layer = torch.nn.Linear(300, 200)
+    for name, half in (("full", False), ("half", True)):
+        write_network(tmp_path / name, "test network", 1, {}, {"layer": layer.state_dict()}, half_precision=half)
+    sizes = [(tmp_path / name / "layer.safetensors").stat().st_size for name in ("full", "half")]
+    assert sizes[1] < 0.51 * sizes[0]
+    _, weights = read_network(tmp_path / "half", "test network", 1)
+    assert weights["layer"]["weight"].dtype == torch.float32
+    assert torch.allclose(weights["layer"]["weight"], layer.weight, rtol=1e-3, atol=1e-6)
+
+
+def test_an_unknown_model_is_refused_with_those_that_are_there(stored):
+    with pytest.raises(ModelError, match="Mine"):
+        find_network("Yours")
+
+
+def test_altered_or_unfitting_weights_are_refused_in_one_sentence(stored, tmp_path):
+    with pytest.raises(ModelError, match="do not fit"):
+        load_weights(torch.nn.Linear(4, 2), stored.state_dict(), "Mine")
+    weights = tmp_path / "Mine" / "layer.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match="was altered"):
+        read_network("Mine", "test network", 1)
+    card = tmp_path / "Mine" / "card.json"
+    content = json.loads(card.read_text())
+    import hashlib
+
+    weights.write_bytes(b"nonsense")
+    content["sha256"]["layer.safetensors"] = hashlib.sha256(b"nonsense").hexdigest()
+    card.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_network("Mine", "test network", 1)
