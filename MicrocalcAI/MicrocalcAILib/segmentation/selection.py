@@ -3,11 +3,13 @@
 The selector is two small ensembles of shallow trees (LightGBM, stored as text). The first judges each candidate by the
 measurements in ``measurements.MEASUREMENTS``; the second judges it again, now knowing how many calcifications the first
 expects around it, because calcifications come in groups. Both were trained on simulated calcifications in real and
-simulated backgrounds; the card says on which. Anything that follows :class:`Selector` can take their place.
+simulated backgrounds; the card says on which. ``networks.selector`` adds what a neural network sees around each
+candidate; anything that follows :class:`Selector` can take their place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +21,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..errors import ModelError, WarningRecord
+from ..mammogram import Mammogram
 from ..model_folder import read_model_folder
 from ..parameters import CandidateParameters
+from ..progress import Progress, no_progress
+from .breast import BreastRegion
 from .candidates import Candidates
 from .measurements import MEASUREMENTS
 
@@ -35,14 +40,21 @@ _NEGLIGIBLE = 0.02  # probabilities below this add nothing to a neighborhood
 class Selector(Protocol):
     """Gives every candidate a probability of being a calcification."""
 
-    def probabilities(self, measurements: pd.DataFrame, positions_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability in [0, 1] for each row of the table; positions are (y, x) of the peaks."""
+    def judge(
+        self,
+        mammogram: Mammogram,
+        breast: BreastRegion,
+        candidates: Candidates,
+        measurements: pd.DataFrame,
+        progress: Progress,
+    ) -> tuple[NDArray[np.float64], tuple[WarningRecord, ...]]:
+        """Probability in [0, 1] for each candidate (row of the table), and what makes them doubtful."""
 
     def threshold(self, false_marks_per_cm2: float) -> float:
         """Probability above which that many false marks per cm² of breast are expected."""
 
     def warnings(self, parameters: CandidateParameters) -> tuple[WarningRecord, ...]:
-        """What makes the probabilities doubtful for candidates found with these parameters."""
+        """What makes the probabilities of candidates found with these parameters doubtful."""
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
@@ -59,10 +71,13 @@ class MeasurementSelector:
     card : dict
         Training data, figures, ``operating_points`` (false marks per cm² and the threshold that gave them on held-out
         images), the measurements used and the SHA-256 of the models.
+    notes : tuple of WarningRecord
+        Said in every result, for example that a better selector could not be used.
     """
 
     models: tuple[str, str]
     card: dict[str, Any]
+    notes: tuple[WarningRecord, ...] = ()
 
     @classmethod
     def load(cls, folder: Path) -> MeasurementSelector:
@@ -74,14 +89,32 @@ class MeasurementSelector:
             When a file is missing, altered, or needs measurements that this version does not make.
         """
         card, files = read_model_folder(folder, KIND, SCHEMA)
+        return cls.from_files(card, files, tuple(MEASUREMENTS), Path(folder).name)
+
+    @classmethod
+    def from_files(
+        cls, card: dict[str, Any], files: Mapping[str, str], known: Sequence[str], name: str
+    ) -> MeasurementSelector:
+        """Selector from the card and the texts of a model folder; ``known`` are the measurements there can be."""
         try:
             models = (files[MODEL_FILES[0]], files[MODEL_FILES[1]])
-            unknown = sorted(set(card["measurements"]) - set(MEASUREMENTS))
+            unknown = sorted(set(card["measurements"]) - set(known))
         except (KeyError, TypeError) as error:
-            raise ModelError(f"The {KIND} “{Path(folder).name}” is incomplete ({error}); train it again.") from error
+            raise ModelError(f"The {KIND} “{name}” is incomplete ({error}); train it again.") from error
         if unknown:
-            raise ModelError(f"The {KIND} “{Path(folder).name}” needs measurements unknown to this version: {unknown}.")
+            raise ModelError(f"The {KIND} “{name}” needs measurements unknown to this version: {unknown}.")
         return cls(models, card)
+
+    def judge(
+        self,
+        mammogram: Mammogram,
+        breast: BreastRegion,
+        candidates: Candidates,
+        measurements: pd.DataFrame,
+        progress: Progress = no_progress,
+    ) -> tuple[NDArray[np.float64], tuple[WarningRecord, ...]]:
+        """As in :class:`Selector`; the pixels themselves are not looked at."""
+        return self.probabilities(measurements, candidates.positions_mm(mammogram.spacing_mm)), ()
 
     def probabilities(self, measurements: pd.DataFrame, positions_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability in [0, 1] for each row of the table; positions are (y, x) of the peaks."""
@@ -98,11 +131,11 @@ class MeasurementSelector:
         return float(np.interp(np.log(false_marks_per_cm2), rates, [point["threshold"] for point in points]))
 
     def warnings(self, parameters: CandidateParameters) -> tuple[WarningRecord, ...]:
-        """One warning when the candidates were found in another way than those the selector was trained on."""
+        """The notes, and one warning when the candidates were found in another way than those in training."""
         if asdict(parameters) == self.card["candidate_parameters"]:
-            return ()
+            return self.notes
         message = "Candidate parameters differ from those the selector was trained with; its probabilities do not hold."
-        return (WarningRecord("candidates-unlike-training", message),)
+        return (*self.notes, WarningRecord("candidates-unlike-training", message))
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""

@@ -1,9 +1,9 @@
-"""Training of the measurement selector on simulated calcifications in real and simulated backgrounds."""
+"""Training of the selector of candidates on simulated calcifications in real and simulated backgrounds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,21 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from ..evaluation.matching import MatchingRule
-from ..model_folder import write_model_folder
+from ..mammogram import Mammogram
+from ..model_folder import read_model_files, write_model_folder
+from ..networks.catalogue import weights_in
+from ..networks.regressor import KIND as REGRESSOR_KIND
+from ..networks.regressor import REGRESSED, SpeckRegressor
+from ..networks.regressor import SCHEMA as REGRESSOR_SCHEMA
+from ..networks.runtime import Runtime
+from ..networks.selector import KIND as NETWORK_KIND
+from ..networks.selector import SCHEMA as NETWORK_SCHEMA
 from ..parameters import AnalysisParameters
 from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
 from ..pipeline import measure_candidates
 from ..progress import Progress, no_progress
 from ..provenance import provenance
-from ..segmentation.breast import find_breast
+from ..segmentation.breast import BreastRegion, find_breast
 from ..segmentation.candidates import Candidates, find_candidates
 from ..segmentation.measurements import MEASUREMENTS
 from ..segmentation.selection import (
@@ -31,7 +39,7 @@ from ..segmentation.selection import (
 )
 from .backgrounds import BackgroundImage
 
-_RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise"}  # more contrast is never less likely
+_RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise", *REGRESSED}  # more contrast is never less likely
 _RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
 _FOLDS = 5
 _UNLABELED_PROBABILITY, _UNLABELED_RESPONSE = 0.5, 12.0
@@ -89,11 +97,14 @@ def train_selector(
     output: Path,
     training: SelectorTraining | None = None,
     parameters: AnalysisParameters | None = None,
+    regressor_folder: Path | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Train the selector and write its model folder.
 
-    Thresholds come from predictions on patients (and simulated backgrounds) that the predicting model did not see.
+    With a regressor's folder, what its networks say about each candidate joins the measurements, and the networks go
+    into the model folder. Each candidate is learned with networks that saw nothing of its patient. Thresholds come from
+    predictions on patients (and simulated backgrounds) that the predicting models did not see.
 
     Returns
     -------
@@ -102,24 +113,25 @@ def train_selector(
     """
     training = training or SelectorTraining()
     parameters = parameters or AnalysisParameters()
-    examples = list(_examples(backgrounds, training, parameters, progress))
+    measure = _Measure.with_networks(regressor_folder) if regressor_folder else _Measure()
+    examples = list(_examples(backgrounds, training, parameters, measure, progress))
     progress("first judgment", 0, 1)
     alone = [example.values for example in examples]
-    unseen = _cross_validated(alone, examples, training)
+    unseen = _cross_validated(alone, examples, training, measure)
     learned = [_without_unlabeled(example, judged) for example, judged in zip(examples, unseen, strict=True)]
-    unseen = _cross_validated(alone, learned, training)
+    unseen = _cross_validated(alone, learned, training, measure)
     progress("second judgment", 0, 1)
     together = [
         with_neighborhood(example.values, probabilities, example.positions_mm)
         for example, probabilities in zip(examples, unseen, strict=True)
     ]
-    unseen = _cross_validated(together, learned, training)
+    unseen = _cross_validated(together, learned, training, measure)
     progress("final models", 0, 1)
-    models = [_fit(values, learned, training).model_to_string() for values in (alone, together)]
+    models = [_fit(values, learned, training, measure).model_to_string() for values in (alone, together)]
     card = {
         "name": "Speck selector",
-        "description": "Probability that a candidate is a calcification, from its measurements and its neighbors.",
-        "measurements": list(MEASUREMENTS),
+        "description": f"Probability that a candidate is a calcification, from {measure.words} and its neighbors.",
+        "measurements": list(measure.names),
         "candidate_parameters": asdict(parameters.candidates),
         "operating_points": _operating_points(examples, unseen),
         "training_data": (
@@ -135,13 +147,22 @@ def train_selector(
         "license": "Apache-2.0",
         "provenance": provenance(),
     }
-    card = write_model_folder(output, KIND, SCHEMA, card, dict(zip(MODEL_FILES, models, strict=True)))
+    files: dict[str, str | bytes] = {**dict(zip(MODEL_FILES, models, strict=True)), **measure.weights}
+    if measure.regressor is not None:
+        card |= {"regressor": measure.regressor.card}
+        card = write_model_folder(output, NETWORK_KIND, NETWORK_SCHEMA, card, files)
+    else:
+        card = write_model_folder(output, KIND, SCHEMA, card, files)
     progress("final models", 1, 1)
     return card
 
 
 def _examples(
-    backgrounds: list[BackgroundImage], training: SelectorTraining, parameters: AnalysisParameters, progress: Progress
+    backgrounds: list[BackgroundImage],
+    training: SelectorTraining,
+    parameters: AnalysisParameters,
+    measure: _Measure,
+    progress: Progress,
 ) -> Iterator[_Example]:
     total = len(backgrounds) + training.simulated_backgrounds
     for number in range(total):
@@ -155,21 +176,51 @@ def _examples(
             progress(
                 "phantoms", number * training.phantoms_per_background + repeat, total * training.phantoms_per_background
             )
-            yield _example(
-                simulate(background, [training.seed, number, repeat], PhantomParameters()), patient, parameters
-            )
+            phantom = simulate(background, [training.seed, number, repeat], PhantomParameters())
+            yield _example(phantom, patient, parameters, measure)
 
 
-def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters) -> _Example:
+@dataclass(frozen=True)
+class _Measure:
+    """What is known of each candidate: its measurements and, with networks, what they see there."""
+
+    regressor: SpeckRegressor | None = None
+    runtime: Runtime | None = None
+    weights: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def with_networks(cls, folder: Path) -> _Measure:
+        card, weights = read_model_files(folder, REGRESSOR_KIND, REGRESSOR_SCHEMA)
+        return cls(SpeckRegressor.from_weights(card, weights_in(weights)), Runtime.choose(), weights)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*MEASUREMENTS, *(() if self.regressor is None else REGRESSED))
+
+    @property
+    def words(self) -> str:
+        return "its measurements" if self.regressor is None else "its measurements, what networks see around it,"
+
+    def __call__(
+        self, mammogram: Mammogram, breast: BreastRegion, candidates: Candidates, patient: str
+    ) -> NDArray[np.float64]:
+        table = measure_candidates(mammogram, breast, candidates).to_numpy(np.float64)
+        if self.regressor is None or self.runtime is None:
+            return table
+        unseen = self.regressor.without(patient)
+        regressed, _ = unseen.measure(mammogram, breast, candidates, self.runtime)
+        return np.column_stack((table, regressed.to_numpy(np.float64)))
+
+
+def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters, measure: _Measure) -> _Example:
     mammogram = phantom.mammogram
     breast = find_breast(mammogram, parameters.breast)
     candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates)
-    measurements = measure_candidates(mammogram, breast, candidates)
     return _Example(
         candidates,
-        measurements.to_numpy(np.float32),
+        measure(mammogram, breast, candidates, patient),
         candidates.positions_mm(mammogram.spacing_mm),
-        _what_candidates_are(candidates, phantom.labels, mammogram.spacing_mm),
+        what_candidates_are(candidates, phantom.labels, mammogram.spacing_mm),
         (mammogram.pixels.shape[0], mammogram.pixels.shape[1]),
         breast.area_cm2,
         patient,
@@ -177,7 +228,7 @@ def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters) -> 
     )
 
 
-def _what_candidates_are(
+def what_candidates_are(
     candidates: Candidates, labels: NDArray[np.int32], spacing_mm: tuple[float, float]
 ) -> NDArray[np.int8]:
     """1 for the candidates that outline a calcification well, 0 for those that touch none, −1 in between."""
@@ -210,25 +261,33 @@ def _without_unlabeled(example: _Example, probabilities: NDArray[np.float64]) ->
     """Real images hold calcifications that nobody labeled: bright specks there are not learned as their opposite."""
     truth = example.truth.copy()
     if example.is_real:
-        bright = example.values[:, list(MEASUREMENTS).index("response")] > _UNLABELED_RESPONSE
-        truth[(truth == 0) & bright & (probabilities > _UNLABELED_PROBABILITY)] = -1
+        truth[is_unlabeled(example.values[:, list(MEASUREMENTS).index("response")], probabilities, truth)] = -1
     return replace(example, truth=truth)
 
 
+def is_unlabeled(
+    responses: NDArray[np.floating], probabilities: NDArray[np.float64], truth: NDArray[np.int8]
+) -> NDArray[np.bool_]:
+    """Candidates of a real image that may be calcifications that nobody labeled: bright, likely, and not inserted."""
+    return (truth == 0) & (responses > _UNLABELED_RESPONSE) & (probabilities > _UNLABELED_PROBABILITY)
+
+
 def _cross_validated(
-    values: list[NDArray[np.float64]], examples: list[_Example], training: SelectorTraining
+    values: list[NDArray[np.float64]], examples: list[_Example], training: SelectorTraining, measure: _Measure
 ) -> list[NDArray[np.float64]]:
     """Probabilities for each example from a model that saw none of its patient."""
     unseen: list[NDArray[np.float64]] = [np.empty(0)] * len(examples)
     patients = [example.patient for example in examples]
     for learn, predict in GroupKFold(min(_FOLDS, len(set(patients)))).split(examples, groups=patients):
-        booster = _fit([values[i] for i in learn], [examples[i] for i in learn], training)
+        booster = _fit([values[i] for i in learn], [examples[i] for i in learn], training, measure)
         for i in predict:
             unseen[i] = booster.predict(values[i])
     return unseen
 
 
-def _fit(values: list[NDArray[np.float64]], examples: list[_Example], training: SelectorTraining) -> Any:
+def _fit(
+    values: list[NDArray[np.float64]], examples: list[_Example], training: SelectorTraining, measure: _Measure
+) -> Any:
     import lightgbm
 
     chosen, truth = [], []
@@ -238,7 +297,7 @@ def _fit(values: list[NDArray[np.float64]], examples: list[_Example], training: 
         used = (example.truth == 1) | ((example.truth == 0) & (rng.random(len(example.truth)) < share))
         chosen.append(table[used])
         truth.append(example.truth[used])
-    names = list(MEASUREMENTS)
+    names = list(measure.names)
     if values[0].shape[1] > len(names):
         names += ["first_judgment", *(f"expected_within_{radius:g}mm" for radius in NEIGHBORHOODS_MM)]
     options = {**_TREES, "seed": training.seed, "monotone_constraints": [int(name in _RISING) for name in names]}

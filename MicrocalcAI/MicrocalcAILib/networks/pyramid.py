@@ -1,0 +1,54 @@
+"""A feature-pyramid regressor small enough for a processor without a graphics card (HDoGReg's second stage)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class PyramidRegressor(nn.Module):
+    """Maps local contrast (batch, 1, rows, columns) to logits of the nearness of a calcification, same shape.
+
+    A bottom-up path of two convolutions per level, each level at half the resolution of the one before; a top-down
+    path that adds every level, projected to ``features`` channels, to the one below (feature pyramid network).
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of the levels, finest first. Rows and columns have to be divisible by 2 ** (levels − 1).
+    features : int
+        Channels of the top-down path.
+    """
+
+    def __init__(self, widths: Sequence[int] = (16, 32, 48, 64), features: int = 24) -> None:
+        super().__init__()
+        channels = (1, *widths)
+        self.levels = nn.ModuleList(
+            _convolutions(channels[level], channels[level + 1], 1 if level == 0 else 2) for level in range(len(widths))
+        )
+        self.projections = nn.ModuleList(nn.Conv2d(width, features, 1) for width in widths)
+        self.head = nn.Sequential(nn.Conv2d(features, 16, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(16, 1, 1))
+
+    def forward(self, contrast: torch.Tensor) -> torch.Tensor:
+        found = []
+        for level in self.levels:
+            contrast = level(contrast)
+            found.append(contrast)
+        merged = self.projections[-1](found[-1])
+        for projection, finer in zip(reversed(self.projections[:-1]), reversed(found[:-1]), strict=True):
+            merged = functional.interpolate(merged, size=finer.shape[-2:], mode="nearest") + projection(finer)
+        return self.head(merged)
+
+
+def _convolutions(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,293 @@
+"""Training of the pyramid regressor: how near is a calcification (HDoGReg's second stage, Marasinou et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+from sklearn.model_selection import GroupKFold
+from torch import nn
+
+from ..errors import ParameterError
+from ..networks.catalogue import write_network
+from ..networks.image import Grid, local_contrast, resampled
+from ..networks.pyramid import PyramidRegressor
+from ..networks.regressor import GRID_MM, KIND, SCHEMA
+from ..parameters import AnalysisParameters
+from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
+from ..pipeline import measure_candidates
+from ..progress import Progress, no_progress
+from ..provenance import provenance
+from ..segmentation.breast import find_breast
+from ..segmentation.candidates import find_candidates
+from ..segmentation.selection import MeasurementSelector
+from .augmentation import altered_look
+from .backgrounds import BackgroundImage
+from .selector import is_unlabeled, what_candidates_are
+
+_MARGIN_MM = 6.0  # kept around the breast's box
+_HARD = 400  # most misleading candidates of a phantom, from which the negatives are drawn
+_UNKNOWN_RADIUS_MM = 0.5  # around bright specks of real images that may be calcifications nobody labeled
+
+
+@dataclass(frozen=True)
+class RegressorTraining:
+    """How much is simulated and learned.
+
+    Parameters
+    ----------
+    phantoms_per_background, simulated_backgrounds : int
+    folds : int
+        One network per fold of patients; each is judged on the patients it did not see. All run together later.
+    steps, batch, crop : int
+        Optimizer steps of each network, crops per step, side of a crop in grid pixels.
+    learning_rate : float
+        Highest of a one-cycle schedule (Adam).
+    reach_mm, steepness : float
+        ξ and α of the target ``(exp(α (1 − d / ξ)) − 1) / (exp(α) − 1)`` for distance d < ξ to the nearest
+        calcification.
+    seed : int
+    """
+
+    phantoms_per_background: int = 12
+    simulated_backgrounds: int = 8
+    folds: int = 3
+    steps: int = 2500
+    batch: int = 48
+    crop: int = 96
+    learning_rate: float = 2e-3
+    reach_mm: float = 0.7
+    steepness: float = 1.0
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class RegressorExample:
+    """One phantom on the grid: contrast, target in percent (−1: unknown), places worth a crop (row, column)."""
+
+    contrast: NDArray[np.float16]
+    target: NDArray[np.int8]
+    calcifications: NDArray[np.int32]
+    others: NDArray[np.int32]
+    patient: str
+
+
+def regressor_examples(
+    backgrounds: list[BackgroundImage],
+    training: RegressorTraining,
+    selector: MeasurementSelector,
+    progress: Progress = no_progress,
+) -> Iterator[RegressorExample]:
+    """Simulated calcifications in real and simulated backgrounds, in varied looks, on the network's grid.
+
+    Parameters
+    ----------
+    backgrounds : list of BackgroundImage
+    training : RegressorTraining
+    selector : MeasurementSelector
+        Tells which specks of the backgrounds mislead, and which may be calcifications that nobody labeled.
+    progress : callable, optional
+    """
+    total = (len(backgrounds) + training.simulated_backgrounds) * training.phantoms_per_background
+    for number in range(len(backgrounds) + training.simulated_backgrounds):
+        if number < len(backgrounds):
+            background = image_background(backgrounds[number].read())
+            patient = backgrounds[number].patient
+        else:
+            background = power_law_background([training.seed, number])
+            patient = f"simulated {number}"
+        for repeat in range(training.phantoms_per_background):
+            progress("phantoms", number * training.phantoms_per_background + repeat, total)
+            seed = [training.seed, number, repeat, 4]
+            phantom = simulate(background, seed, PhantomParameters())
+            yield _example(phantom, patient, training, selector, np.random.default_rng(seed))
+
+
+def train_regressor(
+    backgrounds: list[BackgroundImage],
+    output: Path,
+    selector: MeasurementSelector,
+    training: RegressorTraining | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Train one network per fold of patients and write them with a card; returns the card.
+
+    Raises
+    ------
+    ParameterError
+        When there are fewer patients than folds.
+    """
+    training = training or RegressorTraining()
+    examples = list(regressor_examples(backgrounds, training, selector, progress))
+    return fit_regressor(examples, output, training, progress)
+
+
+def fit_regressor(
+    examples: Sequence[RegressorExample], output: Path, training: RegressorTraining, progress: Progress = no_progress
+) -> dict[str, Any]:
+    """Train on examples that are there; see :func:`train_regressor`."""
+    patients = [example.patient for example in examples]
+    if len(set(patients)) < training.folds:
+        raise ParameterError(
+            f"{training.folds} folds need as many patients; the backgrounds show {len(set(patients))}."
+        )
+    weights, folds = {}, []
+    for fold, (learn, judge) in enumerate(GroupKFold(training.folds).split(patients, groups=patients)):
+        network, losses = _fit([examples[i] for i in learn], training, fold, progress)
+        weights[f"fold{fold}"] = network.state_dict()
+        folds.append(
+            {
+                "unseen_patients": sorted({patients[i] for i in judge}),
+                "loss": losses,
+                "unseen_loss": _loss_on([examples[i] for i in judge], network, training),
+            }
+        )
+    card = {
+        "name": "Speck regressor",
+        "description": "Nearness of a calcification at every pixel, from local contrast.",
+        "architecture": {"name": "feature pyramid regressor", "widths": [16, 32, 48, 64], "features": 24},
+        "grid_mm": GRID_MM,
+        "intensities": "asinh of the detail finer than 1.2 mm in units of the local noise",
+        "folds": folds,
+        "training": asdict(training),
+        "license": "Apache-2.0",
+        "provenance": provenance(),
+    }
+    return write_network(output, KIND, SCHEMA, card, weights)
+
+
+def nearness(
+    labels: NDArray[np.integer], grid: Grid, spacing_mm: tuple[float, float], training: RegressorTraining
+) -> NDArray[np.float32]:
+    """Target of the regression on a grid: 1 on a calcification, falling to 0 at ``reach_mm`` from its edge."""
+    rows, columns = np.nonzero(labels)
+    inside = (rows >= grid.box[0]) & (rows < grid.box[1]) & (columns >= grid.box[2]) & (columns < grid.box[3])
+    marked = np.zeros(grid.values.shape, np.bool_)
+    marked[grid.at(rows[inside], columns[inside])] = True
+    if not marked.any():
+        return np.zeros(grid.values.shape, np.float32)
+    distance_mm = ndimage.distance_transform_edt(~marked, sampling=grid.spacing_mm)
+    rest = np.clip(1 - distance_mm / training.reach_mm, 0, None)
+    return (np.expm1(training.steepness * rest) / np.expm1(training.steepness)).astype(np.float32)
+
+
+def _example(
+    phantom: Phantom, patient: str, training: RegressorTraining, selector: MeasurementSelector, rng: Generator
+) -> RegressorExample:
+    mammogram, spacing_mm = phantom.mammogram, phantom.mammogram.spacing_mm
+    breast = find_breast(mammogram)
+    candidates = find_candidates(mammogram.pixels, breast.mask, spacing_mm, AnalysisParameters().candidates)
+    measurements = measure_candidates(mammogram, breast, candidates)
+    probabilities = selector.probabilities(measurements, candidates.positions_mm(spacing_mm))
+    truth = what_candidates_are(candidates, phantom.labels, spacing_mm)
+
+    pixels = altered_look(mammogram.pixels, spacing_mm[0], rng)
+    zoom = float(np.exp(rng.uniform(-0.2, 0.2)))  # specks of other sizes, pixels of other sizes
+    box = _box(breast.mask, _MARGIN_MM / spacing_mm[0])
+    grid = resampled(pixels, (spacing_mm[0] * zoom, spacing_mm[1] * zoom), GRID_MM, box)
+    inside = resampled(breast.mask, (spacing_mm[0] * zoom, spacing_mm[1] * zoom), GRID_MM, box, order=0).values > 0
+    target = nearness(phantom.labels, grid, spacing_mm, training)
+    negative = truth == 0
+    if phantom.parameters["background"]["kind"] == "image":
+        unknown = is_unlabeled(measurements["response"].to_numpy(), probabilities, truth)
+        negative &= ~unknown
+        radius = int(np.ceil(_UNKNOWN_RADIUS_MM / GRID_MM))
+        for row, column in zip(*grid.at(candidates.peak_rows[unknown], candidates.peak_columns[unknown]), strict=True):
+            around = target[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1]
+            around[around == 0] = -1
+    hardest = np.flatnonzero(negative)[np.argsort(-probabilities[negative])[:_HARD]]
+    places = [
+        np.column_stack(grid.at(candidates.peak_rows[chosen], candidates.peak_columns[chosen])).astype(np.int32)
+        for chosen in (truth == 1, hardest)
+    ]
+    contrast = local_contrast(grid.values, inside, GRID_MM)
+    percent = np.where(target < 0, -1, np.rint(100 * target)).astype(np.int8)
+    return RegressorExample(contrast.astype(np.float16), percent, places[0], places[1], patient)
+
+
+def _box(mask: NDArray[np.bool_], margin: float) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return (0, mask.shape[0], 0, mask.shape[1])
+    return (
+        max(int(rows[0] - margin), 0),
+        min(int(rows[-1] + margin) + 1, mask.shape[0]),
+        max(int(columns[0] - margin), 0),
+        min(int(columns[-1] + margin) + 1, mask.shape[1]),
+    )
+
+
+def _fit(
+    examples: Sequence[RegressorExample], training: RegressorTraining, fold: int, progress: Progress
+) -> tuple[nn.Module, list[float]]:
+    torch.manual_seed(training.seed + fold)
+    rng = np.random.default_rng([training.seed, fold])
+    network = PyramidRegressor().to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(network.parameters(), training.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=training.steps)
+    losses, recent = [], []
+    for step in range(training.steps):
+        contrast, target = _batch(examples, training, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(contrast)
+        loss = regression_loss(logits.float(), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        recent.append(loss.item())
+        if (step + 1) % 100 == 0:
+            losses.append(round(float(np.mean(recent)), 4))
+            recent = []
+            progress(f"network {fold + 1}, loss {losses[-1]}", step + 1, training.steps)
+    return network.eval(), losses
+
+
+def regression_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Soft Dice (HDoGReg) plus cross-entropy, over the pixels whose target is known (≥ 0)."""
+    known = target >= 0
+    wanted = target.clamp(min=0)
+    entropy = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")[known].mean()
+    predicted = torch.sigmoid(logits) * known
+    dice = 1 - 2 * (predicted * wanted).sum() / ((predicted**2).sum() + (wanted**2).sum() + 1.0)
+    return dice + 2 * entropy
+
+
+def _loss_on(examples: Sequence[RegressorExample], network: nn.Module, training: RegressorTraining) -> float:
+    rng = np.random.default_rng(training.seed)
+    with torch.inference_mode():
+        losses = [regression_loss(network(c), t) for c, t in (_batch(examples, training, rng) for _ in range(20))]
+    return round(float(torch.stack(losses).mean()), 4)
+
+
+def _batch(
+    examples: Sequence[RegressorExample], training: RegressorTraining, rng: Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Crops around calcifications and around what misleads, turned and mirrored."""
+    side = training.crop
+    contrast = np.zeros((training.batch, 1, side, side), np.float32)
+    target = np.full((training.batch, 1, side, side), -1, np.float32)
+    for index in range(training.batch):
+        example = examples[int(rng.integers(len(examples)))]
+        wanted = example.calcifications if rng.random() < 0.5 else example.others
+        if not len(wanted):
+            wanted = example.others if len(example.others) else np.array([np.array(example.contrast.shape) // 2])
+        row, column = wanted[rng.integers(len(wanted))] + rng.integers(-side // 3, side // 3 + 1, 2) - side // 2
+        rows = slice(max(row, 0), min(row + side, example.contrast.shape[0]))
+        columns = slice(max(column, 0), min(column + side, example.contrast.shape[1]))
+        place = np.s_[rows.start - row : rows.stop - row, columns.start - column : columns.stop - column]
+        contrast[index, 0][place] = example.contrast[rows, columns]
+        target[index, 0][place] = example.target[rows, columns] / np.float32(100)
+        turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
+        for array in (contrast, target):
+            turned = np.rot90(array[index, 0], turns)
+            array[index, 0] = (turned[:, ::-1] if mirror else turned).copy()
+        contrast[index] *= rng.uniform(0.8, 1.2)
+    return torch.from_numpy(contrast).to(memory_format=torch.channels_last), torch.from_numpy(target)
