@@ -95,6 +95,7 @@ def describe(
     calcifications: pd.DataFrame,
     clusters: pd.DataFrame,
     models: DescriptionModels,
+    deep_features: pd.DataFrame | None = None,
     progress: Progress = no_progress,
 ) -> Description:
     """Describe the clusters of an analyzed mammogram.
@@ -105,14 +106,17 @@ def describe(
     labels, calcifications, clusters
         As in :class:`~MicrocalcAILib.analysis.Analysis`.
     models : DescriptionModels
+    deep_features : DataFrame, optional
+        What networks say of each cluster, index ``cluster_id``; they join the features of the clusters.
     progress : callable, optional
     """
-    nipple = None
-    if breast.chest_wall_side:
-        nipple = estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
+    nipple = estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
     context = BreastContext(breast.area_cm2, nipple, mammogram.view in _LATERAL_VIEWS)
     words = describe_clusters(mammogram.pixels, labels, calcifications, mammogram.spacing_mm, context, models.words)
-    features = measure_features(mammogram, breast, labels, calcifications, progress=progress)
+    features = measure_features(mammogram, labels, calcifications, breast.mask, nipple, progress=progress)
+    if deep_features is not None:
+        joined = features.clusters.join(deep_features, on="cluster_id")
+        features = FeatureTables(joined, features.calcifications)
     described = clusters.join(word_columns(words, models.descriptors), on="id")
     warnings: tuple[WarningRecord, ...] = ()
     if models.classifier is not None:

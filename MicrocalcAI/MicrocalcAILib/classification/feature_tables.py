@@ -15,12 +15,10 @@ from ..features import (
     CALCIFICATION_FEATURES,
     calcification_features,
     cluster_features,
-    estimate_nipple,
 )
 from ..files import replaced_on_success
 from ..mammogram import Mammogram
 from ..progress import Progress, no_progress
-from ..segmentation.breast import BreastRegion
 
 CLUSTERS_FILE = "cluster_features.csv"
 CALCIFICATIONS_FILE = "calcification_features.csv"
@@ -119,9 +117,10 @@ class FeatureTables:
 
 def measure_features(
     mammogram: Mammogram,
-    breast: BreastRegion,
     labels: NDArray[np.int32],
     calcifications: pd.DataFrame,
+    tissue: NDArray[np.bool_],
+    nipple: tuple[float, float] | None,
     image: str = "",
     progress: Progress = no_progress,
 ) -> FeatureTables:
@@ -129,9 +128,13 @@ def measure_features(
 
     Parameters
     ----------
-    mammogram, breast
+    mammogram : Mammogram
     labels, calcifications
         Of the :class:`~MicrocalcAILib.analysis.Analysis`.
+    tissue : bool array, shape (rows, columns)
+        The breast.
+    nipple : (float, float) or None
+        Its row and column, as :func:`~MicrocalcAILib.features.estimate_nipple` gives them.
     image : str
         Name of the image in the tables.
     progress : callable, optional
@@ -143,11 +146,8 @@ def measure_features(
         Without rows when there is no cluster.
     """
     members = calcifications[calcifications["cluster_id"] > 0]
-    nipple = (
-        estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm) if breast.chest_wall_side else None
-    )
     local = calcification_features(
-        mammogram.pixels, labels, members, mammogram.spacing_mm, tissue=breast.mask, progress=progress
+        mammogram.pixels, labels, members, mammogram.spacing_mm, tissue=tissue, progress=progress
     )
     clusters = cluster_features(labels, members, mammogram.spacing_mm, nipple=nipple)
     return FeatureTables(

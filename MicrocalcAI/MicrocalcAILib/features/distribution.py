@@ -114,25 +114,25 @@ def distribution_features(
 
 
 def estimate_nipple(
-    breast: NDArray[np.bool_], chest_wall_side: str, spacing_mm: tuple[float, float]
+    breast: NDArray[np.bool_], chest_wall_side: str | None, spacing_mm: tuple[float, float]
 ) -> tuple[float, float] | None:
     """Where the nipple probably is: the breast's tip, farthest from the chest wall.
 
     Parameters
     ----------
     breast : bool array, shape (rows, columns)
-    chest_wall_side : {"left", "right"}
+    chest_wall_side : {"left", "right"} or None
         Image side at which the chest wall lies.
     spacing_mm : (float, float)
 
     Returns
     -------
     (float, float) or None
-        Row and column; the middle of the breast's outermost millimeter. None for an empty mask. In oblique views of
+        Row and column; the middle of the breast's outermost millimeter. None for an empty mask or an unknown side. In oblique views of
         ptotic breasts the tip may lie below the nipple.
     """
     columns = np.flatnonzero(breast.any(axis=0))
-    if not len(columns):
+    if not len(columns) or chest_wall_side is None:
         return None
     depth = max(round(1.0 / spacing_mm[1]), 1)
     tip = columns[-1] if chest_wall_side == "left" else columns[0]

@@ -24,11 +24,12 @@ from ..evaluation.cluster_matching import match_clusters
 from ..evaluation.findings import Findings
 from ..evaluation.matching import NO_ID, match_calcifications
 from ..evaluation.statistics import auc
+from ..features import estimate_nipple
 from ..files import replaced_on_success
 from ..lexicon.cbis import read_cbis
 from ..lexicon.vocabulary import in_cbis
 from ..phantom import Background, PhantomParameters, image_background, power_law_background, simulate
-from ..pipeline import analyze, default_selector
+from ..pipeline import analyze, load_selector
 from ..progress import Progress, no_progress
 from ..segmentation.breast import find_breast
 from ..segmentation.selection import Selector
@@ -126,7 +127,7 @@ def simulate_clusters(
         together), ``morphology``, ``distribution``, ``background``.
     """
     simulation = simulation or ClusterSimulation()
-    selector = default_selector()
+    selector = load_selector()
     tables, labels = [], []
     for number, (background, patient) in enumerate(_spread(backgrounds, simulation)):
         progress("simulated clusters", number, simulation.clusters)
@@ -175,7 +176,8 @@ def _simulated_cluster(
         return None, label
     members = analysis.calcifications[analysis.calcifications["cluster_id"] == cluster]
     breast = find_breast(phantom.mammogram)
-    return measure_features(phantom.mammogram, breast, analysis.labels, members, image), label
+    nipple = estimate_nipple(breast.mask, breast.chest_wall_side, spacing_mm)
+    return measure_features(phantom.mammogram, analysis.labels, members, breast.mask, nipple, image), label
 
 
 def write_training_data(
