@@ -11,7 +11,10 @@ from typing import Any
 
 from . import __version__
 
-_PACKAGES = ("numpy", "scipy", "scikit-image", "SimpleITK", "numba", "lightgbm", "scikit-learn", "pydicom")
+_PACKAGES = (
+    *("numpy", "scipy", "pandas", "scikit-image", "SimpleITK", "numba", "lightgbm", "scikit-learn", "statsmodels"),
+    *("pydicom", "torch"),
+)
 
 
 def sha256_of_file(path: Path) -> str:
