@@ -225,6 +225,20 @@ def test_features_of_a_network_are_used_when_they_are_in_the_table(small_grid, t
     assert "remark" not in model.preparation.features
 
 
+def test_features_of_networks_can_be_left_out_or_used_alone():
+    cases = example_cases(24)
+    cases.tables.clusters["deep_detection_maximum"] = np.linspace(0, 1, len(cases.tables))
+    names = {
+        chosen: Preparation.fit(cases.tables, "moments", 0, 1, chosen).features
+        for chosen in ("all", "measured", "deep")
+    }
+    assert names["deep"] == ["deep_detection_maximum"]
+    assert sorted(names["all"]) == sorted(names["measured"] + names["deep"])
+    del cases.tables.clusters["deep_detection_maximum"]
+    with pytest.raises(ParameterError, match="--heatmap"):
+        Preparation.fit(cases.tables, "moments", 0, 1, "deep")
+
+
 def test_selection_keeps_the_most_important_topological_features_and_all_others():
     preparation = Preparation.fit(example_cases(24).tables, "histograms", 3, 0)
     importance = np.arange(len(preparation.features), dtype=float)

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError
+from ..errors import ModelError, ParameterError
 from ..features import Aggregation, FeatureSettings, Histograms, Moments, aggregation_from_json
 from ..features.topology import TOPOLOGY_FEATURES
+from ..heatmaps import DEEP_PREFIX
 from .feature_tables import FeatureTables
 
 AGGREGATIONS = ("histograms", "moments")
+FEATURE_SETS = ("all", "measured", "deep")
 _LARGEST_SAMPLE = 4000  # calcifications that typical ones are learned from; more change little and take long
 
 
@@ -47,13 +49,21 @@ class Preparation:
     high: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, tables: FeatureTables, aggregation: str, words: int, seed: int) -> Preparation:
+    def fit(
+        cls, tables: FeatureTables, aggregation: str, words: int, seed: int, feature_set: str = "all"
+    ) -> Preparation:
         """Learn from training clusters; features that are the same for all of them are left out.
+
+        Parameters
+        ----------
+        tables, aggregation, words, seed
+        feature_set : {"all", "measured", "deep"}
+            All there are, those without features of networks, or the features of networks alone.
 
         Raises
         ------
         ParameterError
-            When there are fewer calcifications than words.
+            When there are fewer calcifications than words, or no feature of the set.
         """
         if aggregation == "histograms":
             sample = tables.calcifications
@@ -63,7 +73,15 @@ class Preparation:
         else:
             fitted = Moments.fit(tables.calcifications)
         table = _together(tables, fitted)
+        is_deep = np.array([str(name).startswith(DEEP_PREFIX) for name in table])
+        table = table.loc[:, {"all": np.ones_like(is_deep), "measured": ~is_deep, "deep": is_deep}[feature_set]]
         table = table[[name for name in table if table[name].nunique() > 1]]
+        if table.empty:
+            raise ParameterError(
+                "The tables hold no feature of a network; analyze the images with --heatmap before training on them."
+                if feature_set == "deep"
+                else "All clusters have the same features; nothing can be learned from them."
+            )
         medians = table.median().to_numpy(np.float64)
         values = np.where(table.isna(), medians, table)
         return cls(
@@ -148,7 +166,7 @@ class Preparation:
 
 
 _COLUMNS = ("name", "median", "mean", "standard_deviation", "lowest", "highest")
-_OF_CLUSTERS = ("distribution_", "topology_", "deep_")
+_OF_CLUSTERS = ("distribution_", "topology_", DEEP_PREFIX)
 _TOPOLOGY = frozenset(TOPOLOGY_FEATURES)
 
 

@@ -20,7 +20,7 @@ from ..classification.cases import Cases
 from ..classification.comparison import area_under_curve, compare_with_pathology, prediction_figures
 from ..classification.model import ClusterClassifier
 from ..classification.operating_points import TUNED, choose_thresholds
-from ..classification.preparation import AGGREGATIONS, Preparation
+from ..classification.preparation import AGGREGATIONS, FEATURE_SETS, Preparation
 from ..errors import ParameterError
 from ..evaluation.statistics import roc_curve
 from ..parameters import check_range
@@ -58,6 +58,8 @@ class ClassifierTraining:
     aggregation : {"histograms", "moments"}
         How the calcifications of a cluster are put together: K-means histograms, or mean and standard deviation (the
         paper's comparison).
+    feature_set : {"all", "measured", "deep"}
+        Every feature of the tables, those that were measured, or those of networks alone (the paper's comparison).
     words : tuple of int
         Numbers of typical calcifications K to choose from; only for histograms.
     topology_features : int
@@ -77,6 +79,7 @@ class ClassifierTraining:
     """
 
     aggregation: str = "histograms"
+    feature_set: str = "all"
     words: tuple[int, ...] = (10, 15, 25)
     topology_features: int = 122
     resampling: str = "smote-enn"
@@ -88,6 +91,7 @@ class ClassifierTraining:
     def __post_init__(self) -> None:
         for name, value, known in (
             ("aggregation", self.aggregation, AGGREGATIONS),
+            ("feature_set", self.feature_set, FEATURE_SETS),
             ("resampling", self.resampling, RESAMPLING),
         ):
             if value not in known:
@@ -225,7 +229,7 @@ def _prepare(
     cases: Cases, words: int | None, training: ClassifierTraining
 ) -> tuple[Preparation, NDArray[np.float64], NDArray[np.float64]]:
     """Fit the preparation on training clusters; their values, resampled if wanted, and what to learn for them."""
-    preparation = Preparation.fit(cases.tables, training.aggregation, words or 0, training.seed)
+    preparation = Preparation.fit(cases.tables, training.aggregation, words or 0, training.seed, training.feature_set)
     values = preparation.scaled(cases.tables)
     first = _grow(values, cases.expected, _GRID[0], max(_TREE_COUNTS), training.seed, preparation.features)
     preparation = preparation.select(first.feature_importance("gain"), training.topology_features)
