@@ -6,8 +6,9 @@ import numpy as np
 import slicer
 import vtk
 
-from MicrocalcAILib.errors import ParameterError, UnsupportedImageError
+from MicrocalcAILib.errors import MicrocalcError, ParameterError, UnsupportedImageError
 from MicrocalcAILib.reading.spacing import is_plausible
+from MicrocalcAILib.reading.views import view_from_words
 from MicrocalcAILib.volumes import write_volume
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
@@ -46,6 +47,28 @@ def checkVolume(volumeNode, spacingMm: float | None = None) -> None:
         )
 
 
+def isMammogram(volumeNode) -> bool:
+    """Whether a volume can be a mammogram, apart from its spacing: one slice, one gray value per pixel, not hidden."""
+    if volumeNode.GetClassName() != "vtkMRMLScalarVolumeNode" or volumeNode.GetHideFromEditors():
+        return False  # a label map, a color image, or a helper
+    try:
+        checkVolume(volumeNode, spacingMm=1.0)
+    except MicrocalcError:
+        return False
+    return True
+
+
+def mammogramNodes() -> list:
+    """The mammograms in the scene."""
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if isMammogram(node)]
+
+
+def fileName(volumeNode) -> str:
+    """A name for the image's file that tells laterality and view, as the node's name has them, and nothing else."""
+    view = view_from_words(volumeNode.GetName())
+    return "_".join(filter(None, ("mammogram", view.laterality, view.view))) + ".nrrd"
+
+
 def ijkToRas(volumeNode) -> np.ndarray:
     """The volume's own IJK to RAS matrix, shape (4, 4), without its parent transforms."""
     matrix = vtk.vtkMatrix4x4()
@@ -56,8 +79,11 @@ def ijkToRas(volumeNode) -> np.ndarray:
 def writeVolume(volumeNode, path: Path) -> None:
     """Write the volume to an image file, pixel values unchanged, origin and axes in LPS as ITK wants them.
 
-    Parent transforms are left out: results are placed in the volume's own frame and follow the same transforms.
+    Parent transforms are left out: results are placed in the volume's own frame and follow the same transforms. What
+    the node knows about the mammogram (laterality, view, padding, warnings …) goes along.
     """
+    from MicrocalcAILib.reading.carried_fields import FIELDS
+
     matrix = ijkToRas(volumeNode)
     across, down, through = np.linalg.norm(matrix[:3, :3], axis=0)
     write_volume(
@@ -66,6 +92,7 @@ def writeVolume(volumeNode, path: Path) -> None:
         (_LPS_FROM_RAS @ matrix[:3, 3]).tolist(),
         (_LPS_FROM_RAS @ (matrix[:3, :3] / (across, down, through))).ravel().tolist(),
         path,
+        {name: text for name in FIELDS if (text := volumeNode.GetAttribute(name))},
     )
 
 

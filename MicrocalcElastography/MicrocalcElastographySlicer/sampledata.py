@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import slicer
+from slicer.i18n import tr as _
 
+from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAISlicer import dependencies
 from MicrocalcElastographyLib.resources import resource_path
 
 from . import screens
@@ -27,7 +30,7 @@ def registerSampleData() -> None:
             uris="local",  # has to be given although nothing is downloaded
             fileNames=f"{name}.png",
             nodeNames=name,
-            customDownloader=lambda source, load=load: _shown(load()),
+            customDownloader=lambda source, load=load: _shown(load),
         )
 
 
@@ -48,6 +51,14 @@ def loadPhantom():
         return screens.loadScreens(path, name=PHANTOM_NAME)
 
 
-def _shown(volumeNode):
-    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
-    return volumeNode
+def _shown(load):
+    """Load and show in all views; what goes wrong is said in a message, and raised."""
+    with slicer.util.tryWithErrorDisplay(_("The sample was not loaded."), waitCursor=True):
+        if dependencies.missingPackages():
+            raise MicrocalcError(
+                "Reading ultrasound screens needs packages that are not installed yet; install them with the button of "
+                "Microcalc Elastography first."
+            )
+        volumeNode = load()
+        slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+        return volumeNode

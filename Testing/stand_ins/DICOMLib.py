@@ -25,6 +25,12 @@ class DICOMPlugin:
         self.cache[tuple(sorted(files))] = loadables
 
     def addSeriesInSubjectHierarchy(self, loadable, node):
+        """As Slicer does it: the series is looked for by its UID, so of several images of one only the first moves."""
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-        seriesItem = hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
-        hierarchy.SetItemName(seriesItem, loadable.name)
+        constants = slicer.vtkMRMLSubjectHierarchyConstants
+        item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
+        series, study, patient = (
+            slicer.dicomDatabase.fileValue(loadable.files[0], tag) for tag in ("0020,000E", "0020,000D", "0010,0020")
+        )
+        hierarchy.SetItemUID(item, constants.GetDICOMUIDName(), series)
+        slicer.vtkSlicerSubjectHierarchyModuleLogic.InsertDicomSeriesInHierarchy(hierarchy, patient, study, series)

@@ -46,6 +46,9 @@ class Application:
     def restoreOverrideCursor(self):
         pass
 
+    def processEvents(self):
+        pass
+
 
 def start():
     """Set up ``slicer`` as modules find it inside the application, once per Python process."""
@@ -78,6 +81,7 @@ def start():
         **{name: SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in logics.items()}
     )
     slicer.util.childWidgetVariables = _childWidgetVariables
+    slicer.util.loadScene = _loadScene
     return slicer
 
 
@@ -89,6 +93,13 @@ def startWithWidgets():
 
     slicer.qtApplication = qt.QApplication.instance() or qt.QApplication([])
     return slicer
+
+
+def _loadScene(path):
+    import slicer
+
+    slicer.mrmlScene.SetURL(path)
+    return slicer.mrmlScene.Import()
 
 
 def _childWidgetVariables(widget):

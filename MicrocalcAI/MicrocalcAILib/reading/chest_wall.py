@@ -26,23 +26,16 @@ class Appearance(NamedTuple):
 
 def appearance(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | None = None) -> Appearance:
     """Split a thinned-out copy of the image at Otsu's threshold and compare its bright and its dark part."""
-    from skimage.filters import threshold_otsu
-
     step = max(1, max(pixels.shape) // 400)
     small = pixels[::step, ::step]
     seen = np.ones(small.shape, bool) if valid is None else valid[::step, ::step]
     values = small[seen]
     if values.size == 0 or values.min() == values.max():
         return Appearance()
-    bright = seen & (small > threshold_otsu(values))
+    bright = seen & (small > _otsu_threshold(values))
     dark = seen & ~bright
 
-    roughness = np.abs(np.diff(small, axis=1))
-    bright_roughness, dark_roughness = (
-        float(np.median(roughness[part[:, 1:] & part[:, :-1]], axis=None)) if part.mean() > 0.1 else np.nan
-        for part in (bright, dark)
-    )
-    negative = bright_roughness < 0.25 * dark_roughness
+    negative = _roughness(small, bright) < 0.25 * _roughness(small, dark)
 
     breast = dark if negative else bright
     half = breast.shape[1] // 2
@@ -51,3 +44,21 @@ def appearance(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | None = No
     if abs(left - right) < 0.1 * (left + right):
         return Appearance(None, negative)
     return Appearance("left" if left > right else "right", negative)
+
+
+def _roughness(pixels: NDArray[np.float32], part: NDArray[np.bool_]) -> float:
+    """Median difference of neighbors inside a part of the image; no number where the part is small or speckled."""
+    pairs = part[:, 1:] & part[:, :-1]
+    if part.mean() <= 0.1 or not pairs.any():
+        return float("nan")
+    return float(np.median(np.abs(np.diff(pixels, axis=1))[pairs]))
+
+
+def _otsu_threshold(values: NDArray[np.float32]) -> float:
+    """Otsu's threshold by SimpleITK, which Slicer has before any package is installed."""
+    import SimpleITK as sitk
+
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.SetNumberOfHistogramBins(256)
+    otsu.Execute(sitk.GetImageFromArray(values[np.newaxis]))
+    return float(otsu.GetThreshold())

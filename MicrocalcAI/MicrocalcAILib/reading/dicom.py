@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UnsupportedImageError, WarningRecord
-from .content import ImageContent, gray_channel
+from .content import FileSpacing, ImageContent, damage_reported, gray_channel
 from .dicom_pixels import decode_frame
-from .dicom_safety import check_image_attributes, read_header, read_pixel_data
+from .dicom_safety import DicomHeader, check_image_attributes, read_header, read_pixel_data
 from .dicom_values import number, text, values
-from .intensities import intensities_of_dicom
+from .intensities import intensities_of_dicom, is_for_processing
 from .spacing import spacing_of_dicom
 from .views import View, view_from_codes, view_from_words
 
@@ -33,15 +35,54 @@ _TOMOSYNTHESIS = tuple(f"1.2.840.10008.5.1.4.1.1.13.1.{last}" for last in (3, 4,
 # Always lossy; of JPEG-LS and JPEG 2000 only where the file does not deny it.
 _LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _POSSIBLY_LOSSY = ("1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91")
+_DIRECTION = re.compile("[APRLHF]{1,3}")
+
+
+@dataclass(frozen=True)
+class DicomDescription:
+    """What the attributes of a mammogram say, without its pixels.
+
+    Parameters
+    ----------
+    view : View
+    spacing : FileSpacing
+    warnings : tuple of WarningRecord
+        Those that do not depend on the pixels or on how they are stored.
+    is_for_processing : bool
+        Raw data of the detector.
+    patient_orientation : tuple of str
+        Patient Orientation (0020,0020): where columns and rows grow to, as ``("P", "FL")``; empty when it says
+        anything else than two directions.
+    study_year : str
+        Four digits, or empty.
+    """
+
+    view: View
+    spacing: FileSpacing
+    warnings: tuple[WarningRecord, ...]
+    is_for_processing: bool
+    patient_orientation: tuple[str, ...]
+    study_year: str
+
+
+def describe_dicom(path: Path, byte_budget: int = 512 * 2**20) -> DicomDescription:
+    """Say what a file holds, in milliseconds, with the same checks as :func:`read_dicom` makes before decoding.
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError
+        As :func:`MicrocalcAILib.mammogram.read_mammogram`, unless only the pixel data are damaged.
+    """
+    with damage_reported("DICOM"):
+        return _description(_checked_header(path, byte_budget))
 
 
 def read_dicom(path: Path, byte_budget: int) -> ImageContent:
     """Read one mammogram; see :func:`MicrocalcAILib.mammogram.read_mammogram`."""
-    header = read_header(path)
+    header = _checked_header(path, byte_budget)
     attributes = header.attributes
-    _spread_functional_groups(attributes)
-    _refuse_other_objects(attributes)
-    check_image_attributes(header, byte_budget)
+    description = _description(header)
+    view = description.view
     frame = decode_frame(header, read_pixel_data(path, header, byte_budget))
 
     stored, opaque, warnings = frame.stored, None, list[WarningRecord]()
@@ -50,19 +91,11 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
     intensities = intensities_of_dicom(stored, attributes)
     valid = intensities.valid if opaque is None else opaque
 
-    view, from_free_text = _view(attributes)
-    magnified = (
-        "Magnification" in view.modifiers or (number(attributes, "EstimatedRadiographicMagnificationFactor") or 1) > 1.3
-    )
-    warnings += intensities.warnings + _warnings(attributes, str(header.transfer_syntax), view, magnified)
-    if from_free_text:
-        warnings.append(
-            WarningRecord("view-from-text", "Laterality or view were taken from a free-text description; please check.")
-        )
+    warnings += [*intensities.warnings, *description.warnings]
     return ImageContent(
         pixels=intensities.pixels,
         valid=valid,
-        spacing=spacing_of_dicom(attributes, magnified),
+        spacing=description.spacing,
         laterality=view.laterality,
         view=view.view,
         view_modifiers=view.modifiers,
@@ -81,6 +114,38 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
             "manufacturer": text(attributes, "Manufacturer"),
             "manufacturer_model": text(attributes, "ManufacturerModelName"),
         },
+    )
+
+
+def _checked_header(path: Path, byte_budget: int) -> DicomHeader:
+    header = read_header(path)
+    _spread_functional_groups(header.attributes)
+    _refuse_other_objects(header.attributes)
+    check_image_attributes(header, byte_budget)
+    return header
+
+
+def _description(header: DicomHeader) -> DicomDescription:
+    attributes = header.attributes
+    view, from_free_text = _view(attributes)
+    magnified = (
+        "Magnification" in view.modifiers or (number(attributes, "EstimatedRadiographicMagnificationFactor") or 1) > 1.3
+    )
+    warnings = _warnings(attributes, str(header.transfer_syntax), view, magnified)
+    if from_free_text:
+        warnings.append(
+            WarningRecord("view-from-text", "Laterality or view were taken from a free-text description; please check.")
+        )
+    directions = tuple(str(value).strip().upper() for value in values(attributes, "PatientOrientation"))
+    are_directions = len(directions) == 2 and all(_DIRECTION.fullmatch(word) for word in directions)
+    year = re.match(r"\d{4}", text(attributes, "StudyDate"))
+    return DicomDescription(
+        view=view,
+        spacing=spacing_of_dicom(attributes, magnified),
+        warnings=tuple(warnings),
+        is_for_processing=is_for_processing(attributes),
+        patient_orientation=directions if are_directions else (),
+        study_year=year[0] if year else "",
     )
 
 

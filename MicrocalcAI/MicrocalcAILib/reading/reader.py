@@ -49,7 +49,7 @@ def read(
             content = read_image_file(path, kind, byte_budget)
         else:
             content = read_volume_file(path, kind, byte_budget)
-    if kind != "DICOM":
+    if kind != "DICOM" and not (content.laterality or content.view):
         content = _with_view_of_name(content, path.name.partition(".")[0])
     spacing, spacing_source, warnings = choose_spacing(content.spacing, spacing_mm, assumed_spacing_mm)
     return _mammogram(content, spacing, spacing_source, warnings, digest)
@@ -176,6 +176,6 @@ def _mammogram(
         display_window=content.display_window,
         origin_lps_mm=content.origin_lps_mm,
         direction_lps=content.direction_lps,
-        warnings=tuple(warnings),
+        warnings=tuple(dict.fromkeys(warnings)),  # a file that was loaded before carries some of them
         source={**content.source, "sha256": digest},
     )

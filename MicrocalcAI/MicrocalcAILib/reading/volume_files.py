@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UnreadableImageError, UnsupportedImageError
+from .carried_fields import FIELDS, with_fields
 from .content import ImageContent, check_size, direction_of_itk, gray_channel
 from .spacing import spacing_of_header
 
@@ -54,7 +55,7 @@ def read_volume_file(path: Path, kind: str, byte_budget: int) -> ImageContent:
         pixels = np.array(samples, np.float32)
     spacing = image.GetSpacing()
     header_spacing = (spacing[1], spacing[0])
-    return ImageContent(
+    content = ImageContent(
         pixels=pixels,
         valid=valid,
         spacing=spacing_of_header(header_spacing, kind),
@@ -68,6 +69,8 @@ def read_volume_file(path: Path, kind: str, byte_budget: int) -> ImageContent:
             "header_spacing_mm": list(header_spacing),
         },
     )
+    fields = {name: reader.GetMetaData(name) for name in FIELDS if reader.HasMetaDataKey(name)}
+    return with_fields(content, fields) if fields else content
 
 
 def data_file(path: Path, kind: str) -> tuple[Path, bool]:
