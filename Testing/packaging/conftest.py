@@ -38,14 +38,31 @@ def project():
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory):
-    """Folder with the extension's files as Slicer would install them; ``<folder>.txt`` has its description."""
-    cmake = shutil.which("cmake", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    assert cmake, "CMake is missing; it is one of the test packages"
-    folder = tmp_path_factory.mktemp("extension") / "qt-scripted-modules"
-    script = FOLDER / "install_layout.cmake"
-    run(cmake, "-D", f"SOURCE={ROOT.as_posix()}", "-D", f"DESTINATION={folder.as_posix()}", "-P", str(script))
+def cmake():
+    """Path of CMake."""
+    found = shutil.which("cmake", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    assert found, "CMake is missing; it is one of the test packages"
+    return found
+
+
+@pytest.fixture(scope="session")
+def configured(cmake, tmp_path_factory):
+    """Build folder of the extension, configured with a package that stands in for Slicer's."""
+    folder = tmp_path_factory.mktemp("build")
+    options = {
+        "Slicer_DIR": (FOLDER / "slicer").as_posix(),
+        "CMAKE_TOOLCHAIN_FILE": (FOLDER / "slicer" / "NoCompiler.cmake").as_posix(),
+    }
+    run(cmake, "-S", str(ROOT), "-B", str(folder), *(f"-D{name}={value}" for name, value in options.items()))
     return folder
+
+
+@pytest.fixture(scope="session")
+def installed(cmake, configured, tmp_path_factory):
+    """Folder with the modules of the extension as CMake installs them."""
+    prefix = tmp_path_factory.mktemp("extension")
+    run(cmake, "--install", str(configured), "--prefix", str(prefix))
+    return prefix / "lib" / "qt-scripted-modules"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The lists of files that are installed, kept equal to the folders.
 
-``python Testing/packaging/list_installed_files.py`` says what is missing; ``--update`` rewrites the lists: scripts and
-resources in each module's CMakeLists.txt, packages in pyproject.toml.
+``python Testing/packaging/list_installed_files.py`` says what is missing; ``--update`` rewrites the lists: scripts,
+resources and hidden modules in each folder's CMakeLists.txt, packages in pyproject.toml.
 """
 
 import argparse
@@ -13,17 +13,25 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = tuple(
     folder for folder in ("MicrocalcAI", "MicrocalcElastography") if (ROOT / folder / "CMakeLists.txt").exists()
 )
-_NEVER_INSTALLED = {"__pycache__", "Testing"}
+_NEVER_INSTALLED = {"__pycache__", "Testing", "CMakeLists.txt"}
 
 
 def scripts(module: str) -> list[str]:
     """Python files of a module's folder, relative to it; the library and hidden modules included."""
-    return _files(module, lambda path: path.suffix == ".py" and path.parts[0] != "Resources")
+    return [file for file in _files(module) if file.endswith(".py") and not _is_resource(file)]
 
 
 def resources(module: str) -> list[str]:
-    """Files under a module's Resources folder, relative to the module's folder."""
-    return _files(module, lambda path: path.parts[0] == "Resources")
+    """The other files that are installed: those under Resources, and pictures beside a hidden module's scripts."""
+    hidden = hidden_modules(module)
+    return [
+        file for file in _files(module) if _is_resource(file) or (not file.endswith(".py") and _owner(file) in hidden)
+    ]
+
+
+def hidden_modules(module: str) -> list[str]:
+    """Names of the modules that lie in a module's folder beside it: Slicer takes each file there for a module."""
+    return [path.stem for path in sorted((ROOT / module).glob("*.py")) if path.stem != module]
 
 
 def packages() -> list[str]:
@@ -43,8 +51,11 @@ def updated(path: Path) -> str:
     if path.name == "pyproject.toml":
         return _with_list(text, r"(\npackages = \[\n).*?(\])", [f'  "{name}",' for name in packages()])
     module = path.parent.name
-    text = _with_list(text, r"(set\(MODULE_PYTHON_SCRIPTS\n).*?(  \))", [f"  {name}" for name in scripts(module)])
-    return _with_list(text, r"(set\(MODULE_PYTHON_RESOURCES\n).*?(  \))", [f"  {name}" for name in resources(module)])
+    hidden = hidden_modules(module)
+    for variable, files in (("SCRIPTS", scripts(module)), ("RESOURCES", resources(module))):
+        own = [f"  {file}" for file in files if _owner(file) not in hidden]
+        text = _with_list(text, rf"(set\(MODULE_PYTHON_{variable}\n).*?(  \))", own)
+    return _with_list(text, r"(# Hidden modules of this folder:\n).*?(#-)", _hidden_module_calls(module))
 
 
 def files_with_lists() -> list[Path]:
@@ -64,14 +75,35 @@ def main() -> int:
     return 0 if update else len(outdated)
 
 
-def _files(module: str, is_wanted) -> list[str]:
+def _files(module: str) -> list[str]:
     folder = ROOT / module
     relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(
         path.as_posix()
         for path in relative
-        if is_wanted(path) and not any(part in _NEVER_INSTALLED or part.startswith(".") for part in path.parts)
+        if not any(part in _NEVER_INSTALLED or part.startswith(".") for part in path.parts)
     )
+
+
+def _is_resource(file: str) -> bool:
+    return file.startswith("Resources/")
+
+
+def _owner(file: str) -> str:
+    """The module that a file or its folder is named after: ``NameLib`` belongs to ``Name.py``."""
+    return file.partition("/")[0].removesuffix(".py").removesuffix("Lib")
+
+
+def _hidden_module_calls(module: str) -> list[str]:
+    """How CMake is told of the hidden modules; Slicer's generic test is left out, because they have no panel."""
+    lines = []
+    for name in hidden_modules(module):
+        lines += ["slicerMacroBuildScriptedModule(", f"  NAME {name}"]
+        for keyword, files in (("SCRIPTS", scripts(module)), ("RESOURCES", resources(module))):
+            own = [file for file in files if _owner(file) == name]
+            lines += [f"  {keyword}", *(f"    {file}" for file in own)] if own else []
+        lines += ["  )", ""]
+    return lines or [""]
 
 
 def _with_list(text: str, pattern: str, lines: list[str]) -> str:

@@ -22,7 +22,8 @@ def test_wheel_holds_every_python_file_of_the_libraries(lists, wheel):
 
 def test_wheel_holds_every_resource(lists, wheel):
     for module in lists.MODULES:
-        files = {file.removeprefix(f"Resources/{module}/") for file in lists.resources(module)}
+        prefix = f"Resources/{module}/"
+        files = {file.removeprefix(prefix) for file in lists.resources(module) if file.startswith(prefix)}
         folder = wheel / f"{module}Lib" / "resources"
         assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == files
 
