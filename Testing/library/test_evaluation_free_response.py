@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.evaluation.findings import Findings
-from MicrocalcAILib.evaluation.free_response import free_response_curve
+from MicrocalcAILib.evaluation.free_response import free_response_curve, sensitivity_gain
 from MicrocalcAILib.evaluation.matching import Matches, match_calcifications
 from MicrocalcAILib.evaluation.overlap import segmentation_overlap
 from MicrocalcAILib.evaluation.strata import sensitivity_by_stratum
@@ -148,6 +148,29 @@ def test_the_interval_equals_a_bootstrap_that_copies_images():
     got = point(response, "image", 2.0)
     assert (got["sensitivity_low"], got["sensitivity_high"]) == pytest.approx((low, high), abs=0.05)
     assert low < got["sensitivity"] < high
+
+
+def test_the_gain_of_one_method_over_another_is_the_difference_of_their_curves():
+    images, others = many_images(1), many_images(2)
+    gain = sensitivity_gain(images, others, false_per_image=(2.0,), resamples=200)
+    expected = [
+        point(free_response_curve(method, false_per_image=(2.0,)), "image", 2.0)["sensitivity"]
+        for method in (images, others)
+    ]
+    assert gain["gain"][0] == pytest.approx(expected[0] - expected[1])
+    assert gain["gain_low"][0] < gain["gain"][0] < gain["gain_high"][0]
+
+
+def test_a_method_gains_nothing_over_itself_whatever_images_are_drawn():
+    images = many_images(1)
+    gain = sensitivity_gain(images, images, resamples=20)
+    assert (gain["gain"] == 0).all()
+    assert gain[["gain_low", "gain_high"]].isna().all(axis=None)
+
+
+def test_methods_on_different_images_are_not_compared():
+    with pytest.raises(ParameterError, match="same images"):
+        sensitivity_gain(many_images(1, count=3), many_images(1, count=4))
 
 
 probabilities = st.lists(st.sampled_from(np.round(np.linspace(0.05, 0.95, 10), 2).tolist()), max_size=6)

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the results, print the main numbers."""
     from ..evaluation.folders import evaluate_folders
+    from ..evaluation.free_response import sensitivity_gain
     from ..evaluation.matching import MatchingRule
     from ..evaluation.report import save_evaluation
 
@@ -76,6 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
     for name, other in zip(names, others, strict=True):
         print(f"\nFor comparison, {name}:")
         _print_points("calcifications", other.free_response)
+        print(f"\nWhat {arguments.predictions.name} finds more than {name}, paired by image:")
+        for _, row in sensitivity_gain(evaluation.calcifications, other.calcifications).iterrows():
+            print(
+                f"  {row['false_per_image']:g} false per image".ljust(23)
+                + f"{row['gain']:+.3f} ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
+            )
     print(f"\nWritten to {arguments.output}")
     return 0
 
