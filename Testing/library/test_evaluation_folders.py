@@ -116,6 +116,17 @@ def test_ignored_regions_of_the_truth_are_honored(study):
     assert (numbers["false"], numbers["ignored_marks"]) == (2, 1)
 
 
+def test_specks_that_were_there_before_are_left_out_only_when_asked(study):
+    predictions, truth = study
+    write_truth(truth / "c", [], clustered=0, bright_specks=[[40, 60, 40, 60]])
+    write_prediction(predictions / "c", [(50, 50)], [0.9], clustered=0)
+    counted, left_out = (
+        summary(evaluate_folders(predictions, truth, ignore_bright_specks=asked)) for asked in (False, True)
+    )
+    assert (counted["calcifications"]["false"], left_out["calcifications"]["false"]) == (3, 2)
+    assert left_out["settings"]["ignore_bright_specks"]
+
+
 def test_two_single_folders_are_one_image(study):
     predictions, truth = study
     evaluation = evaluate_folders(predictions / "b", truth / "a")

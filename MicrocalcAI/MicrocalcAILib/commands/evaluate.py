@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other analyses of the same images; their curves are drawn beside the first",
     )
     parser.add_argument(
+        "--ignore-bright-specks",
+        action="store_true",
+        help="marks on specks that a real background showed before calcifications were inserted are not counted",
+    )
+    parser.add_argument(
         "--max-distance-mm",
         type=float,
         default=0.35,
@@ -61,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou)
     evaluation, *others = (
-        evaluate_folders(folder, arguments.truth, rule=rule) for folder in (arguments.predictions, *arguments.compare)
+        evaluate_folders(folder, arguments.truth, rule=rule, ignore_bright_specks=arguments.ignore_bright_specks)
+        for folder in (arguments.predictions, *arguments.compare)
     )
     names = [folder.name for folder in arguments.compare]
     save_evaluation(evaluation, arguments.output, arguments.predictions.name, dict(zip(names, others, strict=True)))

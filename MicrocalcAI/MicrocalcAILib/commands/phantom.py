@@ -74,9 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
         _report(arguments.json_progress, index, arguments.count)
         seed = [arguments.seed, index]
         background = makers[index % len(makers)](seed)
-        write_phantom(
-            arguments.output, f"phantom_{index + 1:04d}", simulate(background, seed, parameters), arguments.format
-        )
+        specks = background.bright_specks if background.kind == "image" else []
+        name = f"phantom_{index + 1:04d}"
+        write_phantom(arguments.output, name, simulate(background, seed, parameters), arguments.format, specks)
     _report(arguments.json_progress, arguments.count, arguments.count)
     return 0
 
@@ -104,8 +104,12 @@ def _background_makers(word: str, arguments: argparse.Namespace) -> list[Callabl
         projection = ProjectionParameters(spacing_mm=spacing_mm)
         return [lambda seed: victre_background(seed, projection)]
     if word.lower().endswith(".csv"):
-        backgrounds = [image_background(image.read()) for image in read_backgrounds(Path(word), arguments.split)]
-        return [_always(background) for background in backgrounds]
+        images = read_backgrounds(Path(word), arguments.split)
+        backgrounds = [(image_background(image.read()), image.patient) for image in images]
+        return [
+            _always(replace(background, parameters={**background.parameters, "patient": patient}))
+            for background, patient in backgrounds
+        ]
     mammogram = read_mammogram(Path(word), spacing_mm=arguments.spacing)
     background = image_background(replace(mammogram, view=mammogram.view or arguments.view))
     return [_always(background)]

@@ -65,6 +65,7 @@ def evaluate_folders(
     *,
     rule: MatchingRule | None = None,
     cluster_rule: ClusterRule | None = None,
+    ignore_bright_specks: bool = False,
     resamples: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -82,6 +83,9 @@ def evaluate_folders(
         column_max; else the analysis' breast area counts and nothing is ignored).
     rule, cluster_rule
         When a mark matches; the published rule when not given.
+    ignore_bright_specks : bool
+        Marks on specks that a real background showed before anything was inserted (``bright_specks`` of
+        ``phantom.json``) count neither as true nor as false: nobody has read them.
     resamples, seed
         Of the bootstrap over images.
     progress
@@ -98,7 +102,7 @@ def evaluate_folders(
     clusters: list[Matches] | None = []
     for done, (name, predicted_folder, true_folder) in enumerate(pairs):
         progress("Comparing images", done, len(pairs))
-        image = _read_image(name, predicted_folder, true_folder)
+        image = _read_image(name, predicted_folder, true_folder, ignore_bright_specks)
         try:
             matches = match_calcifications(
                 image.predicted,
@@ -149,7 +153,12 @@ def evaluate_folders(
         cluster_free_response=cluster_free_response,
         strata=_strata(calcifications, free_response, resamples, seed),
         overlap=segmentation_overlap(calcifications, resamples=resamples, seed=seed),
-        settings={"rule": vars(rule), "cluster_rule": vars(cluster_rule), "bootstrap_over_images": bootstrap},
+        settings={
+            "rule": vars(rule),
+            "cluster_rule": vars(cluster_rule),
+            "ignore_bright_specks": ignore_bright_specks,
+            "bootstrap_over_images": bootstrap,
+        },
         warnings=tuple(warnings),
     )
 
@@ -190,7 +199,7 @@ def _image_folders(parent: Path, file_name: str) -> dict[str, Path]:
     return {folder.name: folder for folder in parent.iterdir() if (folder / file_name).is_file()}
 
 
-def _read_image(name: str, predicted_folder: Path | None, true_folder: Path) -> _Image:
+def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ignore_bright_specks: bool) -> _Image:
     try:
         true_labels = read_label_map(true_folder / TRUE_LABELS_FILE)
         truth_file = true_folder / TRUTH_FILE
@@ -199,7 +208,11 @@ def _read_image(name: str, predicted_folder: Path | None, true_folder: Path) -> 
         table = pd.read_csv(table_file) if table_file.is_file() else None
         spacing_mm = _spacing(record["spacing_mm"]) if record else None
         breast_area_cm2 = float(record["breast_area_cm2"]) if record else None
-        ignore_regions = [_region(region) for region in record.get("ignore_regions", [])]
+        ignored = [
+            *record.get("ignore_regions", []),
+            *(record.get("bright_specks", []) if ignore_bright_specks else []),
+        ]
+        ignore_regions = [_region(region) for region in ignored]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ResultError(f"The truth of image “{name}” is damaged or incomplete ({type(error).__name__}).") from error
 

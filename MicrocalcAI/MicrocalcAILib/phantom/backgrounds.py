@@ -14,9 +14,12 @@ from scipy.ndimage import distance_transform_edt
 from ..errors import ParameterError
 from ..mammogram import Mammogram
 from ..segmentation.breast import find_breast
+from ..segmentation.candidates import find_candidates
 from .imaging import noise_blur_mm
 
 COARSE = 4  # the breast is handled on a grid of every fourth pixel
+_BRIGHT = 12.0  # peak of a speck over the noise that may be a calcification nobody labeled
+_BRIGHT_MARGIN_MM = 0.2
 SKIN_MARGIN_MM = 5.0  # calcifications stay this far from the skin line
 FRAME_MARGIN_MM = 2.0  # and this far from the edge of the image
 
@@ -82,6 +85,31 @@ class Background:
         row, column = np.unravel_index(np.argmax(self.depth_mm), self.depth_mm.shape)
         rows, columns = (slice(max(COARSE * int(k) - 200, 0), COARSE * int(k) + 200) for k in (row, column))
         return noise_blur_mm(self.mammogram.pixels[rows, columns], self.spacing_mm)
+
+    @cached_property
+    def bright_specks(self) -> list[tuple[int, int, int, int]]:
+        """Boxes (row_min, row_max, column_min, column_max; inclusive) around specks that were there before.
+
+        Specks whose difference-of-Gaussians peak is at least 12 times the local noise. In a real image they may be
+        calcifications that nobody labeled: neither true nor false.
+        """
+        spacing_mm = self.mammogram.spacing_mm
+        found = find_candidates(self.mammogram.pixels, self.breast, spacing_mm)
+        bright = found.responses[np.arange(len(found)), found.planes] >= _BRIGHT
+        margin = round(_BRIGHT_MARGIN_MM / self.spacing_mm)
+        boxes = []
+        for index in np.flatnonzero(bright):
+            own = slice(found.starts[index], found.starts[index + 1])
+            rows, columns = found.rows[own], found.columns[own]
+            boxes.append(
+                (
+                    int(rows.min()) - margin,
+                    int(rows.max()) + margin,
+                    int(columns.min()) - margin,
+                    int(columns.max()) + margin,
+                )
+            )
+        return boxes
 
     @cached_property
     def _inside(self) -> NDArray[np.intp]:

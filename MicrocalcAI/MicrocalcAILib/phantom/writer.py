@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +23,16 @@ LABEL_RULE = (
 )
 
 
-def write_phantom(folder: Path, name: str, phantom: Phantom, formats: Collection[str] = FORMATS) -> None:
+def write_phantom(
+    folder: Path,
+    name: str,
+    phantom: Phantom,
+    formats: Collection[str] = FORMATS,
+    bright_specks: Sequence[tuple[int, int, int, int]] = (),
+) -> None:
     """Write ``dicom/NAME.dcm``, ``nrrd/NAME.nrrd`` and ``truth/NAME/`` into a folder.
+
+    ``bright_specks`` (see :attr:`~.backgrounds.Background.bright_specks`) go into the record of the truth.
 
     Where the image does not say which breast and view it is, the DICOM file takes the usual hanging: chest wall at the
     left is a left breast, CC; its comment says so.
@@ -59,7 +67,12 @@ def write_phantom(folder: Path, name: str, phantom: Phantom, formats: Collection
         )
         phantom.calcifications.to_csv(truth / "calcifications.csv", index=False, float_format="%.7g")
         phantom.clusters.to_csv(truth / "clusters.csv", index=False, float_format="%.7g")
-        record = {**phantom.parameters, "label_rule": LABEL_RULE, "versions": versions()}
+        record = {
+            **phantom.parameters,
+            "bright_specks": list(bright_specks),
+            "label_rule": LABEL_RULE,
+            "versions": versions(),
+        }
         (truth / "phantom.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
