@@ -1,28 +1,28 @@
-"""MicrocalcAI: find, outline and group breast microcalcifications in a mammogram."""
-
-import enum
+"""MicrocalcAI: find, outline, group and describe breast microcalcifications in mammograms."""
 
 import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleWidget,
-)
-from slicer.util import VTKObservationMixin
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAILib.errors import MicrocalcError
 from MicrocalcAISlicer import dependencies, sampledata
-from MicrocalcAISlicer.inputvolume import hasPlausibleSpacing
+from MicrocalcAISlicer.analyzesection import AnalyzeSection, PanelState
+from MicrocalcAISlicer.clusterssection import ClustersSection
+from MicrocalcAISlicer.displaysection import DisplaySection
+from MicrocalcAISlicer.exportsection import ExportSection
+from MicrocalcAISlicer.imagessection import ImagesSection
+from MicrocalcAISlicer.inputvolume import mammogramNodes
 from MicrocalcAISlicer.logic import MicrocalcAILogic
-from MicrocalcAISlicer.parameternode import MicrocalcAIParameterNode
-from MicrocalcAISlicer.results import centerViews, clusterRows
+from MicrocalcAISlicer.panel import ModulePanel, showText
+from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
+from MicrocalcAISlicer.probabilitymaps import findMap
 from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
+from MicrocalcAISlicer.views import showVolume, sliceViews
 
 _POLLING_INTERVAL_MS = 100
-_SMALLEST_FIELD_OF_VIEW_MM = 20.0  # around a selected cluster
+_SCENE_INTERVAL_MS = 300  # nodes come and go in bursts
 
 
 class MicrocalcAI(ScriptedLoadableModule):
@@ -32,12 +32,12 @@ class MicrocalcAI(ScriptedLoadableModule):
         super().__init__(parent)
         parent.title = _("Microcalc AI")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
-        parent.dependencies = ["Segmentations"]
+        parent.dependencies = ["Segmentations", "Colors", "Markups"]
         parent.contributors = ["Microcalc contributors"]
         parent.helpText = _(
             "Finds the microcalcifications of a mammogram, outlines every single one, groups them into clusters and "
-            "measures them. Research software, not for diagnosis. See the "
-            '<a href="https://github.com/microcalc/Microcalc">documentation</a>.'
+            "describes each cluster in the words of BI-RADS with evidence and estimates. Research software, not for "
+            'diagnosis. See the <a href="https://github.com/microcalc/Microcalc">documentation</a>.'
         )
         parent.acknowledgementText = _(
             "Method and sources are named in the documentation. The sample mammogram is part of MONAI's model zoo "
@@ -47,237 +47,173 @@ class MicrocalcAI(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", sampledata.registerSampleData)
 
 
-class PanelState(enum.Enum):
-    """What the panel is doing; the one button is Analyze or Cancel accordingly."""
+class MicrocalcAIWidget(ModulePanel):
+    """The panel, top to bottom in the order of work: images, analyze, clusters, display, export."""
 
-    IDLE = enum.auto()
-    RUNNING = enum.auto()
-
-
-class MicrocalcAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: shows parameters, progress and results; all work is the Logic's."""
+    uiFile = "MicrocalcAI/UI/MicrocalcAI.ui"
 
     def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
-        self._missingPackages = []
-        self._run = None
-        self._timer = None
+        super().__init__(parent)
+        self._sceneTimer = None
+        self._missingNetworkPackages = []
+        self._shown = None  # image, cluster table and its state, as the table in the panel shows them
+        self._shownVolume = None
 
-    def setup(self):
-        """Build the panel; called when the module is opened for the first time."""
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("MicrocalcAI/UI/MicrocalcAI.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = MicrocalcAILogic()
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_POLLING_INTERVAL_MS)
-        self._timer.timeout.connect(self.onTimer)
+    # Hooks of the base
 
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+    def makeLogic(self):
+        return MicrocalcAILogic()
+
+    def makeParameterNode(self, node):
+        return MicrocalcAIParameterNode(node)
+
+    def connectWidgets(self):
+        self._sceneTimer = self.makeTimer(_SCENE_INTERVAL_MS, self.onSceneTimer)
+        timer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.analyze.onTimer())
+        self.images = ImagesSection(self.ui, self.onImagePicked, self.onImagesChecked)
+        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded)
+        self.clusters = ClustersSection(self.ui, self.onClusterSelected)
+        self.display = DisplaySection(self.ui)
+        self.export = ExportSection(self.ui, self._chosen, lambda: self.parameters.exportFolder)
         self.ui.applyButton.clicked.connect(self.onApplyButton)
-        self.ui.installButton.clicked.connect(self.onInstallButton)
-        self.ui.clusterTable.cellClicked.connect(self.onClusterClicked)
-        self._showText(self.ui.statusLabel, "")
-        self.enter()
+        for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
 
-    def cleanup(self):
-        """Called when the application closes or the module is reloaded."""
-        self.cancel()
-        self.setParameterNode(None)
-        self.removeObservers()
+    def selectInput(self):
+        found = mammogramNodes()
+        if self.parameters.inputVolume is None and found:
+            self.parameters.inputVolume = found[0]
 
-    def enter(self):
-        """Called each time the module is opened."""
-        self._showDependencies()
-        self.initializeParameterNode()
-
-    def exit(self):
-        """Called each time another module is opened; an analysis goes on."""
-        self.setParameterNode(None)
+    def stopWork(self):
+        """End a running analysis, if there is one; the scene stays as it was."""
+        self._sceneTimer.stop()
+        self.analyze.stop()
+        self.clusters.forgetEdits()
 
     def onSceneStartClose(self, caller, event):
-        self.cancel()
-        self.setParameterNode(None)
+        super().onSceneStartClose(caller, event)
+        self._shown = self._shownVolume = None
+        self.clusters.show(None)
+        for label in (self.ui.statusLabel, self.ui.exportLabel):
+            showText(label, "")
 
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
-            self.initializeParameterNode()
+    def onParametersChanged(self, caller=None, event=None):
+        volumeNode = self.parameters.inputVolume
+        if self._shownVolume is not None and volumeNode not in (None, self._shownVolume):
+            showVolume(volumeNode)  # another image was selected
+        self._shownVolume = volumeNode
+        self.images.show(self.parameters)
+        self.showWhatCanBeDone()
+        self.showResults()
 
-    def initializeParameterNode(self):
-        """Make sure that the parameter node exists and is observed; select an image if there is one."""
-        self.setParameterNode(MicrocalcAIParameterNode(self.logic.getParameterNode()))
-        if self._parameterNode.inputVolume is None:
-            for volumeNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-                if volumeNode.GetClassName() == "vtkMRMLScalarVolumeNode":  # not a label map or a color image
-                    self._parameterNode.inputVolume = volumeNode
-                    break
+    def installPackages(self):
+        if self.missingPackages:
+            super().installPackages()
+        else:
+            dependencies.installNetworkPackages()
 
-    def setParameterNode(self, parameterNode):
-        """Bind the panel to a parameter node, or to none."""
-        if self._parameterNode is not None:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
-        self._parameterNode = parameterNode
-        if parameterNode is not None:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
-            self.onParametersChanged()
+    def showDependencies(self):
+        super().showDependencies()
+        self._missingNetworkPackages = dependencies.missingNetworkPackages()
+        if self._missingNetworkPackages and not self.missingPackages:
+            self.ui.dependencyLabel.setText(_("PyTorch is not installed. Only heatmaps and lesion boxes need it."))
+            self.ui.dependencyFrame.setVisible(True)
+
+    # What the user does
 
     @property
     def state(self) -> PanelState:
-        return PanelState.IDLE if self._run is None else PanelState.RUNNING
-
-    def onParametersChanged(self, caller=None, event=None):
-        self._checkCanApply()
-        self._showResults()
+        return self.analyze.state
 
     def onApplyButton(self):
         if self.state is PanelState.RUNNING:
-            self.cancel()
-            self._showText(self.ui.statusLabel, _("Canceled; nothing was changed."))
-            return
-        parameters = self._parameterNode
-        with slicer.util.tryWithErrorDisplay(_("The analysis did not start."), waitCursor=True):
-            self._run = self.logic.process(
-                parameters.inputVolume,
-                spacingMm=self._spacingMm(),
-                roiNode=parameters.regionOfInterest,
-                falseMarksPerCm2=parameters.falseMarksPerCm2,
-                outputSegmentationNode=parameters.outputSegmentation,
-                waitForCompletion=False,
-            )
-        self._timer.start()
-        self._showState()
-        self._showProgress()
-
-    def onTimer(self):
-        """Look how far the analysis is."""
-        try:
-            isFinished = self._run.update()
-        except Exception as error:  # whatever went wrong, the panel has to become usable again
-            self._end(_("The analysis failed: {reason}").format(reason=error))
-            if not isinstance(error, MicrocalcError):
-                raise
-            return
-        if isFinished:
-            self._end(_("Finished."))
+            self.analyze.cancel()
         else:
-            self._showProgress()
+            self.analyze.start(self.parameters, self._chosen(), not self._missingNetworkPackages)
 
-    def cancel(self):
-        """End a running analysis, if there is one; the scene stays as it was."""
-        if self._run is not None:
-            self._run.cancel()
-            self._end("")
+    def onImagePicked(self, volumeNode):
+        self.parameters.inputVolume = volumeNode
 
-    def onInstallButton(self):
-        with slicer.util.tryWithErrorDisplay(_("The packages were not installed."), waitCursor=True):
-            dependencies.installPackages()
-        self._showDependencies()
-        self._checkCanApply()
+    def onImagesChecked(self):
+        self.showWhatCanBeDone()
 
-    def onClusterClicked(self, row, column):
-        volumeNode = self._parameterNode.inputVolume
-        results = self.logic.findResults(volumeNode)
-        if results is None:  # deleted in the meantime
-            self._showResults()
+    def onClusterSelected(self):
+        self.onViewChanged()
+
+    # What happens in the scene
+
+    def onOutcome(self, outcome):
+        """An image has finished: show what was asked for."""
+        if outcome.results is None:
             return
-        cluster = clusterRows(results.clustersTableNode)[row]
-        slicer.util.setSliceViewerLayers(background=volumeNode)
-        fieldOfViewMm = max(_SMALLEST_FIELD_OF_VIEW_MM, 3 * cluster["extent_mm"])
-        centerViews(volumeNode, cluster["row"], cluster["column"], fieldOfViewMm)
-
-    def _spacingMm(self):
-        """The spacing to hand over: the user's, for images that do not know their own."""
-        parameters = self._parameterNode
-        isNeeded = parameters.inputVolume is not None and not hasPlausibleSpacing(parameters.inputVolume)
-        return parameters.spacingMm if isNeeded and parameters.spacingMm > 0 else None
-
-    def _checkCanApply(self):
-        """Enable what can be used now; the button's tooltip says what is missing."""
-        volumeNode = self._parameterNode.inputVolume
-        self.ui.spacingSpinBox.setEnabled(volumeNode is not None and not hasPlausibleSpacing(volumeNode))
-        if self.state is PanelState.RUNNING:
-            self.ui.applyButton.setEnabled(True)
-            self.ui.applyButton.setToolTip(_("End the analysis; the scene stays as it was."))
+        self.clusters.forgetEdits(outcome.results.clustersTableNode)
+        parameters = self.parameters
+        if parameters is None:  # another module is shown
             return
-        missing = ""
-        if self._missingPackages:
-            missing = _("Install the missing packages first, with the button above.")
-        else:
-            try:
-                self.logic.checkInput(volumeNode, self._spacingMm(), self._parameterNode.outputSegmentation)
-            except MicrocalcError as error:
-                missing = str(error)
-        self.ui.applyButton.setEnabled(not missing)
-        self.ui.applyButton.setToolTip(missing or _("Find, outline and group the calcifications of this image."))
+        if parameters.heatmap is Heatmap.NONE:
+            wanted = {Heatmap.MALIGNANCY: parameters.malignancyHeatmap, Heatmap.DETECTION: parameters.detectionHeatmap}
+            for heatmap, isWanted in wanted.items():
+                if isWanted and findMap(outcome.results.segmentationNode, heatmap.value) is not None:
+                    parameters.heatmap = heatmap
+                    break
+        self.onParametersChanged()
 
-    def _end(self, status):
-        self._timer.stop()
-        self._run = None
-        self._showText(self.ui.statusLabel, status)
-        self._showState()
-        if self._parameterNode is not None:
+    def onEnded(self):
+        if self.parameters is not None:
             self.onParametersChanged()
 
-    def _showState(self):
-        isRunning = self.state is PanelState.RUNNING
-        self.ui.applyButton.setText(_("Cancel") if isRunning else _("Analyze"))
-        self.ui.progressBar.setVisible(isRunning)
-        self.ui.inputCollapsibleButton.setEnabled(not isRunning)
-        for widget in (self.ui.falseMarksSlider, self.ui.outputSelector, self.ui.installButton):
-            widget.setEnabled(not isRunning)
-        if self._parameterNode is not None:
-            self._checkCanApply()
+    def onNodesChanged(self, caller, event):
+        self._sceneTimer.start()
 
-    def _showProgress(self):
-        self._showText(self.ui.statusLabel, self._run.stage.capitalize())
-        self.ui.progressBar.setRange(0, self._run.total)  # 0 to 0 shows a bar that is just busy
-        self.ui.progressBar.setValue(self._run.done)
+    def onSceneTimer(self):
+        """The scene has come to rest: nodes were added or removed a moment ago."""
+        self._sceneTimer.stop()
+        if self.parameters is not None:
+            self.selectInput()
+            self.onParametersChanged()
 
-    def _showDependencies(self):
-        self._missingPackages = dependencies.missingPackages()
-        if self._missingPackages:
-            packages = ", ".join(self._missingPackages)
-            self.ui.dependencyLabel.setText(_("Python packages to install: {packages}").format(packages=packages))
-        self.ui.dependencyFrame.setVisible(bool(self._missingPackages))
+    def onViewChanged(self, caller=None, event=None):
+        """A view shows another image: its outlines, heatmap and boxes follow."""
+        if self.parameters is not None:
+            self.display.apply(self.parameters, self.clusters.selectedId)
 
-    def _showResults(self):
-        volumeNode = self._parameterNode.inputVolume
+    def onTableChanged(self, caller=None, event=None):
+        if self.parameters is not None:
+            self.showResults()
+
+    # What is shown
+
+    def showWhatCanBeDone(self):
+        """Enable what can be used now; tooltips say what is missing."""
+        self.analyze.show(self.parameters, self._chosen(), self.missingPackages, self._missingNetworkPackages)
+        self.export.show(self.missingPackages)
+
+    def showResults(self):
+        """Show the results of the selected image; the table is filled only when they are others than before."""
+        volumeNode = self.parameters.inputVolume
         results = self.logic.findResults(volumeNode) if volumeNode is not None else None
-        clusters = clusterRows(results.clustersTableNode) if results else []
-        self.ui.clusterTable.setRowCount(len(clusters))
-        for row, cluster in enumerate(clusters):
-            texts = (
-                cluster["name"],
-                f"{cluster['count']:.0f}",
-                f"{cluster['extent_mm']:.1f}",
-                f"{cluster['mean_probability']:.2f}",
-            )
-            for column, text in enumerate(texts):
-                self.ui.clusterTable.setItem(row, column, qt.QTableWidgetItem(text))
-        self.ui.summaryLabel.setText(self._summary(results, len(clusters)))
-        warnings = results.warnings if results else ()
-        self._showText(self.ui.warningsLabel, "\n".join(f"⚠ {warning.message}" for warning in warnings))
+        table = results.clustersTableNode if results else None
+        shown = (volumeNode, table, table.GetMTime() if table else 0, results.warnings if results else ())
+        self.clusters.setReader(self.parameters.reader)
+        if shown != self._shown:
+            self._observeTable(table)
+            self._shown = shown
+            self.clusters.show(results)
+        self._observeViews()
+        self.display.apply(self.parameters, self.clusters.selectedId)
 
-    @staticmethod
-    def _showText(label, text):
-        label.setText(text)
-        label.setVisible(bool(text))
+    def _chosen(self):
+        return self.images.chosen(self.parameters)
 
-    def _summary(self, results, clusterCount):
-        if results is None:
-            return _("This image has not been analyzed.")
-        calcificationCount = results.calcificationsTableNode.GetNumberOfRows()
-        if calcificationCount == 0:
-            return _("No calcification was found.")
-        return _("{calcifications} calcifications, {clusters} clusters.").format(
-            calcifications=calcificationCount, clusters=clusterCount
-        )
+    def _observeTable(self, tableNode):
+        earlier = self._shown[1] if self._shown else None
+        if earlier is not tableNode:
+            if earlier is not None:
+                self.removeObserver(earlier, vtk.vtkCommand.ModifiedEvent, self.onTableChanged)
+            if tableNode is not None:
+                self.addObserver(tableNode, vtk.vtkCommand.ModifiedEvent, self.onTableChanged)
+
+    def _observeViews(self):
+        for _sliceNode, composite in sliceViews():
+            if not self.hasObserver(composite, vtk.vtkCommand.ModifiedEvent, self.onViewChanged):
+                self.addObserver(composite, vtk.vtkCommand.ModifiedEvent, self.onViewChanged)

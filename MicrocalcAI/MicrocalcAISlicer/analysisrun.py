@@ -1,4 +1,4 @@
-"""One analysis under way: its child process, its temporary folder, and where it stands."""
+"""An analysis under way: its child process, its temporary folder, and where it stands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .analysisprocess import AnalysisProcessError
-from .inputvolume import writeVolume
-
-if TYPE_CHECKING:  # pandas need not be installed yet
-    from MicrocalcAILib.analysis import Analysis
+from .inputvolume import fileName, writeVolume
 
 
 class Process(Protocol):
@@ -21,6 +18,81 @@ class Process(Protocol):
     def messages(self) -> list[dict]: ...
 
     def kill(self) -> None: ...
+
+
+StartProcess = Callable[[Sequence[str]], Process]
+
+
+class FileRun:
+    """The analysis of one image file, started by its making and moved on by :meth:`update`.
+
+    Parameters
+    ----------
+    image : Path
+    output : Path
+        Folder in which the image's folder of results is made.
+    options : sequence of str
+        Options of ``analyze`` beside the image and the output folder.
+    startProcess : callable
+        Starts a child process with the arguments that follow ``python``.
+    """
+
+    def __init__(self, image: Path, output: Path, options: Sequence[str], startProcess: StartProcess):
+        self.stage = "starting"
+        self.share = 0.0  # of the whole analysis, 0 to 1; it never falls
+        self._steps = 0  # of the whole analysis; 0 while unknown
+        self._step = 0
+        self.message: dict = {}  # what the child said about its result
+        self.resultFolder: Path | None = None
+        self._process: Process | None = startProcess(
+            ["-m", "MicrocalcAILib", "analyze", str(image), "--output", str(output), "--json-progress", *options]
+        )
+
+    def update(self) -> bool:
+        """Take in what the child has said; True once ``resultFolder`` is there.
+
+        Raises
+        ------
+        AnalysisProcessError
+            When the analysis failed; the child is gone then.
+        """
+        if self._process is None:
+            return self.resultFolder is not None
+        try:
+            for message in self._process.messages():
+                if "error" in message:
+                    raise AnalysisProcessError(message["error"])
+                if "result" in message:
+                    self.message, self.resultFolder = message, Path(message["result"])
+                    break
+                if "stage" in message:
+                    self._advance(message["stage"], message["done"], message["total"])
+        except BaseException:
+            self.cancel()
+            raise
+        if self.resultFolder is not None:
+            self.cancel()
+        return self.resultFolder is not None
+
+    def _advance(self, stage: str, done: int, total: int) -> None:
+        """Take in a report: about the whole analysis, whose steps the first of several counts, or about one step."""
+        isNew, self.stage = stage != self.stage, stage
+        if self._steps == 0 and total > 1:
+            self._steps = total
+        if self._steps == 0:
+            return
+        within = 0.0
+        if total == self._steps and isNew and done >= self._step:
+            self._step = done
+        elif total > 0:
+            within = done / total
+        self.share = min(max(self.share, (self._step + within) / self._steps), 1.0)
+
+    def cancel(self) -> None:
+        """End the child process; does nothing after the end."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
 
 
 class AnalysisRun:
@@ -33,33 +105,34 @@ class AnalysisRun:
         Options of ``analyze`` beside the image and the output folder.
     startProcess : callable
         Starts a child process with the arguments that follow ``python``.
-    loadAnalysis : callable
-        Reads a result folder.
     onFinished : callable
-        Gets the Analysis; what it returns is the run's ``results``.
+        Gets the folder of results; what it returns is the run's ``results``. The folder is removed afterwards.
     """
 
     def __init__(
-        self,
-        volumeNode,
-        options: Sequence[str],
-        startProcess: Callable[[Sequence[str]], Process],
-        loadAnalysis: Callable[[Path], Analysis],
-        onFinished: Callable,
+        self, volumeNode, options: Sequence[str], startProcess: StartProcess, onFinished: Callable[[Path], object]
     ):
-        self.stage = "Starting"
-        self.done = 0
-        self.total = 0
         self.results = None
-        self._loadAnalysis = loadAnalysis
         self._onFinished = onFinished
-        self._process: Process | None = None
+        self._run: FileRun | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="Microcalc-"))
         try:
-            self._process = startProcess(self._arguments(volumeNode, options))
+            image = self._folder / fileName(volumeNode)
+            writeVolume(volumeNode, image)
+            self._run = FileRun(image, self._folder / "results", options, startProcess)
         except BaseException:
             self.cancel()
             raise
+
+    @property
+    def stage(self) -> str:
+        """What is being done now, in the library's words."""
+        return self._run.stage
+
+    @property
+    def share(self) -> float:
+        """How much of the analysis is done, 0 to 1."""
+        return self._run.share
 
     def update(self) -> bool:
         """Take in what the child has said; True once ``results`` are there.
@@ -69,16 +142,11 @@ class AnalysisRun:
         AnalysisProcessError
             When the analysis failed; everything is cleaned up then.
         """
-        if self._process is None:
-            return self.results is not None
+        if self.results is not None:
+            return True
         try:
-            for message in self._process.messages():
-                if "error" in message:
-                    raise AnalysisProcessError(message["error"])
-                if "result" in message:
-                    self.results = self._onFinished(self._loadAnalysis(Path(message["result"])))
-                    break
-                self.stage, self.done, self.total = message["stage"], message["done"], message["total"]
+            if self._run.update():
+                self.results = self._onFinished(self._run.resultFolder)
         except BaseException:
             self.cancel()
             raise
@@ -88,13 +156,6 @@ class AnalysisRun:
 
     def cancel(self) -> None:
         """End the child process and remove the temporary folder; does nothing after the end."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+        if self._run is not None:
+            self._run.cancel()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _arguments(self, volumeNode, options: Sequence[str]) -> list[str]:
-        image = self._folder / "mammogram.nrrd"
-        writeVolume(volumeNode, image)
-        output = self._folder / "results"
-        return ["-m", "MicrocalcAILib", "analyze", str(image), "--output", str(output), "--json-progress", *options]

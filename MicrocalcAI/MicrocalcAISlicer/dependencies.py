@@ -9,27 +9,22 @@ import slicer
 from MicrocalcAILib.errors import MicrocalcError
 from MicrocalcAILib.resources import resource_path
 
+TORCH = "torch>=2.4"  # only neural networks need it: heatmaps, lesion boxes, the neural selector
+
 
 class InstallationError(MicrocalcError):
     """Packages were not installed."""
 
 
 def missingPackages() -> list[str]:
-    """Requirements that are not met, as pip writes them."""
-    from packaging.requirements import Requirement
+    """Requirements that are not met, as pip writes them; those of neural networks apart."""
+    lines = _requirementsFile().read_text(encoding="utf-8").splitlines()
+    return _unmet(line for line in lines if line and not line.startswith("#"))
 
-    importlib.invalidate_caches()
-    missing = []
-    for line in _requirementsFile().read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            requirement = Requirement(line)
-            try:
-                installed = importlib.metadata.version(requirement.name)
-            except importlib.metadata.PackageNotFoundError:
-                installed = None
-            if installed is None or not requirement.specifier.contains(installed, prereleases=True):
-                missing.append(line)
-    return missing
+
+def missingNetworkPackages() -> list[str]:
+    """What neural networks need and is not there, as pip writes it. Everything else works without."""
+    return _unmet([TORCH])
 
 
 def installPackages() -> None:
@@ -51,14 +46,57 @@ def installPackages() -> None:
         raise InstallationError("The packages were not installed; press the button again when you are online.")
 
 
-def _install(missing: list[str]) -> None:
+def installNetworkPackages() -> None:
+    """Ask the user and install PyTorch, by way of Slicer's PyTorch extension.
+
+    Raises
+    ------
+    InstallationError
+        When the extension is missing, the user declines or pip fails.
+    """
+    if not missingNetworkPackages():
+        return
     try:
-        from slicer.packaging import load_requirements, pip_ensure
+        import PyTorchUtils
+    except ImportError as error:
+        raise InstallationError(
+            "PyTorch comes with Slicer's extension “PyTorch”: install that in the Extensions Manager, restart Slicer."
+        ) from error
+    requirement = TORCH.removeprefix("torch")
+    try:
+        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=requirement)
+    except Exception as error:
+        raise InstallationError(f"PyTorch was not installed: {error}") from error
+    if torch is None:
+        raise InstallationError("PyTorch was not installed; press the button again when you want it.")
+
+
+def _unmet(lines) -> list[str]:
+    from packaging.requirements import Requirement
+
+    importlib.invalidate_caches()
+    missing = []
+    for line in lines:
+        requirement = Requirement(line)
+        try:
+            installed = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            installed = None
+        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+            missing.append(line)
+    return missing
+
+
+def _install(missing: list[str]) -> None:
+    from packaging.requirements import Requirement
+
+    try:
+        from slicer.packaging import pip_ensure
     except ImportError:  # Slicer 5.10
         if slicer.util.confirmOkCancelDisplay(f"MicrocalcAI needs these packages: {', '.join(missing)}. Install them?"):
             slicer.util.pip_install(missing)
     else:
-        pip_ensure(load_requirements(_requirementsFile()), requester="MicrocalcAI")
+        pip_ensure([Requirement(line) for line in missing], requester="MicrocalcAI")
 
 
 def _requirementsFile() -> Path:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from MicrocalcAILib.errors import ResultError
+from MicrocalcAILib.errors import ParameterError, ResultError
 
-from . import inputvolume, region, results
+from . import inputvolume, lesionboxes, probabilitymaps, region, results
 from .analysisprocess import AnalysisProcess
-from .analysisrun import AnalysisRun, Process
+from .analysisqueue import AnalysisQueue, Outcome
+from .analysisrun import AnalysisRun, StartProcess
+from .folderrun import FolderRun
+from .options import AnalysisOptions
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis
@@ -28,7 +31,7 @@ def _loadAnalysis(folder: Path) -> Analysis:
 
 
 class MicrocalcAILogic(ScriptedLoadableModuleLogic):
-    """Find, outline and group the calcifications of a mammogram in the scene.
+    """Find, outline, group and describe the calcifications of mammograms. Needs no graphical user interface.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
 
     def __init__(
         self,
-        startProcess: Callable[[Sequence[str]], Process] = AnalysisProcess,
+        startProcess: StartProcess = AnalysisProcess,
         loadAnalysis: Callable[[Path], Analysis] = _loadAnalysis,
     ):
         super().__init__()
@@ -53,8 +56,9 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
         falseMarksPerCm2: float | None = None,
         outputSegmentationNode=None,
         waitForCompletion: bool = True,
+        **options,
     ) -> results.ResultNodes | AnalysisRun:
-        """Analyze a mammogram in a child process and show the results. Needs no graphical user interface.
+        """Analyze a mammogram in a child process and show the results.
 
         Parameters
         ----------
@@ -71,6 +75,9 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
         waitForCompletion : bool
             Wait for the results and return them; otherwise return an :class:`.analysisrun.AnalysisRun` at once. Call
             its ``update()`` from time to time until it is True, and read ``results``; ``cancel()`` ends it.
+        **options
+            ``heatmaps``, ``detector``, ``device``, ``selector``, ``classifier``: see
+            :class:`.options.AnalysisOptions`.
 
         Raises
         ------
@@ -78,22 +85,81 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
             With one sentence that says what is wrong and what to do. The scene is then as it was before.
         """
         self.checkInput(volumeNode, spacingMm, outputSegmentationNode)
-        options = [] if spacingMm is None else ["--spacing", f"{spacingMm:.6g}"]
-        if falseMarksPerCm2 is not None:
-            options += ["--false-marks", f"{falseMarksPerCm2:.6g}"]
+        arguments = AnalysisOptions(spacingMm, falseMarksPerCm2, **options).arguments()
 
-        def onFinished(analysis: Analysis) -> results.ResultNodes:
-            return self.showAnalysis(analysis, volumeNode, roiNode, outputSegmentationNode)
+        def onFinished(folder: Path) -> results.ResultNodes:
+            return self.showAnalysis(self._loadAnalysis(folder), volumeNode, roiNode, outputSegmentationNode)
 
-        run = AnalysisRun(volumeNode, options, self._startProcess, self._loadAnalysis, onFinished)
-        if not waitForCompletion:
-            return run
-        try:
-            while not run.update():
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-        finally:
-            run.cancel()
-        return run.results
+        run = AnalysisRun(volumeNode, arguments, self._startProcess, onFinished)
+        return _finished(run).results if waitForCompletion else run
+
+    def processImages(
+        self, volumeNodes: Sequence, waitForCompletion: bool = True, spacingMm: float | None = None, **arguments
+    ) -> list[Outcome] | AnalysisQueue:
+        """Analyze several mammograms, one after the other; one that fails does not stop the others.
+
+        Parameters
+        ----------
+        volumeNodes : sequence of vtkMRMLScalarVolumeNode
+        waitForCompletion : bool
+            Wait and return an :class:`.analysisqueue.Outcome` per image; otherwise return the
+            :class:`.analysisqueue.AnalysisQueue` at once, whose ``update()`` has to be called until it is True.
+        spacingMm : float, optional
+            Pixel spacing in mm of those images that do not know their own.
+        **arguments
+            As in :meth:`process`.
+
+        Raises
+        ------
+        ParameterError
+            When there is no image. What goes wrong with an image is its outcome.
+        """
+        if not volumeNodes:
+            raise ParameterError("Select at least one mammogram.")
+
+        def startRun(volumeNode) -> AnalysisRun:
+            own = inputvolume.hasPlausibleSpacing(volumeNode)
+            return self.process(volumeNode, spacingMm=None if own else spacingMm, waitForCompletion=False, **arguments)
+
+        queue = AnalysisQueue(volumeNodes, startRun)
+        return _finished(queue).outcomes if waitForCompletion else queue
+
+    def processFolder(
+        self,
+        inputFolder: str | Path,
+        outputFolder: str | Path,
+        spacingMm: float | None = None,
+        falseMarksPerCm2: float | None = None,
+        waitForCompletion: bool = True,
+        **options,
+    ) -> list[dict] | FolderRun:
+        """Analyze all images below a folder, without the scene; an interrupted run goes on where it was.
+
+        Parameters
+        ----------
+        inputFolder : str or Path
+            Every file below it that is an image is analyzed.
+        outputFolder : str or Path
+            Gets a folder of results per image (tables, segmentation, picture, JSON) at the same place, and
+            ``summary.csv`` with one row per image. Images with complete results are left alone.
+        spacingMm : float, optional
+            Pixel spacing in mm; wins over what the files say.
+        falseMarksPerCm2 : float, optional
+            Operating point: expected false marks per cm² of breast.
+        waitForCompletion : bool
+            Wait and return the rows of the summary (see :data:`.folderrun.SUMMARY_COLUMNS`); otherwise return the
+            :class:`.folderrun.FolderRun` at once, whose ``update()`` has to be called until it is True.
+        **options
+            As in :class:`.options.AnalysisOptions`.
+
+        Raises
+        ------
+        ParameterError
+            When there is no image. One that fails is a row of the summary with its reason.
+        """
+        arguments = AnalysisOptions(spacingMm, falseMarksPerCm2, **options).arguments()
+        run = FolderRun(Path(inputFolder), Path(outputFolder), arguments, self._startProcess)
+        return _finished(run).rows if waitForCompletion else run
 
     def checkInput(self, volumeNode, spacingMm: float | None = None, outputSegmentationNode=None) -> None:
         """Raise a MicrocalcError, whose sentence says what is missing, unless the analysis can start."""
@@ -104,15 +170,36 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
     def showAnalysis(
         self, analysis: Analysis, volumeNode, roiNode=None, outputSegmentationNode=None
     ) -> results.ResultNodes:
-        """Show the analysis of a volume in the scene; see :func:`.results.showResults`."""
+        """Show the analysis of a volume in the scene: see :func:`.results.showResults`, and its heatmaps and boxes.
+
+        What an earlier analysis of this volume showed is replaced, so that all is of one analysis.
+
+        Raises
+        ------
+        ResultError
+            When the volume is gone or of another size.
+        """
         if volumeNode.GetScene() is None:
             raise ResultError("The image was removed from the scene while it was analyzed; load it again.")
-        if roiNode is not None:
+        if roiNode is not None and roiNode.GetScene() is not None:
             analysis = region.restrictToRegion(analysis, volumeNode, roiNode)
         if outputSegmentationNode is not None and outputSegmentationNode.GetScene() is None:
             outputSegmentationNode = None
-        return results.showResults(analysis, volumeNode, outputSegmentationNode)
+        shown = results.showResults(analysis, volumeNode, outputSegmentationNode)
+        probabilitymaps.showMaps(analysis, volumeNode, shown.segmentationNode)
+        lesionboxes.showBoxes(analysis.boxes, volumeNode, shown.segmentationNode)
+        return shown
 
     def findResults(self, volumeNode) -> results.ResultNodes | None:
         """The results shown for a volume, or None."""
         return results.findResults(volumeNode)
+
+
+def _finished(run):
+    """Wait for a run; whatever happens, its child process is gone afterwards."""
+    try:
+        while not run.update():
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    finally:
+        run.cancel()
+    return run

@@ -62,6 +62,24 @@ def tableRows(tableNode) -> list[dict[str, float | str]]:
     return [{name: _cell(table.GetValueByName(row, name)) for name in names} for row in range(table.GetNumberOfRows())]
 
 
+def tableFrame(tableNode) -> pd.DataFrame:
+    """A table as a DataFrame; numbers are numbers again also after the table was saved and loaded as text."""
+    import pandas as pd
+
+    table = tableNode.GetTable()
+    columns = {}
+    for index in range(table.GetNumberOfColumns()):
+        column = table.GetColumn(index)
+        if isinstance(column, vtk.vtkStringArray):
+            texts = pd.Series([column.GetValue(row) for row in range(column.GetNumberOfValues())], dtype=object)
+            numbers = pd.to_numeric(texts, errors="coerce")
+            isText = numbers.isna() & (texts.str.lower() != "nan")
+            columns[column.GetName()] = texts if isText.any() else numbers
+        else:
+            columns[column.GetName()] = vtk.util.numpy_support.vtk_to_numpy(column).copy()
+    return pd.DataFrame(columns)
+
+
 def groupUnder(parentNode, nodes) -> None:
     """Show nodes below another one in the subject hierarchy."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

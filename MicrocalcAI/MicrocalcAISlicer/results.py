@@ -1,10 +1,15 @@
-"""An Analysis as MRML nodes: one segmentation and two tables per volume."""
+"""An Analysis as MRML nodes: a segmentation and two tables per volume. Others read and replace rows here.
+
+The segmentation is the owner: it refers to the image, the tables, heatmaps and boxes, and remembers what fits in no
+table (warnings, words with their probabilities, provenance). Everything survives saving and loading the scene.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
@@ -13,10 +18,13 @@ import vtk.util.numpy_support
 
 from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
 
-from .inputvolume import ijkToRas, pixelToWorld
+from .inputvolume import ijkToRas
 from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
+from .readercolumns import carriedOver
 
 if TYPE_CHECKING:  # what these need may not be installed yet
+    import pandas as pd
+
     from MicrocalcAILib.analysis import Analysis
     from MicrocalcAILib.export.segmentation import Segment
 
@@ -25,6 +33,8 @@ _CALCIFICATIONS = "Microcalc.CalcificationsTable"
 _CLUSTERS = "Microcalc.ClustersTable"
 _WARNINGS = "Microcalc.Warnings"  # attributes of the segmentation, JSON
 _PROVENANCE = "Microcalc.Provenance"
+_WORDS = "Microcalc.Words"
+_IMAGE = "Microcalc.Image"
 _SEGMENT_ID_PREFIX = "Microcalc"  # as in the library; segments with other IDs are the user's
 
 
@@ -42,11 +52,41 @@ def findResults(volumeNode) -> ResultNodes | None:
     """The results shown for this volume, or None. Works after a scene was saved and loaded."""
     for segmentationNode in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
         if segmentationNode.GetNodeReference(_VOLUME) is volumeNode:
-            tables = [segmentationNode.GetNodeReference(role) for role in (_CALCIFICATIONS, _CLUSTERS)]
-            if None not in tables:
-                records = json.loads(segmentationNode.GetAttribute(_WARNINGS) or "[]")
-                return ResultNodes(segmentationNode, *tables, tuple(WarningRecord(**record) for record in records))
+            found = resultsOf(segmentationNode)
+            if found is not None:
+                return found
     return None
+
+
+def resultsOf(segmentationNode) -> ResultNodes | None:
+    """The results that a segmentation belongs to, or None."""
+    tables = [segmentationNode.GetNodeReference(role) for role in (_CALCIFICATIONS, _CLUSTERS)]
+    return None if None in tables else ResultNodes(segmentationNode, *tables, warningsOf(segmentationNode))
+
+
+def adopt(segmentationNode, volumeNode, image: dict[str, Any]) -> ResultNodes:
+    """Make a segmentation that a user drew the results of a volume: with empty tables, unless it has tables already.
+
+    ``image`` is what :func:`imageRecord` returns then.
+    """
+    found = resultsOf(segmentationNode)
+    if found is not None:
+        return found
+    tableNodes = []
+    with nothingLeftBehind() as created:
+        for role, kind in ((_CALCIFICATIONS, "calcification table"), (_CLUSTERS, "cluster table")):
+            tableNode = addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} {kind}", created)
+            segmentationNode.SetNodeReferenceID(role, tableNode.GetID())
+            tableNodes.append(tableNode)
+        segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
+        segmentationNode.SetAttribute(_IMAGE, json.dumps(image))
+    groupUnder(volumeNode, (segmentationNode, *tableNodes))
+    return ResultNodes(segmentationNode, *tableNodes, ())
+
+
+def volumeOf(results: ResultNodes):
+    """The image that was analyzed, or None when it was removed."""
+    return results.segmentationNode.GetNodeReference(_VOLUME)
 
 
 def checkOutput(volumeNode, segmentationNode) -> None:
@@ -64,7 +104,8 @@ def checkOutput(volumeNode, segmentationNode) -> None:
 def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> ResultNodes:
     """Show an analysis in the scene: a segment per cluster, one for single calcifications, and two tables.
 
-    What an earlier analysis of the same volume showed is replaced in place; segments that a user added stay.
+    What an earlier analysis of the same volume showed is replaced in place; segments that a user added stay, and what
+    a reader said about a cluster goes over to the cluster at the same place.
 
     Parameters
     ----------
@@ -87,6 +128,7 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
     indexImage, segments = clusterSegments(analysis)
 
     earlier = findResults(volumeNode)
+    clusters = carriedOver(clusterRows(earlier.clustersTableNode) if earlier else [], analysis.clusters)
     with nothingLeftBehind() as created:
         if segmentationNode is None:
             segmentationNode = earlier.segmentationNode if earlier else None
@@ -95,7 +137,7 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
         tableNodes = []
         for role, kind, frame in (
             (_CALCIFICATIONS, "calcification table", analysis.calcifications),
-            (_CLUSTERS, "cluster table", analysis.clusters),
+            (_CLUSTERS, "cluster table", clusters),
         ):
             tableNode = segmentationNode.GetNodeReference(role)
             if tableNode is None:
@@ -109,27 +151,63 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
     return ResultNodes(segmentationNode, *tableNodes, analysis.warnings)
 
 
+def calcificationRows(results: ResultNodes) -> list[dict[str, float | str]]:
+    """The rows of the table of calcifications; numbers as float, ``"-"`` for an empty text."""
+    return tableRows(results.calcificationsTableNode)
+
+
 def clusterRows(clustersTableNode) -> list[dict[str, float | str]]:
-    """The rows of a cluster table; numbers as float."""
+    """The rows of a cluster table, the reader's columns included; numbers as float, ``"-"`` for an empty text."""
     return tableRows(clustersTableNode)
 
 
-def centerViews(volumeNode, row: float, column: float, fieldOfViewMm: float) -> None:
-    """Center the slice views on a pixel and zoom so that their shorter side shows ``fieldOfViewMm``."""
-    sliceNodeClass = slicer.vtkMRMLSliceNode
-    world = pixelToWorld(volumeNode, row, column)
-    sliceNodeClass.JumpAllSlices(slicer.mrmlScene, *world, sliceNodeClass.CenteredJumpSlice)
-    for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        across, down, depth = sliceNode.GetFieldOfView()
-        scale = fieldOfViewMm / min(across, down)
-        sliceNode.SetFieldOfView(across * scale, down * scale, depth)
+def replaceRows(results: ResultNodes, calcifications: pd.DataFrame, clusters: pd.DataFrame) -> None:
+    """Replace the content of both tables, after an edit of the outlines for example.
+
+    What a reader said about a cluster is kept: for clusters whose ``id`` is in the table now, by that id.
+    """
+    kept = carriedOver(clusterRows(results.clustersTableNode), clusters, byId=True)
+    fillTable(results.calcificationsTableNode, calcifications)
+    fillTable(results.clustersTableNode, kept)
+
+
+def wordsOf(segmentationNode) -> list[dict[str, Any]]:
+    """Per described cluster the record of its words: probabilities, evidence, codes, cohorts (``analysis.words``)."""
+    return json.loads(segmentationNode.GetAttribute(_WORDS) or "[]")
+
+
+def replaceWords(segmentationNode, records: Iterable[dict[str, Any]]) -> None:
+    """Replace the records of the words; see :func:`wordsOf`."""
+    segmentationNode.SetAttribute(_WORDS, json.dumps(list(records), ensure_ascii=False))
+
+
+def warningsOf(segmentationNode) -> tuple[WarningRecord, ...]:
+    """What the reader has to know about the results."""
+    records = json.loads(segmentationNode.GetAttribute(_WARNINGS) or "[]")
+    return tuple(WarningRecord(**record) for record in records)
+
+
+def replaceWarnings(segmentationNode, warnings: Iterable[WarningRecord]) -> None:
+    """Replace what :func:`warningsOf` returns."""
+    records = [dataclasses.asdict(warning) for warning in warnings]
+    segmentationNode.SetAttribute(_WARNINGS, json.dumps(records, ensure_ascii=False))
+
+
+def provenanceOf(segmentationNode) -> dict[str, Any]:
+    """Versions, parameters, models, timings of the analysis."""
+    return json.loads(segmentationNode.GetAttribute(_PROVENANCE) or "{}")
+
+
+def imageRecord(segmentationNode) -> dict[str, Any]:
+    """``spacing_mm`` as used by the analysis, ``breast_area_cm2``, ``breast_box``; empty for foreign nodes."""
+    return json.loads(segmentationNode.GetAttribute(_IMAGE) or "{}")
 
 
 def _fillSegmentation(segmentationNode, volumeNode, segments: list[Segment], indexImage: np.ndarray) -> None:
     if segmentationNode.GetDisplayNode() is None:
         segmentationNode.CreateDefaultDisplayNodes()
         displayNode = segmentationNode.GetDisplayNode()
-        displayNode.SetOpacity2DFill(0.3)
+        displayNode.SetOpacity2DFill(0.0)  # the speck itself stays visible
         displayNode.SetSliceIntersectionThickness(2)
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
@@ -168,6 +246,15 @@ def _orientedImage(indexImage: np.ndarray, volumeNode):
 
 def _describe(segmentationNode, volumeNode, analysis: Analysis) -> None:
     segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
-    records = [dataclasses.asdict(warning) for warning in analysis.warnings]
-    segmentationNode.SetAttribute(_WARNINGS, json.dumps(records, ensure_ascii=False))
-    segmentationNode.SetAttribute(_PROVENANCE, json.dumps(analysis.provenance, ensure_ascii=False))
+    records = {
+        _WARNINGS: [dataclasses.asdict(warning) for warning in analysis.warnings],
+        _PROVENANCE: analysis.provenance,
+        _WORDS: list(analysis.words),
+        _IMAGE: {
+            "spacing_mm": analysis.spacing_mm,
+            "breast_area_cm2": analysis.breast_area_cm2,
+            "breast_box": analysis.breast_box,
+        },
+    }
+    for name, record in records.items():
+        segmentationNode.SetAttribute(name, json.dumps(record, ensure_ascii=False))

@@ -49,9 +49,15 @@ def write_result(image, folder):
     clusters = pd.DataFrame(columns=["id", "name", "count", "row", "column", "extent_mm", "mean_probability"])
     spacing = volume.GetSpacing()
     analysis = Analysis(
-        labels, calcifications, clusters, (spacing[1], spacing[0]), 1.0, volume.GetOrigin(), volume.GetDirection()
+        labels,
+        calcifications,
+        clusters,
+        (spacing[1], spacing[0]),
+        1.0,
+        origin_lps_mm=volume.GetOrigin(),
+        direction_lps=volume.GetDirection(),
     )
-    folder.mkdir()
+    folder.mkdir(parents=True)
     save_analysis(analysis, folder)
 
 

@@ -1,5 +1,7 @@
 """Every test of this folder gets an empty MRML scene."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,14 +14,18 @@ _slicer = application.start()
 
 SHAPE = (60, 80)
 SPACING_MM = 0.07
+_NOTICE = "Trained on simulated clusters only."
 
 
 @pytest.fixture
 def slicer():
-    """``slicer`` with an empty scene."""
+    """``slicer`` with an empty scene and without views."""
     _slicer.mrmlScene.Clear(0)
     yield _slicer
     _slicer.mrmlScene.Clear(0)
+    for className in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):  # singletons outlive the scene
+        for node in _slicer.util.getNodesByClass(className):
+            _slicer.mrmlScene.RemoveNode(node)
 
 
 @pytest.fixture
@@ -40,6 +46,59 @@ def volume(make_volume):
 
 
 @pytest.fixture
+def make_view(slicer):
+    """Add a slice view; gives its slice node and its composite node."""
+
+    def make(name="Red", volume=None):
+        sliceNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
+        composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+        sliceNode.SetLayoutName(name)
+        composite.SetLayoutName(name)
+        if volume is not None:
+            composite.SetBackgroundVolumeID(volume.GetID())
+        return sliceNode, composite
+
+    return make
+
+
+@pytest.fixture
+def reopened(slicer, tmp_path):
+    """Save the scene as Slicer's bundle does, close it, and open it again."""
+
+    def reopen():
+        folder = tmp_path / "bundle"
+        folder.mkdir()
+        assert slicer.mrmlScene.SaveSceneToSlicerDataBundleDirectory(str(folder), None)
+        slicer.mrmlScene.Clear(0)
+        (file,) = folder.rglob("*.mrml")
+        slicer.mrmlScene.SetURL(str(file))
+        assert slicer.mrmlScene.Import()
+
+    return reopen
+
+
+@pytest.fixture
+def panel(slicer, monkeypatch):
+    """The panel as Slicer builds it, in a scene that the test fills; analyses wait for the test to finish them."""
+    application.startWithWidgets()
+    from slicer import mrmlwidgets
+
+    import MicrocalcAI
+    from MicrocalcAISlicer import analyzesection, dependencies
+    from mrml.panel_runs import WaitingLogic
+
+    monkeypatch.setattr(MicrocalcAI, "MicrocalcAILogic", WaitingLogic)
+    monkeypatch.setattr(dependencies, "missingPackages", list)
+    monkeypatch.setattr(dependencies, "missingNetworkPackages", list)
+    monkeypatch.setattr(analyzesection, "hasNetwork", lambda name: True)
+    panel = MicrocalcAI.MicrocalcAIWidget()
+    panel.setup()
+    yield panel
+    panel.cleanup()
+    panel.parent.findChild(mrmlwidgets.qMRMLWidget).setMRMLScene(None)
+
+
+@pytest.fixture
 def analysis():
     """Two clusters (calcifications 1 and 2; 3, 4 and 5) and a single calcification (6, one pixel), on ``SHAPE``."""
     labels = np.zeros(SHAPE, np.int32)
@@ -50,7 +109,10 @@ def analysis():
     for label, (top, bottom, left, right) in boxes.items():
         labels[top:bottom, left:right] = label
         row, column = (top + bottom - 1) / 2, (left + right - 1) / 2
-        rows.append({"id": label, "cluster_id": cluster_of[label], "row": row, "column": column})
+        place = {"row_min": top, "row_max": bottom - 1, "column_min": left, "column_max": right - 1}
+        area_mm2 = (bottom - top) * (right - left) * SPACING_MM**2
+        size = {"area_mm2": area_mm2, "diameter_mm": 2 * (area_mm2 / np.pi) ** 0.5}
+        rows.append({"id": label, "cluster_id": cluster_of[label], "row": row, "column": column, **place, **size})
     calcifications = pd.DataFrame(rows).assign(probability=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4], in_pectoral_muscle=False)
     clusters = pd.DataFrame(
         {
@@ -59,6 +121,10 @@ def analysis():
             "count": [2, 3],
             "row": [8.0, 44.0],
             "column": [13.0, 61.5],
+            "row_min": [5, 40],
+            "row_max": [10, 48],
+            "column_min": [10, 60],
+            "column_max": [16, 63],
             "extent_mm": [0.5, 0.6],
             "mean_probability": [0.85, 0.6],
         }
@@ -72,3 +138,37 @@ def analysis():
         warnings=(WarningRecord("view-unknown", 'The view is “unknown”; "MLO" is assumed.'),),
         provenance={"versions": {"microcalc": "0.1.0"}},
     )
+
+
+@pytest.fixture
+def described(analysis):
+    """The analysis with words, evidence and estimates."""
+    suggested = {
+        1: {"morphology": {"amorphous": 0.7, "punctate": 0.3}, "distribution": {"grouped": 0.9, "linear": 0.1}},
+        2: {"morphology": {"vascular": 0.8, "fine linear": 0.2}, "distribution": {"linear": 1.0}},
+    }
+    words = []
+    for cluster, kinds in suggested.items():
+        record = {"cluster_id": cluster, "evidence": [f"{cluster + 1} specks <0.5 mm."]}
+        for kind, probabilities in kinds.items():
+            word = next(iter(probabilities))
+            record[kind] = {"word": word, "code": None, "suggested": probabilities, "override": None}
+            record[kind]["predictive_values"] = [f"21 %, cohort of {word}"]
+        words.append(record)
+    clusters = analysis.clusters.assign(
+        morphology=["amorphous", "vascular"],
+        morphology_probability=[0.7, 0.8],
+        distribution=["grouped", "linear"],
+        distribution_probability=[0.9, 1.0],
+        evidence="",
+        descriptor_risk=[0.33, 0.13],
+        descriptor_risk_low=[0.26, 0.10],
+        descriptor_risk_high=[0.40, 0.17],
+        probability_malignant=[0.57, 0.28],
+        probability_malignant_low=[0.53, 0.21],
+        probability_malignant_high=[0.64, 0.35],
+        positive_youden=[True, False],
+        malignancy_reasons="shape +0.49",
+        malignancy_notice=_NOTICE,
+    )
+    return dataclasses.replace(analysis, clusters=clusters, words=tuple(words))

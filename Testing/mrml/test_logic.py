@@ -136,15 +136,64 @@ def test_canceling_twice_and_after_the_end_does_nothing(volume, temporary_folder
     assert run.update()
 
 
-def test_progress_is_reported_by_stage(volume, analysis, temporary_folder):
-    process = FakeProcess([{"stage": "Candidates", "done": 2, "total": 5}], [{"result": "x"}])
-    logic = MicrocalcAILogic(process, lambda folder: analysis)
-    run = logic.process(volume, waitForCompletion=False)
-    assert not run.update()
-    assert (run.stage, run.done, run.total) == ("Candidates", 2, 5)
-    assert run.update()
+def test_progress_is_reported_by_stage_and_never_goes_back(volume, analysis, temporary_folder):
+    def said(stage, done, total):
+        return [{"stage": stage, "done": done, "total": total}]
+
+    process = FakeProcess(
+        said("reading", 0, 1),
+        said("candidates", 1, 5),
+        said("candidates", 700, 1400),
+        said("clusters", 3, 5),
+        said("features", 0, 46),
+        said("features", 23, 46),
+        said("words", 0, 5),
+        said("words", 5, 5),
+        said("done", 5, 5),
+        said("writing", 0, 1),
+        [{"result": "x"}],
+    )
+    run = MicrocalcAILogic(process, lambda folder: analysis).process(volume, waitForCompletion=False)
+    seen = []
+    while not run.update():
+        seen.append((run.stage, round(run.share, 3)))
+    assert seen == [
+        *(("reading", 0.0), ("candidates", 0.2), ("candidates", 0.3), ("clusters", 0.6)),
+        *(("features", 0.6), ("features", 0.7), ("words", 0.7), ("words", 0.8), ("done", 1.0), ("writing", 1.0)),
+    ]
     assert run.results.clustersTableNode.GetNumberOfRows() == 2
     assert not process.isAlive
+
+
+def test_child_is_asked_for_heatmaps_boxes_device_and_selector(volume, temporary_folder):
+    process = FakeProcess()
+    MicrocalcAILogic(process).process(
+        volume,
+        waitForCompletion=False,
+        heatmaps=["detection", "malignancy"],
+        detector="default",
+        device="cpu",
+        selector="measurements",
+        classifier=Path("own"),
+    ).cancel()
+    assert process.arguments[process.arguments.index("--json-progress") + 1 :] == [
+        *("--heatmap", "detection", "--heatmap", "malignancy", "--detector", "default", "--device", "cpu"),
+        *("--selector", "measurements", "--classifier", "own"),
+    ]
+
+
+def test_what_is_known_about_the_view_reaches_the_child_and_nothing_else_of_the_name_does(
+    volume, temporary_folder, tmp_path
+):
+    process = FakeProcess()
+    volume.SetName("DOE JANE 1960 R MLO")
+    volume.SetAttribute("Microcalc.ViewModifiers", "Magnification")
+    run = MicrocalcAILogic(process).process(volume, waitForCompletion=False)
+    image = Path(process.arguments[3])
+    assert image.name == "mammogram_R_MLO.nrrd"
+    header = sitk.ReadImage(str(image))
+    assert header.GetMetaData("Microcalc.ViewModifiers") == "Magnification"
+    run.cancel()
 
 
 def test_child_is_asked_for_json_with_spacing_and_operating_point(volume, temporary_folder):
@@ -254,3 +303,46 @@ def test_temporary_files_may_lie_under_a_path_with_other_letters(slicer, make_vo
     shown = logic_with_child("result").process(make_volume())
     assert shown.calcificationsTableNode.GetNumberOfRows() == 1
     assert list(folder.iterdir()) == []
+
+
+def test_images_of_a_queue_fail_and_succeed_on_their_own(slicer, make_volume, analysis, temporary_folder):
+    good, flat = make_volume("R CC"), make_volume("L CC", shape=(61, 80))
+    process = FakeProcess([{"result": "x"}], [{"result": "x"}])
+    outcomes = MicrocalcAILogic(process, lambda folder: analysis).processImages([flat, good])
+    assert [outcome.volumeNode for outcome in outcomes] == [flat, good]
+    assert outcomes[0].results is None
+    assert "another size" in outcomes[0].error
+    assert outcomes[1].results.clustersTableNode.GetNumberOfRows() == 2
+    assert list(temporary_folder.iterdir()) == []
+
+
+def test_nothing_in_the_scene_changes_until_an_image_has_finished(volume, nodes, analysis, temporary_folder):
+    before = nodes()
+    process = FakeProcess([{"stage": "candidates", "done": 1, "total": 5}], [], [{"result": "x"}])
+    queue = MicrocalcAILogic(process, lambda folder: analysis).processImages([volume], waitForCompletion=False)
+    assert not queue.update()
+    assert not queue.update()
+    assert nodes() == before
+    assert queue.update()
+    assert nodes() > before
+
+
+def test_canceled_queue_starts_nothing_more(make_volume, temporary_folder):
+    started = []
+    process = FakeProcess()
+
+    def start(arguments):
+        started.append(arguments)
+        return process
+
+    queue = MicrocalcAILogic(start).processImages([make_volume("a"), make_volume("b")], waitForCompletion=False)
+    queue.cancel()
+    assert queue.update()
+    assert len(started) == 1
+    assert not process.isAlive
+    assert list(temporary_folder.iterdir()) == []
+
+
+def test_no_image_is_refused():
+    with pytest.raises(ParameterError, match="at least one"):
+        MicrocalcAILogic().processImages([])

@@ -1,67 +1,30 @@
-"""What the panel does, with a stand-in for Qt and a real scene."""
+"""What the panel does until there are results: images, what to run, progress, cancel, packages, closing scenes."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from slicer import mrmlwidgets
+import qt
 
-import MicrocalcAI
-from MicrocalcAI import MicrocalcAILogic, MicrocalcAIWidget, PanelState
+from MicrocalcAI import PanelState
 from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies
-from stand_ins import application
+from MicrocalcAISlicer import analyzesection, dependencies
+from mrml.panel_runs import finish, table
 
 
-class Run:
-    """An analysis under way, as the panel sees it."""
-
-    stage, done, total = "Candidates", 3, 8
-
-    def __init__(self):
-        self.isAlive = True
-        self.outcome = False
-
-    def update(self):
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-    def cancel(self):
-        self.isAlive = False
+def texts(panel):
+    return [panel.ui.imageList.item(row).text() for row in range(panel.ui.imageList.count())]
 
 
-class Logic(MicrocalcAILogic):
-    """Logic whose analyses wait for the test to finish them."""
-
-    def process(self, volumeNode, **arguments):
-        self.arguments = dict(arguments, volumeNode=volumeNode)
-        self.run = Run()
-        return self.run
-
-
-@pytest.fixture
-def panel(slicer, monkeypatch):
-    """The panel as Slicer builds it, in a scene that the test fills."""
-    application.startWithWidgets()
-    monkeypatch.setattr(MicrocalcAI, "MicrocalcAILogic", Logic)
-    monkeypatch.setattr(dependencies, "missingPackages", list)
-    panel = MicrocalcAIWidget()
-    panel.setup()
-    yield panel
-    panel.cleanup()
-    panel.parent.findChild(mrmlwidgets.qMRMLWidget).setMRMLScene(None)
-
-
-def table(panel):
-    """Texts of the cluster table, row by row."""
-    widget = panel.ui.clusterTable
-    columns = range(widget.columnCount())
-    return [[widget.item(row, column).text() for column in columns] for row in range(widget.rowCount())]
-
-
-def test_panel_is_built_without_a_main_window(slicer, panel):
+def test_panel_is_built_without_a_main_window_and_says_how_to_begin(slicer, panel):
     assert slicer.util.mainWindow() is None
     assert not panel.ui.applyButton.isEnabled()
     assert "Select the mammogram" in panel.ui.applyButton.toolTip()
+    assert "Sample Data" in panel.ui.hintLabel.text()
+    assert not panel.ui.fourViewsButton.isEnabled()
+    assert not panel.ui.exportButton.isEnabled()
 
 
 def test_first_image_is_selected_and_can_be_analyzed(panel, make_volume):
@@ -69,7 +32,16 @@ def test_first_image_is_selected_and_can_be_analyzed(panel, make_volume):
     panel.enter()
     assert panel.ui.inputSelector.currentNode() is volume
     assert panel.ui.applyButton.isEnabled()
-    assert not panel.ui.spacingSpinBox.isEnabled()
+    assert panel.ui.spacingSpinBox.isHidden()
+    assert panel.ui.hintLabel.isHidden()
+
+
+def test_image_that_is_loaded_while_the_panel_is_shown_is_noticed(panel, make_volume):
+    volume = make_volume()
+    assert panel._sceneTimer.isActive()
+    panel.onSceneTimer()
+    assert panel.ui.inputSelector.currentNode() is volume
+    assert panel.ui.applyButton.isEnabled()
 
 
 def test_image_without_spacing_needs_one(slicer, panel):
@@ -77,6 +49,7 @@ def test_image_without_spacing_needs_one(slicer, panel):
     panel.enter()
     assert not panel.ui.applyButton.isEnabled()
     assert "pixel spacing" in panel.ui.applyButton.toolTip()
+    assert not panel.ui.spacingSpinBox.isHidden()
     panel.ui.spacingSpinBox.setValue(0.07)
     assert panel.ui.applyButton.isEnabled()
     panel.onApplyButton()
@@ -86,7 +59,7 @@ def test_image_without_spacing_needs_one(slicer, panel):
 def test_spacing_given_for_one_image_is_not_used_for_an_image_that_knows_its_own(panel, make_volume):
     make_volume()
     panel.enter()
-    panel._parameterNode.spacingMm = 0.2
+    panel.parameters.spacingMm = 0.2
     panel.onApplyButton()
     assert panel.logic.arguments["spacingMm"] is None
 
@@ -99,6 +72,10 @@ def test_analyze_hands_over_what_the_panel_shows(slicer, panel, make_volume):
     panel.ui.roiSelector.setCurrentNode(region)
     panel.ui.outputSelector.setCurrentNode(output)
     panel.ui.falseMarksSlider.setValue(0.4)
+    panel.ui.malignancyCheckBox.setChecked(True)
+    panel.ui.boxesToFindCheckBox.setChecked(True)
+    panel.ui.deviceComboBox.setCurrentIndex(1)
+    panel.ui.classifierEdit.setCurrentPath("own model")
     panel.onApplyButton()
     assert panel.logic.arguments == {
         "volumeNode": volume,
@@ -107,7 +84,68 @@ def test_analyze_hands_over_what_the_panel_shows(slicer, panel, make_volume):
         "falseMarksPerCm2": 0.4,
         "outputSegmentationNode": output,
         "waitForCompletion": False,
+        "heatmaps": ["malignancy"],
+        "detector": "default",
+        "device": "cpu",
+        "selector": "auto",
+        "classifier": Path("own model"),
     }
+
+
+def test_all_checked_images_are_analyzed_one_after_the_other(panel, make_volume, analysis):
+    volumes = [make_volume(name) for name in ("R CC", "L CC", "R MLO", "L MLO")]
+    panel.enter()
+    assert panel.ui.imageList.isHidden()
+    panel.ui.severalCheckBox.setChecked(True)
+    assert not panel.ui.imageList.isHidden()
+    assert texts(panel) == ["R CC", "L CC", "R MLO", "L MLO"]
+    panel.ui.imageList.item(1).setCheckState(qt.Qt.Unchecked)
+    panel.onApplyButton()
+    assert panel.ui.statusLabel.text() == "Image 1 of 3: candidates"
+    finish(panel, panel.logic.showAnalysis(analysis, volumes[0]))
+    assert panel.ui.statusLabel.text() == "Image 2 of 3: candidates"
+    assert panel.ui.progressBar.value() == round(100 * (1 + 0.4) / 3)
+    assert panel.logic.arguments["volumeNode"] is volumes[2]
+    assert panel.state is PanelState.RUNNING
+    finish(panel, MicrocalcError("The image is blank."))
+    finish(panel, panel.logic.showAnalysis(analysis, volumes[3]))
+    assert panel.ui.statusLabel.text() == "Finished: 2 of 3 images.\nR MLO: The image is blank."
+    assert panel.state is PanelState.IDLE
+    assert texts(panel) == ["R CC   ✓ 2 clusters", "L CC", "R MLO", "L MLO   ✓ 2 clusters"]
+
+
+def test_list_entry_that_is_clicked_becomes_the_image_that_is_looked_at(panel, make_volume, make_view):
+    _first, second = make_volume("R CC"), make_volume("L CC")
+    _, composite = make_view()
+    panel.enter()
+    panel.ui.severalCheckBox.setChecked(True)
+    panel.ui.imageList.itemClicked.emit(panel.ui.imageList.item(1))
+    assert panel.ui.inputSelector.currentNode() is second
+    assert composite.GetBackgroundVolumeID() == second.GetID()
+
+
+def test_no_checked_image_is_said(panel, make_volume):
+    make_volume()
+    panel.enter()
+    panel.parameters.severalImages = True
+    panel.ui.imageList.item(0).setCheckState(qt.Qt.Unchecked)
+    assert not panel.ui.applyButton.isEnabled()
+    assert "Check at least one" in panel.ui.applyButton.toolTip()
+
+
+def test_four_views_are_hung_by_their_own_function_and_its_note_is_shown(panel, make_volume, monkeypatch):
+    hung = []
+
+    def showFourViews(volumeNodes):
+        hung.extend(volumeNodes)
+        return ["The left CC view is missing."]
+
+    monkeypatch.setitem(sys.modules, "MicrocalcAISlicer.hanging", SimpleNamespace(showFourViews=showFourViews))
+    volume = make_volume()
+    panel.enter()
+    panel.ui.fourViewsButton.click()
+    assert hung == [volume]
+    assert panel.ui.statusLabel.text() == "The left CC view is missing."
 
 
 def test_button_turns_into_cancel_while_the_analysis_runs(panel, make_volume):
@@ -118,94 +156,62 @@ def test_button_turns_into_cancel_while_the_analysis_runs(panel, make_volume):
     assert panel.ui.applyButton.text() == "Cancel"
     assert panel.ui.applyButton.isEnabled()
     assert not panel.ui.progressBar.isHidden()
-    assert not panel.ui.inputCollapsibleButton.isEnabled()
-    panel.onTimer()
+    for widget in (panel.ui.imagesCollapsibleButton, panel.ui.optionsFrame):
+        assert not widget.isEnabled()
+    panel.analyze.onTimer()
     assert panel.ui.statusLabel.text() == "Candidates"
-    assert (panel.ui.progressBar.value(), panel.ui.progressBar.maximum()) == (3, 8)
+    assert panel.ui.progressBar.value() == 40
 
 
 def test_cancel_ends_the_analysis_and_says_so(panel, make_volume):
     make_volume()
     panel.enter()
     panel.onApplyButton()
-    run = panel.logic.run
     panel.onApplyButton()
-    assert not run.isAlive
+    assert not panel.logic.runs[0].isAlive
     assert panel.state is PanelState.IDLE
     assert panel.ui.applyButton.text() == "Analyze"
+    assert panel.ui.applyButton.isEnabled()
     assert "nothing was changed" in panel.ui.statusLabel.text()
     assert panel.ui.progressBar.isHidden()
-    assert panel.ui.inputCollapsibleButton.isEnabled()
+    assert panel.ui.imagesCollapsibleButton.isEnabled()
+
+
+def test_cancel_keeps_the_images_that_were_finished(panel, make_volume, analysis):
+    first, _ = make_volume("R CC"), make_volume("L CC")
+    panel.enter()
+    panel.parameters.severalImages = True
+    panel.onApplyButton()
+    finish(panel, panel.logic.showAnalysis(analysis, first))
+    panel.onApplyButton()
+    assert not panel.logic.runs[1].isAlive
+    assert panel.ui.statusLabel.text() == "Canceled; 1 finished images keep their results."
+    assert panel.logic.findResults(first) is not None
 
 
 def test_failure_is_shown_in_the_panel_and_the_panel_stays_usable(panel, make_volume):
     make_volume()
     panel.enter()
     panel.onApplyButton()
-    panel.logic.run.outcome = MicrocalcError("The image is blank.")
-    panel.onTimer()
+    finish(panel, MicrocalcError("The image is blank."))
     assert panel.ui.statusLabel.text() == "The analysis failed: The image is blank."
     assert panel.state is PanelState.IDLE
     assert panel.ui.applyButton.isEnabled()
 
 
-def test_unforeseen_failure_also_leaves_the_panel_usable(panel, make_volume):
+def test_unforeseen_failure_also_leaves_the_panel_usable_and_goes_to_the_log(panel, make_volume, caplog):
     make_volume()
     panel.enter()
     panel.onApplyButton()
-    panel.logic.run.outcome = KeyError("x")
-    with pytest.raises(KeyError):
-        panel.onTimer()
+    finish(panel, KeyError("surprise"))
     assert panel.state is PanelState.IDLE
-
-
-def test_results_of_the_selected_image_are_listed(panel, make_volume, analysis):
-    first, second = make_volume("Left CC"), make_volume("Right CC")
-    panel.logic.showAnalysis(analysis, first)
-    panel.enter()
-    panel.ui.inputSelector.setCurrentNode(first)
-    assert table(panel) == [["Cluster 1", "2", "0.5", "0.85"], ["Cluster 2", "3", "0.6", "0.60"]]
-    assert panel.ui.summaryLabel.text() == "6 calcifications, 2 clusters."
-    assert "is assumed" in panel.ui.warningsLabel.text()
-    panel.ui.inputSelector.setCurrentNode(second)
-    assert table(panel) == []
-    assert "not been analyzed" in panel.ui.summaryLabel.text()
-    assert panel.ui.warningsLabel.text() == ""
-
-
-def test_results_appear_when_the_analysis_ends(panel, make_volume, analysis):
-    volume = make_volume()
-    panel.enter()
-    panel.onApplyButton()
-    panel.logic.showAnalysis(analysis, volume)
-    panel.logic.run.outcome = True
-    panel.onTimer()
-    assert len(table(panel)) == 2
-    assert panel.ui.statusLabel.text() == "Finished."
-
-
-def test_click_on_a_cluster_centers_the_views_on_it(slicer, panel, make_volume, analysis):
-    volume = make_volume()
-    panel.logic.showAnalysis(analysis, volume)
-    sliceNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
-    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    panel.enter()
-    panel.ui.clusterTable.cellClicked.emit(1, 0)
-    center = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())[:2, 3]
-    np.testing.assert_allclose(center, (-0.07 * 61.5, -0.07 * 44.0))
-    assert composite.GetBackgroundVolumeID() == volume.GetID()
-
-
-def test_click_after_the_results_were_deleted_empties_the_table(slicer, panel, make_volume, analysis):
-    shown = panel.logic.showAnalysis(analysis, make_volume())
-    panel.enter()
-    slicer.mrmlScene.RemoveNode(shown.segmentationNode)
-    panel.ui.clusterTable.cellClicked.emit(1, 0)
-    assert table(panel) == []
+    assert "surprise" in caplog.text
+    assert panel.ui.applyButton.isEnabled()
 
 
 def test_label_map_is_not_taken_for_a_mammogram(slicer, panel, make_volume):
     slicer.util.addVolumeFromArray(np.zeros((1, 9, 9), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
+    slicer.util.addVolumeFromArray(np.zeros((5, 9, 9), np.uint8))
     panel.enter()
     assert panel.ui.inputSelector.currentNode() is None
     volume = make_volume()
@@ -217,11 +223,11 @@ def test_closing_the_scene_cancels_and_the_panel_goes_on(slicer, panel, make_vol
     make_volume()
     panel.enter()
     panel.onApplyButton()
-    run = panel.logic.run
     slicer.mrmlScene.Clear(0)
-    assert not run.isAlive
+    assert not panel.logic.runs[0].isAlive
     assert panel.state is PanelState.IDLE
     assert table(panel) == []
+    assert panel.ui.statusLabel.text() == ""
     volume = make_volume("Next patient")
     panel.enter()
     assert panel.ui.inputSelector.currentNode() is volume
@@ -232,11 +238,10 @@ def test_closing_the_scene_while_another_module_is_shown_cancels(slicer, panel, 
     make_volume()
     panel.enter()
     panel.onApplyButton()
-    run = panel.logic.run
     panel.exit()
     panel.parent.isEntered = False
     slicer.mrmlScene.Clear(0)
-    assert not run.isAlive
+    assert not panel.logic.runs[0].isAlive
     assert panel.state is PanelState.IDLE
 
 
@@ -245,10 +250,8 @@ def test_analysis_goes_on_while_another_module_is_shown(panel, make_volume, anal
     panel.enter()
     panel.onApplyButton()
     panel.exit()
-    panel.onTimer()
-    panel.logic.showAnalysis(analysis, volume)
-    panel.logic.run.outcome = True
-    panel.onTimer()
+    panel.analyze.onTimer()
+    finish(panel, panel.logic.showAnalysis(analysis, volume))
     panel.enter()
     assert len(table(panel)) == 2
 
@@ -257,9 +260,8 @@ def test_leaving_the_module_for_good_cancels(panel, make_volume):
     make_volume()
     panel.enter()
     panel.onApplyButton()
-    run = panel.logic.run
     panel.cleanup()
-    assert not run.isAlive
+    assert not panel.logic.runs[0].isAlive
 
 
 def test_missing_packages_are_named_and_block_the_analysis(panel, make_volume, monkeypatch):
@@ -271,15 +273,79 @@ def test_missing_packages_are_named_and_block_the_analysis(panel, make_volume, m
     assert "numba>=0.60" in panel.ui.dependencyLabel.text()
     assert not panel.ui.dependencyFrame.isHidden()
     assert not panel.ui.applyButton.isEnabled()
-    panel.onInstallButton()
+    panel.ui.installButton.click()
     assert panel.ui.dependencyFrame.isHidden()
     assert panel.ui.applyButton.isEnabled()
+
+
+def test_without_pytorch_everything_but_heatmaps_and_boxes_works(panel, make_volume, monkeypatch):
+    missing = ["torch>=2.4"]
+    monkeypatch.setattr(dependencies, "missingNetworkPackages", lambda: missing)
+    monkeypatch.setattr(dependencies, "installNetworkPackages", missing.clear)
+    make_volume()
+    panel.parameters.detectionHeatmap = panel.parameters.lesionBoxes = True  # of a scene from another computer
+    panel.enter()
+    assert "PyTorch" in panel.ui.dependencyLabel.text()
+    for box in (panel.ui.detectionCheckBox, panel.ui.malignancyCheckBox, panel.ui.boxesToFindCheckBox):
+        assert not box.isEnabled()
+        assert "Install" in box.toolTip()
+    panel.onApplyButton()
+    assert (panel.logic.arguments["heatmaps"], panel.logic.arguments["detector"]) == ([], None)
+    panel.onApplyButton()
+    panel.ui.installButton.click()
+    assert panel.ui.dependencyFrame.isHidden()
+    assert panel.ui.detectionCheckBox.isEnabled()
+
+
+def test_network_that_is_not_bundled_is_not_offered(panel, make_volume, monkeypatch):
+    monkeypatch.setattr(analyzesection, "hasNetwork", lambda name: name == "detection")
+    make_volume()
+    panel.parameters.detectionHeatmap = panel.parameters.malignancyHeatmap = panel.parameters.lesionBoxes = True
+    panel.enter()
+    assert panel.ui.detectionCheckBox.isEnabled()
+    for box in (panel.ui.malignancyCheckBox, panel.ui.boxesToFindCheckBox):
+        assert not box.isEnabled()
+        assert "no network" in box.toolTip()
+    panel.onApplyButton()
+    assert (panel.logic.arguments["heatmaps"], panel.logic.arguments["detector"]) == (["detection"], None)
+
+
+def test_failed_installation_is_said_in_the_panel(panel, monkeypatch):
+    def fail():
+        raise dependencies.InstallationError("The packages were not installed: no network.")
+
+    monkeypatch.setattr(dependencies, "missingPackages", lambda: ["numba>=0.60"])
+    monkeypatch.setattr(dependencies, "installPackages", fail)
+    panel.enter()
+    panel.ui.installButton.click()
+    assert panel.ui.dependencyLabel.text() == "The packages were not installed: no network."
+    assert not panel.ui.dependencyFrame.isHidden()
 
 
 def test_declined_installation_is_told(slicer, monkeypatch):
     monkeypatch.setattr(dependencies.importlib.metadata, "version", lambda name: "0.0.1")
     with pytest.raises(dependencies.InstallationError, match="not installed"):
         dependencies.installPackages()
+
+
+def test_missing_pytorch_extension_is_told(slicer, monkeypatch):
+    monkeypatch.setattr(dependencies.importlib.metadata, "version", lambda name: "0.0.1")
+    with pytest.raises(dependencies.InstallationError, match="Extensions Manager"):
+        dependencies.installNetworkPackages()
+
+
+def test_pytorch_is_installed_by_its_extension_with_the_users_consent(slicer, monkeypatch):
+    asked = []
+
+    class PyTorchUtilsLogic:
+        def installTorch(self, askConfirmation, torchVersionRequirement):
+            asked.append((askConfirmation, torchVersionRequirement))
+
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
+    monkeypatch.setattr(dependencies.importlib.metadata, "version", lambda name: "0.0.1")
+    with pytest.raises(dependencies.InstallationError, match="when you want it"):
+        dependencies.installNetworkPackages()
+    assert asked == [(True, ">=2.4")]
 
 
 def test_output_of_another_image_is_refused_in_the_tooltip(panel, make_volume, analysis):

@@ -1,106 +1,46 @@
 """The panel's .ui file against its code and its parameter node."""
 
-import ast
-import re
-import typing
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 import MicrocalcAI
-from MicrocalcAI import MicrocalcAIParameterNode
+from MicrocalcAISlicer.parameternode import MicrocalcAIParameterNode
+from mrml.panel_file import PanelFile
 
 MODULE_FILE = Path(MicrocalcAI.__file__)
-UI = ElementTree.parse(MODULE_FILE.with_name("Resources") / "MicrocalcAI" / "UI" / "MicrocalcAI.ui").getroot()
-ONLY_LAID_OUT = {"QLabel", "ctkCollapsibleButton", "qMRMLWidget"}  # need no line of code
-
-# What Slicer's parameter node can bind, tried in a real Slicer; one other pair and nothing at all is connected.
-BINDABLE = {
-    "QCheckBox": "bool",
-    "QDoubleSpinBox": "float",
-    "ctkSliderWidget": "float",
-    "QSpinBox": "int",
-    "QLineEdit": "str",
-    "qMRMLNodeComboBox": "node",
-}
+UI_FILE = MODULE_FILE.with_name("Resources") / MicrocalcAI.MicrocalcAIWidget.uiFile
+CODE_FILES = [
+    MODULE_FILE,
+    MODULE_FILE.with_name("MicrocalcAISlicer") / "panel.py",
+    *MODULE_FILE.with_name("MicrocalcAISlicer").glob("*section.py"),
+]
 
 
-def widgets():
-    """Class by name of every widget in the .ui file."""
-    return {element.get("name"): element.get("class") for element in UI.iter("widget")}
+def test_panel_file_fits_its_code_and_parameter_node():
+    PanelFile(UI_FILE, CODE_FILES, MicrocalcAIParameterNode).check()
 
 
-def bindings():
-    """(widget name, class, parameter) of every bound widget."""
-    found = []
-    for element in UI.iter("widget"):
-        for item in element.findall("property[@name='SlicerParameterName']"):
-            found.append((element.get("name"), element.get("class"), item.findtext("string")))
-    return found
-
-
-def names_used_in_code():
-    """Every ``self.ui.name`` of the module file."""
-    tree = ast.parse(MODULE_FILE.read_text(encoding="utf-8"))
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "ui"
-    }
-
-
-def test_every_widget_used_in_code_exists():
-    assert names_used_in_code() <= set(widgets())
-
-
-def test_every_widget_that_does_something_is_used():
-    bound = {name for name, _, _ in bindings()}
-    idle = {name for name, kind in widgets().items() if kind not in ONLY_LAID_OUT}
-    assert idle - bound - names_used_in_code() == set()
-
-
-def test_every_binding_names_a_parameter_and_every_parameter_is_bound():
-    parameters = typing.get_type_hints(MicrocalcAIParameterNode) or MicrocalcAIParameterNode.allParameters
-    assert sorted(parameter for _, _, parameter in bindings()) == sorted(parameters)
-
-
-def test_every_bound_pair_is_one_that_slicer_binds():
-    for name, kind, parameter in bindings():
-        described = MicrocalcAIParameterNode.allParameters[parameter]
-        assert BINDABLE[kind] == ("node" if described.isNode else described.type.__name__), name
-        if kind == "ctkSliderWidget":
-            assert described.range is not None
-
-
-def test_node_types_in_the_file_are_those_of_the_parameters():
-    for element in UI.iter("widget"):
-        if element.get("class") == "qMRMLNodeComboBox":
-            parameter = element.findtext("property[@name='SlicerParameterName']/string")
-            nodeType = element.findtext("property[@name='nodeTypes']/stringlist/string")
-            assert MicrocalcAIParameterNode.allParameters[parameter].type.__name__ == nodeType
-
-
-def test_every_node_selector_gets_the_scene():
-    selectors = {name for name, kind in widgets().items() if kind == "qMRMLNodeComboBox"}
-    connected = {
-        connection.findtext("receiver")
-        for connection in UI.iter("connection")
-        if connection.findtext("signal") == "mrmlSceneChanged(vtkMRMLScene*)"
-        and connection.findtext("slot") == "setMRMLScene(vtkMRMLScene*)"
-    }
-    assert connected == selectors
-
-
-def test_every_class_that_qt_does_not_know_is_declared():
-    foreign = {kind for kind in widgets().values() if not kind.startswith("Q")}
-    assert {element.findtext("class") for element in UI.iter("customwidget")} == foreign
-
-
-def test_widget_names_are_unique():
-    names = [element.get("name") for element in UI.iter("widget")]
-    assert len(names) == len(set(names))
-
-
-def test_properties_of_qt_objects_are_only_set_by_methods():
-    """PythonQt reads ``label.text`` and PySide6 ``label.text()``; setters are the same in both."""
-    text = MODULE_FILE.read_text(encoding="utf-8")
-    assert re.findall(r"self\.ui\.\w+\.\w+\s*=[^=]", text) == []
+@pytest.mark.parametrize(
+    ("text", "spoiled", "complaint"),
+    [
+        ('name="undoButton"', 'name="redoButton"', "used in code, but not in the file"),
+        ('name="roiLabel"', 'name="inputLabel"', "not unique"),
+        ("<string>showGraph</string>", "<string>showGraphs</string>", "no such parameter"),
+        (
+            '<widget class="QCheckBox" name="graphCheckBox">',
+            '<widget class="QRadioButton" name="graphCheckBox">',
+            "bound",
+        ),
+        ("<receiver>roiSelector</receiver>", "<receiver>inputSelector</receiver>", "gets the scene"),
+        ("<class>ctkSliderWidget</class>", "<class>ctkSlider</class>", "declared"),
+        ("<string>vtkMRMLMarkupsROINode</string>", "<string>vtkMRMLModelNode</string>", "roiSelector"),
+    ],
+)
+def test_mistake_in_the_file_is_found(tmp_path, text, spoiled, complaint):
+    content = UI_FILE.read_text(encoding="utf-8")
+    assert text in content
+    file = tmp_path / "spoiled.ui"
+    file.write_text(content.replace(text, spoiled), encoding="utf-8")
+    with pytest.raises(AssertionError, match=complaint):
+        PanelFile(file, CODE_FILES, MicrocalcAIParameterNode).check()

@@ -5,7 +5,10 @@ from qt import QDoubleSpinBox, QGroupBox, QHBoxLayout, QLineEdit, QSlider, Qt, Q
 
 class ctkCollapsibleButton(QGroupBox):
     def event(self, event):
-        self.setTitle(self.property("text") or "")
+        isCollapsed = bool(self.property("collapsed"))
+        self.setTitle(f"{'▸' if isCollapsed else '▾'} {self.property('text') or ''}")
+        if isCollapsed:
+            self.setMaximumHeight(self.fontMetrics().height() + 4)
         return super().event(event)
 
 
@@ -32,6 +35,22 @@ class ctkSliderWidget(QWidget):
     def setRange(self, minimum, maximum):
         self._spinBox.setRange(minimum, maximum)
         self._slider.setRange(round(100 * minimum), round(100 * maximum))
+
+    @property
+    def minimum(self):
+        return self._spinBox.minimum()
+
+    @minimum.setter
+    def minimum(self, value):
+        self.setRange(value, self._spinBox.maximum())
+
+    @property
+    def maximum(self):
+        return self._spinBox.maximum()
+
+    @maximum.setter
+    def maximum(self, value):
+        self.setRange(self._spinBox.minimum(), value)
 
     def _onValueChanged(self, value):
         self._slider.setValue(round(100 * value))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS_SUFFIX = ".safetensors"
+BUNDLED_HEATMAPS = {"detection": "PatchDetection", "malignancy": "PatchMalignancy"}
+BUNDLED_DETECTOR = "LesionDetector"
+"""What the words of the command line and of the panel stand for."""
 
 
 def user_folder() -> Path:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist, squareform
 
 from ..parameters import ClusterParameters
 
@@ -54,3 +55,24 @@ def group(
     for number, linked_set in enumerate(ranked, start=1):
         numbers[membership == linked_set] = number
     return numbers
+
+
+def spanning_links(positions_mm: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The shortest links that hold a cluster together: the minimum spanning tree, which is what single link follows.
+
+    Parameters
+    ----------
+    positions_mm : float array, shape (calcifications, dimensions)
+
+    Returns
+    -------
+    int array, shape (calcifications − 1, 2)
+        Pairs of indices, shortest link first; empty for fewer than two calcifications.
+    """
+    count = len(positions_mm)
+    if count < 2:
+        return np.zeros((0, 2), np.intp)
+    lengths = squareform(pdist(positions_mm) + 1e-6)  # a length of zero would count as no link
+    tree = minimum_spanning_tree(lengths).tocoo()
+    order = np.argsort(tree.data, kind="stable")
+    return np.column_stack((tree.row, tree.col))[order].astype(np.intp)

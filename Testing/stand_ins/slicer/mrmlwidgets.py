@@ -17,6 +17,7 @@ class qMRMLNodeComboBox(qt.QComboBox):
 
     def __init__(self, parent=None):
         super().__init__(parent)
+        self.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
         self._nodes = []
         self._observations = []
         self.activated.connect(lambda index: self.currentNodeChanged.emit())

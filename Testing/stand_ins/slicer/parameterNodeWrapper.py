@@ -91,7 +91,7 @@ class _Wrapper:
             signal, read, write = widget.valueChanged, widget.value, widget.setValue
             if parameter.range:
                 widget.setRange(parameter.range.minimum, parameter.range.maximum)
-        elif parameter.type is bool and kind == "QCheckBox":
+        elif parameter.type is bool and kind in ("QCheckBox", "QPushButton"):
             signal, read, write = widget.toggled, widget.isChecked, widget.setChecked
         elif parameter.type is str and kind == "QLineEdit":
             signal, read, write = widget.textChanged, widget.text, widget.setText

@@ -1,0 +1,70 @@
+"""What to run: the options of ``microcalc analyze``, as the panel and scripts give them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from MicrocalcAILib.errors import ModelError
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """Options of an analysis; what is left out takes the library's default.
+
+    Parameters
+    ----------
+    spacingMm : float, optional
+        Pixel spacing in mm, for images that do not know their own.
+    falseMarksPerCm2 : float, optional
+        Operating point: expected false marks per cm² of breast.
+    heatmaps : sequence of str or Path
+        ``"detection"``, ``"malignancy"``, or folders of own models. They need PyTorch, as lesion boxes do.
+    detector : str or Path, optional
+        ``"default"`` or the folder of an own model: draw boxes around lesions.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where neural networks run.
+    selector : str or Path
+        What decides which specks are calcifications: ``"auto"``, ``"measurements"`` or the folder of an own model.
+    classifier : Path, optional
+        The folder of an own classifier of clusters.
+    """
+
+    spacingMm: float | None = None
+    falseMarksPerCm2: float | None = None
+    heatmaps: Sequence[str | Path] = ()
+    detector: str | Path | None = None
+    device: str = "auto"
+    selector: str | Path = "auto"
+    classifier: str | Path | None = None
+
+    def arguments(self) -> list[str]:
+        """The options on the command line."""
+        arguments: list[str] = []
+        if self.spacingMm is not None:
+            arguments += ["--spacing", f"{self.spacingMm:.6g}"]
+        if self.falseMarksPerCm2 is not None:
+            arguments += ["--false-marks", f"{self.falseMarksPerCm2:.6g}"]
+        for heatmap in self.heatmaps:
+            arguments += ["--heatmap", str(heatmap)]
+        if self.detector is not None:
+            arguments += ["--detector", str(self.detector)]
+        if self.device != "auto":
+            arguments += ["--device", self.device]
+        if str(self.selector) != "auto":
+            arguments += ["--selector", str(self.selector)]
+        if self.classifier is not None:
+            arguments += ["--classifier", str(self.classifier)]
+        return arguments
+
+
+def hasNetwork(name: str) -> bool:
+    """Whether the network for ``"detection"``, ``"malignancy"`` or ``"default"`` (boxes) is there."""
+    from MicrocalcAILib.networks.catalogue import BUNDLED_DETECTOR, BUNDLED_HEATMAPS, find_network
+
+    try:
+        find_network({**BUNDLED_HEATMAPS, "default": BUNDLED_DETECTOR}[name])
+    except ModelError:
+        return False
+    return True
