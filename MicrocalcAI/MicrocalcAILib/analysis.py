@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import ResultError, WarningRecord
+from .heatmaps import Heatmap
 from .volumes import read_label_map, write_volume
 
 if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
@@ -32,7 +33,8 @@ class Analysis:
     calcifications : DataFrame
         One row per calcification: ``id``, ``cluster_id`` (0: single), ``row`` and ``column`` of the center (pixels),
         ``x_mm``, ``y_mm`` (from the center of pixel (0, 0), right and down), ``row_min``, ``row_max``, ``column_min``,
-        ``column_max`` (inclusive), ``area_mm2``, ``contrast_to_noise``, ``probability``, ``in_pectoral_muscle`` ….
+        ``column_max`` (inclusive), ``area_mm2``, ``contrast_to_noise``, ``probability``, ``in_pectoral_muscle``,
+        ``source`` (``machine``; after an edit ``reader`` or ``edited``) ….
     clusters : DataFrame
         One row per cluster: ``id`` (1, 2, …), ``name`` (``Cluster 1``), ``count``, ``row``, ``column``, ``x_mm``,
         ``y_mm``, bounding box as above, ``extent_mm``, ``area_mm2`` (convex hull), ``mean_probability`` ….
@@ -45,6 +47,12 @@ class Analysis:
         Per described cluster its BI-RADS words with probabilities, evidence, codes and cohorts. JSON-ready.
     features : FeatureTables or None
         The features of the described clusters; None when loaded, ``FeatureTables.load(folder)`` reads them.
+    heatmaps : tuple of Heatmap
+        Those that were asked for.
+    boxes : DataFrame or None
+        One row per box of the lesion detector: ``id``, ``class``, ``score``, ``row_min``, ``row_max``, ``column_min``,
+        ``column_max`` (inclusive), ``x_mm``, ``y_mm`` of the center, ``cluster_ids`` of the clusters in it, joined by
+        semicolons. None when no detector ran.
     warnings : tuple of WarningRecord
     provenance : dict
         Versions, parameters, models with their SHA-256, input digest, timings. JSON-ready.
@@ -60,14 +68,17 @@ class Analysis:
     direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     words: tuple[dict[str, Any], ...] = ()
     features: FeatureTables | None = None
+    heatmaps: tuple[Heatmap, ...] = ()
+    boxes: pd.DataFrame | None = None
     warnings: tuple[WarningRecord, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-SCHEMA = 1
+SCHEMA = 2
 LABELS_FILE = "calcification_labels.nrrd"
 CALCIFICATIONS_FILE = "calcifications.csv"
 CLUSTERS_FILE = "clusters.csv"
+BOXES_FILE = "boxes.csv"
 ANALYSIS_FILE = "analysis.json"
 
 
@@ -88,6 +99,10 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
     analysis.clusters.to_csv(folder / CLUSTERS_FILE, index=False)
     if analysis.features is not None:
         analysis.features.named(name or folder.name).save(folder)
+    for heatmap in analysis.heatmaps:
+        heatmap.save(folder)
+    if analysis.boxes is not None:
+        analysis.boxes.to_csv(folder / BOXES_FILE, index=False)
     record = {
         "schema": SCHEMA,
         "calcifications": len(analysis.calcifications),
@@ -98,6 +113,8 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
         "origin_lps_mm": analysis.origin_lps_mm,
         "direction_lps": analysis.direction_lps,
         "words": analysis.words,
+        "heatmaps": [heatmap.task for heatmap in analysis.heatmaps],
+        "boxes": None if analysis.boxes is None else len(analysis.boxes),
         "warnings": [dataclasses.asdict(warning) for warning in analysis.warnings],
         "provenance": analysis.provenance,
     }
@@ -127,6 +144,8 @@ def load_analysis(folder: Path) -> Analysis:
             origin_lps_mm=tuple(record["origin_lps_mm"]),
             direction_lps=tuple(record["direction_lps"]),
             words=tuple(record["words"]),
+            heatmaps=tuple(Heatmap.load(folder, task) for task in record["heatmaps"]),
+            boxes=None if record["boxes"] is None else read_boxes(folder / BOXES_FILE),
             warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),
             provenance=record["provenance"],
         )
@@ -134,3 +153,8 @@ def load_analysis(folder: Path) -> Analysis:
         raise ResultError(
             f"“{folder.name}” is not a complete analysis ({type(error).__name__}); please analyze the image again."
         ) from error
+
+
+def read_boxes(path: Path) -> pd.DataFrame:
+    """A table of boxes as in :class:`Analysis`."""
+    return pd.read_csv(path, dtype={"class": str, "cluster_ids": str}, keep_default_na=False)

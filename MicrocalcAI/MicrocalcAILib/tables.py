@@ -11,6 +11,7 @@ from scipy.spatial.distance import pdist
 from .mammogram import Mammogram
 from .segmentation.breast import BreastRegion
 
+MACHINE = "machine"  # ``source`` of a calcification that no reader has touched
 _REPORTED_MEASUREMENTS = ("contrast_to_noise", "response", "edge_distance_mm")
 
 
@@ -61,6 +62,7 @@ def describe_calcifications(
     table["probability"] = probabilities
     centers = (table["row"].round().astype(int), table["column"].round().astype(int))
     table["in_pectoral_muscle"] = False if breast.pectoral_muscle is None else breast.pectoral_muscle[centers]
+    table["source"] = MACHINE
     return table
 
 

@@ -35,6 +35,7 @@ _WARNINGS = "Microcalc.Warnings"  # attributes of the segmentation, JSON
 _PROVENANCE = "Microcalc.Provenance"
 _WORDS = "Microcalc.Words"
 _IMAGE = "Microcalc.Image"
+EDITED_BY_READER = "edited-by-reader"  # code of the warning that results hold a reader's marks
 _SEGMENT_ID_PREFIX = "Microcalc"  # as in the library; segments with other IDs are the user's
 
 
@@ -105,7 +106,8 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
     """Show an analysis in the scene: a segment per cluster, one for single calcifications, and two tables.
 
     What an earlier analysis of the same volume showed is replaced in place; segments that a user added stay, and what
-    a reader said about a cluster goes over to the cluster at the same place.
+    a reader said about a cluster goes over to the cluster at the same place. Results whose outlines a reader edited
+    are not overwritten but set aside, hidden and renamed, unless they were chosen as the output.
 
     Parameters
     ----------
@@ -130,8 +132,11 @@ def showResults(analysis: Analysis, volumeNode, segmentationNode=None) -> Result
     earlier = findResults(volumeNode)
     clusters = carriedOver(clusterRows(earlier.clustersTableNode) if earlier else [], analysis.clusters)
     with nothingLeftBehind() as created:
-        if segmentationNode is None:
-            segmentationNode = earlier.segmentationNode if earlier else None
+        if segmentationNode is None and earlier is not None:
+            if any(warning.code == EDITED_BY_READER for warning in earlier.warnings):
+                _setAside(earlier)
+            else:
+                segmentationNode = earlier.segmentationNode
         if segmentationNode is None:
             segmentationNode = addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} calcifications", created)
         tableNodes = []
@@ -201,6 +206,15 @@ def provenanceOf(segmentationNode) -> dict[str, Any]:
 def imageRecord(segmentationNode) -> dict[str, Any]:
     """``spacing_mm`` as used by the analysis, ``breast_area_cm2``, ``breast_box``; empty for foreign nodes."""
     return json.loads(segmentationNode.GetAttribute(_IMAGE) or "{}")
+
+
+def _setAside(results: ResultNodes) -> None:
+    """Keep edited results in the scene without calling them the image's results any longer."""
+    for node in (results.segmentationNode, results.calcificationsTableNode, results.clustersTableNode):
+        node.SetName(f"{node.GetName()} (edited, before the next analysis)")
+    results.segmentationNode.RemoveNodeReferenceIDs(_VOLUME)
+    results.segmentationNode.CreateDefaultDisplayNodes()
+    results.segmentationNode.GetDisplayNode().SetVisibility(False)
 
 
 def _fillSegmentation(segmentationNode, volumeNode, segments: list[Segment], indexImage: np.ndarray) -> None:

@@ -179,6 +179,19 @@ def test_running_again_replaces_its_own_results_in_place(slicer, volume, analysi
     assert column(second.calcificationsTableNode, "id") == [1, 2]
 
 
+def test_running_again_sets_results_aside_that_a_reader_edited(slicer, volume, analysis):
+    edited = results.showResults(analysis, volume)
+    note = results.WarningRecord(results.EDITED_BY_READER, "Marked by a reader.")
+    results.replaceWarnings(edited.segmentationNode, [note])
+    before = segment_names(edited.segmentationNode)
+    again = results.showResults(analysis, volume)
+    assert results.findResults(volume).segmentationNode is again.segmentationNode is not edited.segmentationNode
+    assert segment_names(edited.segmentationNode) == before
+    assert "edited" in edited.segmentationNode.GetName()
+    assert not edited.segmentationNode.GetDisplayNode().GetVisibility()
+    assert edited.clustersTableNode is not again.clustersTableNode
+
+
 def test_running_again_keeps_segments_that_the_user_added(slicer, volume, analysis):
     segmentationNode = results.showResults(analysis, volume).segmentationNode
     mine = segmentationNode.GetSegmentation().AddEmptySegment("", "My vessel")

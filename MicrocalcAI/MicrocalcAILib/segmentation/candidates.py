@@ -15,16 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..parameters import CandidateParameters
 from ..progress import Progress, no_progress
+from .candidate_kernels import grow, judge_band
+from .noise import Box, measure_noise
 from .scale_space import BAND_ROWS, difference_of_gaussians, gaussian_kernels
 
-_SHAPE_RATIO = 1.4  # |det| / trace² of the Hessian (HDoGReg)
-_MAD_TO_SD = 1.4826
+_MARGIN_MM = 3.0  # around a place in which candidates are looked for
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,29 @@ class Candidates:
         """(y, x) of the peaks from the center of pixel (0, 0), shape (candidates, 2)."""
         return np.column_stack((self.peak_rows * spacing_mm[0], self.peak_columns * spacing_mm[1]))
 
+    def take(self, chosen: NDArray[np.integer | np.bool_]) -> Candidates:
+        """Some of the candidates, by their indices in the wanted order, or by a mask of bools."""
+        indices = np.arange(len(self))[chosen]
+        areas = self.areas[indices]
+        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(areas)))
+        pixels = np.repeat(self.starts[:-1][indices] - starts[:-1], areas) + np.arange(starts[-1])
+        return Candidates(
+            self.rows[pixels],
+            self.columns[pixels],
+            starts,
+            self.peak_rows[indices],
+            self.peak_columns[indices],
+            self.planes[indices],
+            self.responses[indices],
+            self.noise[indices],
+        )
+
+    def have_pixel_in(self, box: Box, outside: bool = False) -> NDArray[np.bool_]:
+        """Which candidates have a pixel in a box (first and last row + 1, first and last column + 1), or outside."""
+        inside = (self.rows >= box[0]) & (self.rows < box[1]) & (self.columns >= box[2]) & (self.columns < box[3])
+        owners = np.repeat(np.arange(len(self)), self.areas)
+        return np.bincount(owners[inside != outside], minlength=len(self)) > 0
+
 
 def find_candidates(
     pixels: NDArray[np.float32],
@@ -91,64 +113,149 @@ def find_candidates(
     -----
     Time is proportional to the bounding box of the mask; additional memory to one byte per pixel of it.
     """
-    parameters = parameters or CandidateParameters()
-    occupied_rows, occupied_columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if occupied_rows.size == 0:
-        return _no_candidates(parameters.scales)
-    top, bottom = int(occupied_rows[0]), int(occupied_rows[-1]) + 1
-    left, right = int(occupied_columns[0]), int(occupied_columns[-1]) + 1
-    pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
-    kernels, radii = gaussian_kernels(_sigmas_mm(parameters) / pixel_mm)
-    gain = np.float32(1 / (parameters.scale_ratio - 1))  # σ_k / (σ_{k+1} − σ_k)
-    noise, origin, step = _noise_grid(
-        pixels, mask, (top, bottom, left, right), kernels, radii, gain, parameters.noise_tile_mm / pixel_mm
-    )
-    if not noise.any():
-        return _no_candidates(parameters.scales)
+    return CandidateFinder(pixels, mask, spacing_mm, parameters).everywhere(progress)
 
-    noise_columns = _interpolated(noise, (np.arange(left, right) - origin[1]) / step[1])
-    shape_bits = np.zeros((bottom - top, right - left), np.uint8)
-    planes = np.empty((parameters.scales, BAND_ROWS + 2, right - left), np.float32)
-    peaks = []
-    for first in range(top, bottom, BAND_ROWS):
-        progress("candidates", first - top, bottom - top)
-        count = min(BAND_ROWS, bottom - first)
-        band = planes[:, : count + 2]
-        difference_of_gaussians(
-            pixels, np.arange(first - 1, first + count + 1), left, right, kernels, radii, gain, band
-        )
-        peaks.append(
-            _judge_band(
-                band,
-                noise_columns,
-                (np.arange(first, first + count) - origin[0]) / step[0],
-                mask[first : first + count, left:right],
-                np.float32(parameters.outline_threshold),
-                np.float32(parameters.peak_threshold),
-                shape_bits[first - top : first - top + count],
-                first - top,
+
+class CandidateFinder:
+    """The candidate stage of one image: the noise is measured once, candidates are found everywhere or near a place.
+
+    Parameters
+    ----------
+    pixels, mask, spacing_mm, parameters
+        As in :func:`find_candidates`.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        spacing_mm: tuple[float, float],
+        parameters: CandidateParameters | None = None,
+    ) -> None:
+        self.parameters = parameters or CandidateParameters()
+        self._pixels, self._mask = pixels, mask
+        self._pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
+        self._kernels, self._radii = gaussian_kernels(_sigmas_mm(self.parameters) / self._pixel_mm)
+        self._gain = np.float32(1 / (self.parameters.scale_ratio - 1))  # σ_k / (σ_{k+1} − σ_k)
+        self._box: Box | None = _bounding_box(mask)
+        if self._box is not None:
+            tile_px = self.parameters.noise_tile_mm / self._pixel_mm
+            self._noise = measure_noise(pixels, mask, self._box, self._kernels, self._radii, self._gain, tile_px)
+            if not self._noise.grid.any():
+                self._box = None
+
+    def everywhere(self, progress: Progress = no_progress) -> Candidates:
+        """All candidates of the mask."""
+        if self._box is None:
+            return _no_candidates(self.parameters.scales)
+        return self._within(self._box, self.parameters.peak_threshold, progress)
+
+    def near(self, box: Box, peak_threshold: float | None = None) -> Candidates:
+        """The candidates with a pixel in a box: complete, and the same that :meth:`everywhere` finds there.
+
+        Parameters
+        ----------
+        box : (int, int, int, int)
+            First row, last row + 1, first column, last column + 1.
+        peak_threshold : float, optional
+            Another one than the parameters', in units of local noise, but not below ``outline_threshold``.
+        """
+        threshold = self.parameters.peak_threshold if peak_threshold is None else peak_threshold
+        threshold = max(threshold, self.parameters.outline_threshold)
+        margin = max(round(_MARGIN_MM / self._pixel_mm), 4)
+        while self._box is not None:
+            window = _overlap(_grown(box, margin), self._box)
+            if window[0] >= window[1] or window[2] >= window[3]:
+                break
+            found = self._within(window, threshold, no_progress)
+            inside = found.take(found.have_pixel_in(box))
+            if window == self._box or not inside.have_pixel_in(_rim(window, self._box), outside=True).any():
+                return inside
+            margin *= 2
+        return _no_candidates(self.parameters.scales)
+
+    def responses(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """DoG_k / N_k of every plane, shape (scales, rows, columns), and N_0, shape (rows, columns), in a box.
+
+        Zero where the image has no measurable noise.
+        """
+        first, last, left, right = box
+        planes = np.zeros((self.parameters.scales, last - first, right - left), np.float32)
+        if self._box is None:
+            return planes, planes[0].copy()
+        rows = np.arange(first, last)
+        difference_of_gaussians(self._pixels, rows, left, right, self._kernels, self._radii, self._gain, planes)
+        noise = self._noise.at(box)
+        return np.divide(planes, noise, out=np.zeros_like(planes), where=noise > 0), noise[0]
+
+    def _within(self, window: Box, peak_threshold: float, progress: Progress) -> Candidates:
+        """Candidates from the pixels of a window alone; parts that reach over its border are cut."""
+        top, bottom, left, right = window
+        noise_columns = self._noise.at_columns(left, right)
+        shape_bits = np.zeros((bottom - top, right - left), np.uint8)
+        planes = np.empty((self.parameters.scales, BAND_ROWS + 2, right - left), np.float32)
+        peaks = []
+        for first in range(top, bottom, BAND_ROWS):
+            progress("candidates", first - top, bottom - top)
+            count = min(BAND_ROWS, bottom - first)
+            band = planes[:, : count + 2]
+            rows = np.arange(first - 1, first + count + 1)
+            difference_of_gaussians(self._pixels, rows, left, right, self._kernels, self._radii, self._gain, band)
+            peaks.append(
+                judge_band(
+                    band,
+                    noise_columns,
+                    self._noise.row_positions(first, first + count),
+                    self._mask[first : first + count, left:right],
+                    np.float32(self.parameters.outline_threshold),
+                    np.float32(peak_threshold),
+                    shape_bits[first - top : first - top + count],
+                    first - top,
+                )
             )
+        found = np.concatenate([positions for positions, _ in peaks])
+        responses = np.concatenate([values for _, values in peaks])
+        strongest_first = np.argsort(-responses[np.arange(len(found)), found[:, 0]], kind="stable")
+        found, responses = found[strongest_first], responses[strongest_first]
+        largest = max(int(self.parameters.largest_area_mm2 / self._pixel_mm**2), 1)
+        rows, columns, starts, seeds = grow(shape_bits, found, largest)
+        found, responses = found[seeds], responses[seeds]
+        progress("candidates", bottom - top, bottom - top)
+        in_order_of_growth = Candidates(
+            rows + np.int32(top),
+            columns + np.int32(left),
+            starts,
+            found[:, 1] + np.int32(top),
+            found[:, 2] + np.int32(left),
+            found[:, 0],
+            responses[:, :-1],
+            responses[:, -1],
         )
-    found = np.concatenate([positions for positions, _ in peaks])
-    responses = np.concatenate([values for _, values in peaks])
-    strongest_first = np.argsort(-responses[np.arange(len(found)), found[:, 0]], kind="stable")
-    found, responses = found[strongest_first], responses[strongest_first]
-    largest = max(int(parameters.largest_area_mm2 / pixel_mm**2), 1)
-    rows, columns, starts, seeds = _grow(shape_bits, found, largest)
-    reading_order = np.lexsort((found[seeds, 0], found[seeds, 2], found[seeds, 1]))
-    found, responses = found[seeds[reading_order]], responses[seeds[reading_order]]
-    areas = np.diff(starts)[reading_order]
-    pixel_order = np.repeat(starts[:-1][reading_order] - np.cumsum(areas) + areas, areas) + np.arange(areas.sum())
-    progress("candidates", bottom - top, bottom - top)
-    return Candidates(
-        rows[pixel_order] + np.int32(top),
-        columns[pixel_order] + np.int32(left),
-        np.concatenate((np.zeros(1, np.int64), np.cumsum(areas))),
-        found[:, 1] + np.int32(top),
-        found[:, 2] + np.int32(left),
-        found[:, 0],
-        responses[:, :-1],
-        responses[:, -1],
+        return in_order_of_growth.take(np.lexsort((found[:, 0], found[:, 2], found[:, 1])))
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> Box | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return None
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _grown(box: Box, margin: int) -> Box:
+    return box[0] - margin, box[1] + margin, box[2] - margin, box[3] + margin
+
+
+def _overlap(box: Box, other: Box) -> Box:
+    return max(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), min(box[3], other[3])
+
+
+def _rim(window: Box, everything: Box) -> Box:
+    """The part of a window whose pixels were judged and have judged neighbors; its sides on the outer border count."""
+    return (
+        window[0] + (1 if window[0] > everything[0] else 0),
+        window[1] - (1 if window[1] < everything[1] else 0),
+        window[2] + (2 if window[2] > everything[2] else 0),  # the outermost columns of a window are not judged
+        window[3] - (2 if window[3] < everything[3] else 0),
     )
 
 
@@ -161,174 +268,3 @@ def _no_candidates(scales: int) -> Candidates:
     return Candidates(
         none, none, np.zeros(1, np.int64), none, none, none, np.empty((0, scales), np.float32), np.empty(0, np.float32)
     )
-
-
-def _noise_grid(
-    pixels: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    box: tuple[int, int, int, int],
-    kernels: NDArray[np.float32],
-    radii: NDArray[np.int64],
-    gain: np.float32,
-    tile_px: float,
-) -> tuple[NDArray[np.float32], tuple[float, float], tuple[float, float]]:
-    """Robust SD of each plane at the centers of a grid of tiles, from every fourth row and second column.
-
-    Tiles with too few breast pixels take the value of the nearest tile that has enough; no tile falls below a quarter
-    of the median tile, so that flat (saturated, posterized) places do not turn into seas of peaks.
-    """
-    top, bottom, left, right = box
-    tiles_down = max(round((bottom - top) / tile_px), 1)
-    tiles_across = max(round((right - left) / tile_px), 1)
-    step = ((bottom - top) / tiles_down, (right - left) / tiles_across)
-    noise = np.full((len(radii) - 1, tiles_down, tiles_across), np.nan, np.float32)
-    edges = np.linspace(0, right - left, tiles_across + 1).astype(int)
-    for i in range(tiles_down):
-        rows = np.arange(int(top + i * step[0]), max(int(top + (i + 1) * step[0]), int(top + i * step[0]) + 1), 4)
-        planes = np.empty((len(radii) - 1, len(rows), right - left), np.float32)
-        difference_of_gaussians(pixels, rows, left, right, kernels, radii, gain, planes)
-        np.abs(planes, out=planes)
-        inside = mask[rows, left:right]
-        for j in range(tiles_across):
-            tile = slice(edges[j], edges[j + 1], 2)
-            chosen = inside[:, tile]
-            if chosen.sum() >= max(0.1 * chosen.size, 1):
-                noise[:, i, j] = _MAD_TO_SD * np.median(planes[:, :, tile][:, chosen], axis=1)
-    unknown = np.isnan(noise[0])
-    if unknown.all():  # a mask thinner than the sampling
-        noise[:], unknown[:] = 0, False
-    if unknown.any():
-        nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
-        noise = noise[:, nearest[0], nearest[1]]
-    floor = 0.25 * np.median(noise, axis=(1, 2), keepdims=True)
-    return np.maximum(noise, floor), (top + step[0] / 2, left + step[1] / 2), step
-
-
-def _interpolated(grid: NDArray[np.float32], positions: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Linear interpolation along the last axis; constant beyond the first and last cell."""
-    clipped = np.clip(positions, 0, grid.shape[-1] - 1)
-    low = clipped.astype(np.intp)
-    fraction = (clipped - low).astype(np.float32)
-    return grid[..., low] * (1 - fraction) + grid[..., np.minimum(low + 1, grid.shape[-1] - 1)] * fraction
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def _judge_band(band, noise_columns, noise_positions, mask, outline_threshold, peak_threshold, shape_bits, first_row):  # type: ignore[no-untyped-def]
-    """Mark the shape of each plane (bit k) and list the peaks of a band.
-
-    ``noise_columns`` is the noise of each plane at every column, for the rows of the noise grid; ``noise_positions``
-    are the band's rows on that grid. Returns positions (plane, row, column) and, for each, DoG/N of every plane and N
-    of plane 0.
-    """
-    scales, cells, width = noise_columns.shape
-    rows = len(noise_positions)
-    positions = np.empty((64, 3), np.int32)
-    values = np.empty((64, scales + 1), np.float32)
-    level = np.empty((scales, width), np.float32)
-    margin = np.empty(width, np.float32)
-    count = 0
-    for i in range(rows):
-        position = min(max(noise_positions[i], 0.0), cells - 1.0)
-        low = int(position)
-        fraction = np.float32(position - low)
-        bits = shape_bits[i]
-        for k in range(scales):
-            nearer, farther, here = noise_columns[k, low], noise_columns[k, min(low + 1, cells - 1)], level[k]
-            for c in range(width):
-                here[c] = nearer[c] + fraction * (farther[c] - nearer[c])
-        for k in range(scales):
-            _shape_margin(band[k, i], band[k, i + 1], band[k, i + 2], level[k], outline_threshold, margin)
-            bit = np.uint8(1 << k)
-            here = band[k, i + 1]
-            noise = level[k]
-            for c in range(1, width - 1):
-                if margin[c] > 0:
-                    bits[c] |= bit
-            for c in range(1, width - 1):
-                center = here[c]
-                if center < peak_threshold * noise[c] or not mask[i, c] or noise[c] <= 0:
-                    continue
-                highest = True
-                for other in range(max(k - 1, 0), min(k + 2, scales)):
-                    for row in range(i, i + 3):
-                        for column in range(c - 1, c + 2):
-                            if band[other, row, column] > center:
-                                highest = False
-                if not highest:
-                    continue
-                if count == positions.shape[0]:
-                    positions = np.concatenate((positions, np.empty_like(positions)))
-                    values = np.concatenate((values, np.empty_like(values)))
-                positions[count, 0] = k
-                positions[count, 1] = first_row + i
-                positions[count, 2] = c
-                for other in range(scales):
-                    values[count, other] = band[other, i + 1, c] / level[other, c]
-                values[count, scales] = level[0, c]
-                count += 1
-    return positions[:count].copy(), values[:count].copy()
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def _shape_margin(above, here, below, noise, outline_threshold, margin):  # type: ignore[no-untyped-def]
-    """Positive where a row of a plane is bright and convex (branch-free, so that it runs on vector registers)."""
-    inner = len(here) - 2
-    up_left, up, up_right = above[:inner], above[1 : 1 + inner], above[2:]
-    left, center, right = here[:inner], here[1 : 1 + inner], here[2:]
-    down_left, down, down_right = below[:inner], below[1 : 1 + inner], below[2:]
-    level, result = noise[1 : 1 + inner], margin[1 : 1 + inner]
-    for c in range(inner):
-        twice = center[c] + center[c]
-        along_rows = up[c] + down[c] - twice
-        along_columns = left[c] + right[c] - twice
-        mixed = np.float32(0.25) * (down_right[c] - down_left[c] - up_right[c] + up_left[c])
-        trace = along_rows + along_columns
-        determinant = along_rows * along_columns - mixed * mixed
-        convex = min(-trace, np.float32(_SHAPE_RATIO) * trace * trace - abs(determinant))
-        result[c] = min(convex, center[c] - outline_threshold * level[c])
-
-
-@njit(cache=True, nogil=True)
-def _grow(shape_bits, peaks, largest):  # type: ignore[no-untyped-def]
-    """Connected part (8 neighbors) of each peak in the shape of its plane; later peaks of the same part are absorbed.
-
-    Uses bit 4 + k of ``shape_bits`` to remember visited pixels. Parts above ``largest`` pixels are dropped.
-    """
-    height, width = shape_bits.shape
-    rows = np.empty(4096, np.int32)
-    columns = np.empty(4096, np.int32)
-    starts = np.zeros(len(peaks) + 1, np.int64)
-    seeds = np.empty(len(peaks), np.int64)
-    kept = 0
-    end = 0
-    for seed in range(len(peaks)):
-        shape = np.uint8(1 << peaks[seed, 0])
-        visited = np.uint8(16 << peaks[seed, 0])
-        row, column = peaks[seed, 1], peaks[seed, 2]
-        if not shape_bits[row, column] & shape or shape_bits[row, column] & visited:
-            continue
-        start = end
-        rows[end], columns[end] = row, column
-        shape_bits[row, column] |= visited
-        end += 1
-        next_pixel = start
-        while next_pixel < end:
-            row, column = rows[next_pixel], columns[next_pixel]
-            next_pixel += 1
-            if end + 8 > len(rows):
-                rows = np.concatenate((rows, np.empty_like(rows)))
-                columns = np.concatenate((columns, np.empty_like(columns)))
-            for r in range(max(row - 1, 0), min(row + 2, height)):
-                for c in range(max(column - 1, 0), min(column + 2, width)):
-                    bits = shape_bits[r, c]
-                    if bits & shape and not bits & visited:
-                        shape_bits[r, c] = bits | visited
-                        rows[end], columns[end] = r, c
-                        end += 1
-        if end - start > largest:
-            end = start
-            continue
-        seeds[kept] = seed
-        kept += 1
-        starts[kept] = end
-    return rows[:end].copy(), columns[:end].copy(), starts[: kept + 1].copy(), seeds[:kept].copy()

@@ -1,0 +1,139 @@
+"""The calcifications of an image as its segments have them, each with an id that stays the same from edit to edit."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import results
+from .nodes import tableFrame
+from .segmentimages import clusterSegments, segmentMask
+
+if TYPE_CHECKING:  # what these need may not be installed yet
+    from MicrocalcAILib.editing.areas import Area
+
+Pixels = tuple[np.ndarray, np.ndarray]  # rows, columns
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Marks:
+    """What is marked at one moment.
+
+    Parameters
+    ----------
+    labels : int32 array, shape (rows, columns)
+        0, or the id of a calcification.
+    segments : dict
+        Id of a calcification to the ID of its segment.
+    clusters : dict
+        Id of a calcification to the number of its cluster; 0: single.
+    pixels : dict
+        Id of a calcification to the rows and columns of its pixels.
+    """
+
+    labels: np.ndarray
+    segments: dict[int, str]
+    clusters: dict[int, int]
+    pixels: dict[int, Pixels]
+
+    def at(self, row: float, column: float, snapMm: float, spacingMm: tuple[float, float]) -> int | None:
+        """The calcification under or next to the cursor."""
+        reach = [max(round(snapMm / length), 1) for length in spacingMm]
+        top, left = max(round(row) - reach[0], 0), max(round(column) - reach[1], 0)
+        window = self.labels[top : max(round(row) + reach[0] + 1, 0), left : max(round(column) + reach[1] + 1, 0)]
+        rows, columns = np.nonzero(window)
+        if not rows.size:
+            return None
+        distance = np.hypot((rows + top - row) * spacingMm[0], (columns + left - column) * spacingMm[1])
+        nearest = distance.argmin()
+        return int(window[rows[nearest], columns[nearest]]) if distance[nearest] <= snapMm + 1e-9 else None
+
+    def within(self, area: Area) -> list[int]:
+        """The calcifications with their center in an area."""
+        identifiers, centers = list(self.pixels), centersOf(self.pixels)
+        return [identifiers[index] for index in np.flatnonzero(area.holds(centers[:, 0], centers[:, 1]))]
+
+
+class MarkReader:
+    """Reads the marks from the segments, and remembers which pixels had which id.
+
+    Undo, painting and erasing keep the ids of what they do not change; calcifications that touch stay apart.
+    """
+
+    def __init__(self, volumeNode, segmentationNode):
+        self._volumeNode = volumeNode
+        self._segmentationNode = segmentationNode
+        self._known: np.ndarray | None = None  # id of every pixel that ever was a calcification
+        self._firstNewId = 1
+        self._marks: Marks | None = None
+
+    def segmentsChanged(self) -> None:
+        """Tell that the segments may have been modified."""
+        self._marks = None
+
+    @property
+    def marks(self) -> Marks:
+        """What is marked now."""
+        if self._marks is None:
+            self._marks = self._read()
+        return self._marks
+
+    def reserve(self, outlines: list[Pixels]) -> dict[int, Pixels]:
+        """New ids for outlines that are about to be marked."""
+        _ = self.marks  # what is there has its ids then
+        reserved = dict(enumerate(outlines, start=self._firstNewId))
+        for identifier, pixels in reserved.items():
+            self._known[pixels] = identifier
+        self._firstNewId += len(outlines)
+        return reserved
+
+    def _read(self) -> Marks:
+        from MicrocalcAILib.editing.label_map import divide, known_from_table
+
+        segments = clusterSegments(self._segmentationNode)
+        columns, rows, _ = self._volumeNode.GetImageData().GetDimensions()
+        masks = [segmentMask(self._segmentationNode, segmentId, self._volumeNode) for segmentId in segments]
+        box = _boxAround(masks)
+        owners = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), np.uint16)
+        for position, (top, left, mask) in enumerate(masks, start=1):
+            part = owners[max(top - box[0].start, 0) :, max(left - box[1].start, 0) :][: mask.shape[0], : mask.shape[1]]
+            part[mask & (part == 0)] = position
+        if self._known is None:
+            self._known = np.zeros((rows, columns), np.int32)
+            shown = results.resultsOf(self._segmentationNode)
+            table = None if shown is None else tableFrame(shown.calcificationsTableNode)
+            if table is not None and len(table):
+                self._known[box] = known_from_table(owners, table, (box[0].start, box[1].start))
+                self._firstNewId = 1 + int(table["id"].max())
+        divided = divide(owners, self._known[box], self._firstNewId)
+        labels = np.zeros((rows, columns), np.int32)
+        labels[box] = divided
+        where = np.nonzero(divided)
+        ids = divided[where]
+        self._known[box][where] = ids
+        self._firstNewId = max(self._firstNewId, 1 + int(ids.max(initial=0)))
+        order = np.argsort(ids, kind="stable")
+        identifiers, starts = np.unique(ids[order], return_index=True)
+        names = list(segments)
+        pixels, segmentOf = {}, {}
+        for identifier, part in zip(identifiers.tolist(), np.split(order, starts)[1:], strict=True):
+            segmentOf[identifier] = names[owners[where[0][part[0]], where[1][part[0]]] - 1]
+            pixels[identifier] = (where[0][part] + box[0].start, where[1][part] + box[1].start)
+        clusters = {identifier: segments[segment] for identifier, segment in segmentOf.items()}
+        return Marks(labels, segmentOf, clusters, pixels)
+
+
+def _boxAround(masks: list[tuple[int, int, np.ndarray]]) -> tuple[slice, slice]:
+    """Rows and columns of the image that hold all masks."""
+    corners = np.array([(top, left, *mask.shape) for top, left, mask in masks if mask.size]).reshape(-1, 4)
+    if not len(corners):
+        return slice(0, 0), slice(0, 0)
+    first, last = corners[:, :2].min(axis=0), (corners[:, :2] + corners[:, 2:]).max(axis=0)
+    return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
+
+
+def centersOf(pixels: dict[int, Pixels]) -> np.ndarray:
+    """Centers (row, column), shape (calcifications, 2)."""
+    return np.array([[rows.mean(), columns.mean()] for rows, columns in pixels.values()]).reshape(-1, 2)

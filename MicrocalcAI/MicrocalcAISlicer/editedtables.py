@@ -1,0 +1,171 @@
+"""Tables, words, names and colors made to follow edited segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from MicrocalcAILib.errors import ResultError, WarningRecord
+
+from . import results
+from .nodes import tableFrame
+from .segmentimages import clusterSegments
+
+if TYPE_CHECKING:  # what these need may not be installed yet
+    import pandas as pd
+
+    from MicrocalcAILib.description import DescriptionModels
+    from MicrocalcAILib.editing.refresh import Findings, Refreshed
+    from MicrocalcAILib.editing.specks import SpeckFinder
+
+    from .calcificationmarks import Marks
+
+_REMOVED = "Microcalc.RemovedByReader"  # attribute of the segmentation, JSON
+_MOST_CALCIFICATIONS = 5000
+_LARGEST_AREA_MM2 = 1000.0  # of all together
+_NOT_THERE = -1  # cluster_id of calcifications that come back: they were in no cluster before
+
+
+class EditedTables:
+    """The tables of a segmentation; they remember the rows of calcifications that undo may bring back."""
+
+    def __init__(self, volumeNode, segmentationNode):
+        self._volumeNode = volumeNode
+        self._segmentationNode = segmentationNode
+        self._rows: pd.DataFrame | None = None
+
+    def follow(self, marks: Marks, finder: SpeckFinder) -> results.ResultNodes:
+        """Bring everything in step with the marks; a segmentation without tables gets them.
+
+        Raises
+        ------
+        ResultError
+            When the segments hold something else than calcifications.
+        """
+        from MicrocalcAILib.editing.refresh import refresh
+
+        _checkMarks(marks, finder.mammogram.spacing_mm)
+        shown = results.adopt(self._segmentationNode, self._volumeNode, _imageRecord(finder))
+        before = self._before(shown, marks)
+        models, notes = self._models()
+        refreshed = refresh(finder, marks.labels, marks.clusters, before, models)
+        removed = self._removed(before, marks)
+        self._remember(refreshed.findings.calcifications)
+        self._show(shown, refreshed, (*notes, *_editedNote(refreshed.findings.calcifications, removed)))
+        return results.resultsOf(self._segmentationNode)
+
+    def _before(self, shown: results.ResultNodes, marks: Marks) -> Findings | None:
+        """What the tables say, and the rows of calcifications that came back; None for new tables."""
+        import pandas as pd
+
+        from MicrocalcAILib.editing.refresh import Findings
+
+        calcifications, clusters = (
+            tableFrame(node) for node in (shown.calcificationsTableNode, shown.clustersTableNode)
+        )
+        if "id" not in calcifications or "id" not in clusters:
+            return None
+        self._remember(calcifications)
+        if self._rows is not None:
+            back = self._rows["id"].isin(marks.clusters.keys() - set(calcifications["id"]))
+            if back.any():
+                calcifications = pd.concat([calcifications, self._rows[back].assign(cluster_id=_NOT_THERE)])
+        return Findings(calcifications, clusters, tuple(results.wordsOf(self._segmentationNode)))
+
+    def _remember(self, calcifications: pd.DataFrame) -> None:
+        import pandas as pd
+
+        if len(calcifications):
+            everything = calcifications if self._rows is None else pd.concat([self._rows, calcifications])
+            self._rows = everything.drop_duplicates("id", keep="last")
+
+    def _show(self, shown: results.ResultNodes, refreshed: Refreshed, notes: tuple[WarningRecord, ...]) -> None:
+        from MicrocalcAILib.export.segmentation import cluster_color
+
+        findings = refreshed.findings
+        segmentation = self._segmentationNode.GetSegmentation()
+        segmentOf = {number: segment for segment, number in clusterSegments(self._segmentationNode).items()}
+        names = [segmentation.GetSegment(segmentOf[number]).GetName() for number in findings.clusters["id"]]
+        clusters = findings.clusters.assign(name=names)
+        results.replaceRows(shown, findings.calcifications, clusters)
+        results.replaceWords(self._segmentationNode, findings.words)
+        for _, cluster in clusters[clusters["id"].isin(refreshed.touched)].iterrows():
+            segment = segmentation.GetSegment(segmentOf[cluster["id"]])
+            color = cluster_color(cluster)
+            if "descriptor_risk" in cluster and not np.allclose(segment.GetColor(), color):
+                segment.SetColor(color)
+        kept = [record for record in shown.warnings if record.code != results.EDITED_BY_READER]
+        known = {record.code for record in kept}
+        new = [record for record in (*refreshed.warnings, *notes) if record.code not in known]
+        results.replaceWarnings(self._segmentationNode, [*kept, *new])
+
+    def _removed(self, before: Findings | None, marks: Marks) -> int:
+        """How many calcifications of the analysis a reader removed; their ids are kept with the segmentation."""
+        created = results.provenanceOf(self._segmentationNode).get("created")
+        record = json.loads(self._segmentationNode.GetAttribute(_REMOVED) or "{}")
+        removed = set(record.get("ids", ())) if record.get("created") == created else set()
+        if before is not None:
+            rows = before.calcifications
+            isMachines = rows["source"] != "reader" if "source" in rows else np.ones(len(rows), bool)
+            removed |= set(rows.loc[isMachines, "id"].astype(int).tolist())
+        removed -= marks.pixels.keys()
+        text = json.dumps({"created": created, "ids": sorted(removed)})
+        self._segmentationNode.SetAttribute(_REMOVED, text if removed else None)
+        return len(removed)
+
+    def _models(self) -> tuple[DescriptionModels | None, tuple[WarningRecord, ...]]:
+        """The models that described the image, as far as they come with the library."""
+        from MicrocalcAILib.description import DescriptionModels
+
+        models = DescriptionModels.load()
+        provenance = results.provenanceOf(self._segmentationNode)
+        if "description" not in provenance:
+            return models, ()
+        if provenance["description"] is None:
+            return None, ()
+        used, bundled = provenance["description"].get("classifier"), models.provenance()["classifier"]
+        if used == bundled:
+            return models, ()
+        message = "Edited clusters have no estimate by the features: another classifier was used; analyze again."
+        notes = (WarningRecord("edited-without-classifier", message),) if used else ()
+        return dataclasses.replace(models, classifier=None), notes
+
+
+def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:
+    """Refuse what would take minutes to describe and mean nothing, for example a breast filled by a threshold."""
+    if len(marks.pixels) > _MOST_CALCIFICATIONS:
+        raise ResultError(
+            f"The cluster segments hold {len(marks.pixels)} separate spots, which are no calcifications; "
+            "undo the last edit, or paint into another segment."
+        )
+    areaMm2 = np.count_nonzero(marks.labels) * spacingMm[0] * spacingMm[1]
+    if areaMm2 > _LARGEST_AREA_MM2:
+        raise ResultError(
+            f"The cluster segments cover {areaMm2 / 100:.0f} cm², which calcifications do not; "
+            "undo the last edit, or paint into another segment."
+        )
+
+
+def _imageRecord(finder: SpeckFinder) -> dict:
+    rows, columns = finder.breast.box
+    return {
+        "spacing_mm": finder.mammogram.spacing_mm,
+        "breast_area_cm2": finder.breast.area_cm2,
+        "breast_box": (rows.start, rows.stop, columns.start, columns.stop),
+    }
+
+
+def _editedNote(calcifications: pd.DataFrame, removed: int) -> tuple[WarningRecord, ...]:
+    from MicrocalcAILib.editing.refresh import EDITED, READER
+
+    added, edited = (int((calcifications["source"] == source).sum()) for source in (READER, EDITED))
+    if not added and not edited and not removed:
+        return ()
+    message = (
+        f"A reader edited the calcifications (added: {added}, removed: {removed}, outline changed: {edited}). "
+        "The probability of added and changed ones is by measurements alone."
+    )
+    return (WarningRecord(results.EDITED_BY_READER, message),)

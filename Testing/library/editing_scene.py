@@ -1,0 +1,66 @@
+"""A mammogram with specks, its analysis and what a reader's edits need; made once for all tests of editing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from MicrocalcAILib.analysis import Analysis
+from MicrocalcAILib.description import DescriptionModels
+from MicrocalcAILib.editing.refresh import Findings
+from MicrocalcAILib.editing.specks import SpeckFinder
+from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.pipeline import analyze
+from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.segmentation.breast import BreastRegion, find_breast
+from MicrocalcAILib.segmentation.selection import MeasurementSelector
+from speck_images import speck_image
+
+
+@dataclass(frozen=True)
+class EditingScene:
+    """Everything about one analyzed mammogram."""
+
+    mammogram: Mammogram
+    breast: BreastRegion
+    analysis: Analysis
+    finder: SpeckFinder
+    models: DescriptionModels
+
+    @property
+    def findings(self) -> Findings:
+        return Findings(self.analysis.calcifications, self.analysis.clusters, self.analysis.words)
+
+    @property
+    def cluster_ids(self) -> dict[int, int]:
+        table = self.analysis.calcifications
+        return dict(zip(table["id"].tolist(), table["cluster_id"].tolist(), strict=True))
+
+
+def _two_groups() -> Mammogram:
+    rows, columns = np.ogrid[:860, :640]
+    breast = ((rows - 430) / 400) ** 2 + (columns / 560) ** 2 < 1
+    pixels = np.where(breast, 500, 10) + np.random.default_rng(0).normal(0, 4, breast.shape) * breast
+    for seed, top in enumerate((170, 470)):
+        texture, _, _ = speck_image(0.07, side_mm=14.0, contrast=100.0, seed=seed, specks=16)
+        inner = texture[15:-15, 15:-15]
+        pixels[top : top + inner.shape[0], 60 : 60 + inner.shape[1]] = inner - np.median(inner) + 500
+    return Mammogram(pixels.astype(np.float32), (0.07, 0.07), laterality="L", view="CC")
+
+
+@lru_cache
+def editing_scene() -> EditingScene:
+    """Two groups of specks in a half-ellipse of breast, analyzed with the selector on measurements."""
+    mammogram = _two_groups()
+    selector = MeasurementSelector.load(resource_path("Models/SpeckSelector"))
+    models = DescriptionModels.load()
+    breast = find_breast(mammogram)
+    return EditingScene(
+        mammogram,
+        breast,
+        analyze(mammogram, selector=selector, models=models),
+        SpeckFinder(mammogram, breast, selector),
+        models,
+    )

@@ -1,0 +1,242 @@
+"""Specks that a reader points at are outlined and judged as the analysis does it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from editing_scene import editing_scene
+from MicrocalcAILib.editing.areas import area_around
+from MicrocalcAILib.editing.borders import border_lines
+from MicrocalcAILib.editing.specks import SpeckFinder
+from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.parameters import CandidateParameters
+from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.segmentation.breast import find_breast
+from MicrocalcAILib.segmentation.candidates import CandidateFinder
+from MicrocalcAILib.segmentation.selection import MeasurementSelector
+from speck_images import speck_image
+
+SPACING = (0.07, 0.07)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return editing_scene()
+
+
+def _pixels(speck):
+    return set(zip(speck.rows.tolist(), speck.columns.tolist(), strict=True))
+
+
+def _labeled(labels, identifier):
+    return set(zip(*(part.tolist() for part in np.nonzero(labels == identifier)), strict=True))
+
+
+def _assert_local_equals_everywhere(pixels, mask, spacing_mm, places):
+    finder = CandidateFinder(pixels, mask, spacing_mm)
+    everywhere = finder.everywhere()
+    for row, column in places(everywhere):
+        box = (row - 4, row + 5, column - 4, column + 5)
+        expected = everywhere.take(everywhere.have_pixel_in(box))
+        found = finder.near(box)
+        for name, values in vars(expected).items():
+            np.testing.assert_array_equal(getattr(found, name), values)
+
+
+def _around_peaks(count, seed=0):
+    def places(candidates):
+        rng = np.random.default_rng(seed)
+        for index in rng.choice(len(candidates), count, replace=False):
+            jitter = rng.integers(-15, 16, 2)
+            yield int(candidates.peak_rows[index] + jitter[0]), int(candidates.peak_columns[index] + jitter[1])
+
+    return places
+
+
+def test_candidates_near_a_place_are_those_of_the_whole_image_on_the_sample_mammogram():
+    path = Path(resource_path("SampleData/mammogram_right_mlo.jpg"))
+    mammogram = read_mammogram(path, assumed_spacing_mm=0.07)
+    mask = find_breast(mammogram).mask
+    _assert_local_equals_everywhere(mammogram.pixels, mask, mammogram.spacing_mm, _around_peaks(150))
+
+
+@pytest.mark.parametrize("pixel_mm", [0.05, 0.1])
+def test_candidates_near_a_place_are_those_of_the_whole_image_on_simulated_specks(pixel_mm):
+    pixels, _, _ = speck_image(pixel_mm)
+    mask = np.zeros(pixels.shape, bool)
+    mask[10:-15, 20:-5] = True
+    _assert_local_equals_everywhere(pixels, mask, (pixel_mm, pixel_mm), _around_peaks(12))
+
+
+def test_a_candidate_larger_than_the_first_window_is_complete():
+    row, column = np.ogrid[:500, :500]
+    pixels = np.random.default_rng(0).normal(100, 1, (500, 500)).astype(np.float32)
+    pixels += (40 * np.exp(-(((row - 250) / 3.0) ** 2)) * (np.abs(column - 250) < 110)).astype(np.float32)
+    finder = CandidateFinder(pixels, np.ones(pixels.shape, bool), SPACING)
+    found = finder.near((248, 253, 160, 165))
+    everywhere = finder.everywhere()
+    expected = everywhere.take(everywhere.have_pixel_in((248, 253, 160, 165)))
+    assert np.ptp(expected.columns) > 150
+    np.testing.assert_array_equal(found.columns, expected.columns)
+
+
+def test_places_outside_the_mask_have_no_candidates_nearby():
+    pixels, _, _ = speck_image(0.07)
+    mask = np.zeros(pixels.shape, bool)
+    mask[:100, :100] = True
+    finder = CandidateFinder(pixels, mask, SPACING)
+    assert len(finder.near((300, 310, 300, 310))) == 0
+    assert len(CandidateFinder(pixels, np.zeros(pixels.shape, bool), SPACING).near((0, 10, 0, 10))) == 0
+
+
+def test_responses_of_a_box_are_those_of_the_candidates():
+    pixels, _, _ = speck_image(0.07)
+    finder = CandidateFinder(pixels, np.ones(pixels.shape, bool), SPACING)
+    candidates = finder.everywhere()
+    for index in (0, len(candidates) // 2, len(candidates) - 1):
+        row, column = int(candidates.peak_rows[index]), int(candidates.peak_columns[index])
+        responses, noise = finder.responses((row - 1, row + 2, column - 1, column + 2))
+        np.testing.assert_allclose(responses[:, 1, 1], candidates.responses[index], rtol=1e-5)
+        assert noise[1, 1] == pytest.approx(candidates.noise[index], rel=1e-5)
+
+
+def test_clicking_on_a_calcification_gives_the_outline_and_the_probability_of_the_analysis(scene):
+    table = scene.analysis.calcifications
+    assert len(table) > 20
+    for row in table.itertuples():
+        speck, reason = scene.finder.speck_at(row.row, row.column)
+        assert reason == ""
+        assert _pixels(speck) == _labeled(scene.analysis.labels, row.id)
+        assert speck.probability == pytest.approx(row.probability)
+        assert speck.contrast_to_noise == pytest.approx(row.contrast_to_noise)
+
+
+def test_a_click_beside_a_speck_snaps_to_it_but_not_to_one_far_away(scene):
+    row = scene.analysis.calcifications.sort_values("probability").iloc[-1]
+    expected = _labeled(scene.analysis.labels, row["id"])
+    beside, _ = scene.finder.speck_at(row["row"], row["column_max"] + 2)
+    assert _pixels(beside) == expected
+    nothing, reason = scene.finder.speck_at(row["row"], row["column_max"] + 10, lowest_contrast=25.0)
+    assert nothing is None
+    assert "25 times the noise" in reason
+
+
+def test_a_click_says_why_there_is_no_speck(scene):
+    labels, row = scene.analysis.labels, scene.analysis.calcifications.iloc[0]
+    search = scene.finder.speck_at
+    assert search(row["row"], row["column"], marked=labels) == (None, "This speck is marked already.")
+    assert search(-1, 40) == (None, "This place lies outside the image.")
+    assert search(0, labels.shape[1]) == (None, "This place lies outside the image.")
+    assert search(5, 630) == (None, "This place lies outside the breast.")
+
+
+def test_specks_fainter_than_every_candidate_are_found_when_asked_for(scene):
+    finder = scene.finder
+    faint = None
+    for column in range(100, 400, 9):
+        if faint is None and finder.speck_at(420, column, lowest_contrast=2.5).speck is None:
+            faint = finder.speck_at(420, column, lowest_contrast=1.5).speck
+    assert faint is not None
+    assert 1.5 <= faint.response < CandidateParameters().peak_threshold
+    assert 0 <= faint.probability <= 1
+    assert len(faint.rows) >= 1
+
+
+def test_all_specks_above_the_threshold_of_the_analysis_are_its_calcifications(scene):
+    threshold = scene.analysis.provenance["probability_threshold"]
+    specks = scene.finder.specks_in(lowest_probability=threshold)
+    labels = np.zeros_like(scene.analysis.labels)
+    for speck in specks:
+        assert not labels[speck.rows, speck.columns].any()
+        labels[speck.rows, speck.columns] = 1
+    assert len(specks) == len(scene.analysis.calcifications)
+    np.testing.assert_array_equal(labels > 0, scene.analysis.labels > 0)
+
+
+def test_specks_of_an_area_have_their_peak_in_it_and_respect_both_thresholds(scene):
+    area = area_around([(170, 60), (170, 150), (330, 150), (330, 60)], scene.mammogram.pixels.shape, SPACING)
+    everything = scene.finder.specks_in(area)
+    likely = scene.finder.specks_in(area, lowest_probability=0.3, lowest_contrast=5.0)
+    assert len(everything) > len(likely) > 0
+    assert all(area.holds(*speck.peak) for speck in everything)
+    assert all(speck.probability >= 0.3 and speck.response >= 5.0 for speck in likely)
+    inside = {speck.peak for speck in likely}
+    elsewhere = scene.finder.specks_in(None, lowest_probability=0.3, lowest_contrast=5.0)
+    assert {speck.peak for speck in elsewhere if area.holds(*speck.peak)} == inside
+
+
+def test_specks_that_are_marked_already_are_not_offered_again(scene):
+    labels = scene.analysis.labels
+    offered = scene.finder.specks_in(marked=labels, lowest_probability=0.2)
+    assert len(offered) < len(scene.finder.specks_in(lowest_probability=0.2))
+    assert not any(labels[speck.rows, speck.columns].any() for speck in offered)
+
+
+def test_outlines_of_the_analysis_are_measured_as_in_the_analysis(scene):
+    table = scene.analysis.calcifications
+    measured = scene.finder.measure_outlines(scene.analysis.labels, table)
+    for name in ("contrast_to_noise", "response", "edge_distance_mm", "probability"):
+        np.testing.assert_allclose(measured[name], table[name], rtol=1e-6)
+
+
+def test_an_outline_that_a_reader_drew_is_measured_as_it_is(scene):
+    row = scene.analysis.calcifications.sort_values("probability").iloc[-1]
+    labels = np.where(scene.analysis.labels == row["id"], np.int32(1), np.int32(0))
+    top, left = int(row["row_min"]) - 3, int(row["column_min"]) - 3
+    labels[top : top + 2, left : left + 2] = 2
+    boxes = [{"id": 1, **{name: row[name] for name in ("row_min", "row_max", "column_min", "column_max")}}]
+    boxes.append({"id": 2, "row_min": top, "row_max": top + 1, "column_min": left, "column_max": left + 1})
+    measured = scene.finder.measure_outlines(labels, pd.DataFrame(boxes))
+    assert np.isfinite(measured.to_numpy()).all()
+    assert measured["diameter_mm"][1] == pytest.approx(2 * np.sqrt(4 * 0.0049 / np.pi))
+    assert measured["probability"][1] < measured["probability"][0]
+
+
+def test_a_loop_takes_its_inside_and_a_stroke_what_it_passes():
+    shape = (60, 80)
+    loop = area_around([(10, 10), (10, 40), (30, 40), (30, 10)], shape, SPACING)
+    assert loop.holds([20, 5], [25, 25]).tolist() == [True, False]
+    stroke = area_around([(10, 10), (10, 40)], shape, SPACING, width_mm=0.21)
+    assert stroke.holds([10, 13, 14], [20, 20, 20]).tolist() == [True, True, False]
+    point = area_around([(10.4, 10.4)], shape, (0.07, 0.14), width_mm=0.14)
+    assert point.holds([12, 10, 10], [10, 11, 12]).tolist() == [True, True, False]
+
+
+def test_areas_end_at_the_image():
+    shape = (60, 80)
+    area = area_around([(-20, -20), (-20, 20), (20, 20), (20, -20)], shape, SPACING, width_mm=0.5)
+    assert (area.top, area.left) == (0, 0)
+    assert area.holds([5, -3], [5, 5]).tolist() == [True, False]
+    assert not area_around([(100, 200), (120, 220)], shape, SPACING).mask.any()
+    assert not area_around([], shape, SPACING).mask.any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.int32, (6, 7), elements=st.integers(0, 3)))
+def test_border_lines_run_along_every_edge_where_an_outline_ends(labels):
+    outlines = [np.nonzero(labels == identifier) for identifier in (1, 2, 3) if (labels == identifier).any()]
+    padded = np.pad(labels, 1)
+    expected = 0
+    for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+        expected += int(((padded > 0) & (padded != np.roll(padded, shift, axis))).sum())
+    pieces = border_lines(outlines)
+    assert pieces.shape == (expected, 2, 2)
+    np.testing.assert_allclose(np.abs(np.diff(pieces, axis=1)).sum(axis=(1, 2)), 1)
+
+
+def test_border_lines_of_one_pixel_are_its_square():
+    pieces = border_lines([(np.array([4]), np.array([7]))])
+    assert {tuple(point) for point in pieces.reshape(-1, 2)} == {(3.5, 6.5), (3.5, 7.5), (4.5, 6.5), (4.5, 7.5)}
+
+
+def test_an_image_without_a_breast_has_no_specks():
+    mammogram = Mammogram(np.zeros((200, 150), np.float32), SPACING)
+    selector = MeasurementSelector.load(resource_path("Models/SpeckSelector"))
+    finder = SpeckFinder(mammogram, find_breast(mammogram), selector)
+    assert finder.specks_in() == []
+    assert finder.speck_at(100, 70).reason == "This place lies outside the breast."
