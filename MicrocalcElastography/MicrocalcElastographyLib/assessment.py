@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from MicrocalcAILib.parameters import read_parameters
 
 from .elastogram import Elastogram
 from .measurement import LesionMeasurement, LesionRegions, MeasurementParameters, measure
-from .protocol import Check, ProtocolParameters, check_acquisition
+from .protocol import Check, ProtocolParameters, check_acquisition, check_operator
 from .scoring import ColorShareParameters, Score, TsukubaParameters, color_share_score, tsukuba_score
 
 
@@ -70,6 +71,7 @@ def assess(
     parameters: AssessmentParameters = AssessmentParameters(),
     box_center: tuple[float, float] | None = None,
     precompression: float | None = None,
+    confirmed: Collection[str] | None = None,
 ) -> Assessment:
     """Measure, score and check one acquisition.
 
@@ -83,6 +85,8 @@ def assess(
         Row and column in the image of a measurement box placed by hand.
     precompression : float or None
         Level of the pressure indicator the examiner entered.
+    confirmed : collection of str or None
+        Codes of `protocol.OPERATOR_RULES` that the examiner confirmed; None when nobody was asked.
 
     Raises
     ------
@@ -90,6 +94,9 @@ def assess(
         When the spacing is unknown or a region lies outside the elastography box.
     """
     measurement = measure(elastogram, regions, parameters.measurement, box_center)
+    checks = check_acquisition(measurement, precompression, parameters.protocol)
+    if confirmed is not None:
+        checks = (*checks, *check_operator(confirmed))
     # Scores look at the colors of the map as it came: a scale in m/s is not linear in kPa.
     return Assessment(
         measurement=measurement,
@@ -97,6 +104,6 @@ def assess(
             color_share_score(elastogram, regions.lesion, parameters.color_share),
             tsukuba_score(measurement.elastogram, regions.lesion, parameters.tsukuba),
         ),
-        checks=check_acquisition(measurement, precompression, parameters.protocol),
+        checks=checks,
         parameters=parameters,
     )

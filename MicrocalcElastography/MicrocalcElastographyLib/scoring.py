@@ -16,7 +16,7 @@ from MicrocalcAILib.errors import WarningRecord
 from MicrocalcAILib.parameters import check_range
 
 from .elastogram import Direction, Elastogram, Unit
-from .measurement.regions import Region, distance_from, ring_around, spacing_of
+from .measurement.regions import Region, depth_inside, ring_around, spacing_of
 
 Mask = NDArray[np.bool_]
 
@@ -212,7 +212,7 @@ def tsukuba_score(
         return score.missing("The surrounding tissue is so stiff that the scale cannot show stiffer tissue.")
     if score.too_void(parameters.largest_void_share):
         return score.missing_values()
-    depth = distance_from(~lesion.mask, spacing)
+    depth = depth_inside(lesion.mask, spacing)
     radius = np.sqrt(np.count_nonzero(lesion.mask) * spacing[0] * spacing[1] / np.pi)
     core = Region(depth > min(parameters.core_depth * radius, 0.999 * depth.max()), "core").in_box(elastogram)
     whole = score.stiff_share("stiff", score.lesion)

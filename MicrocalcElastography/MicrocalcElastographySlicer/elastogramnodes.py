@@ -14,32 +14,30 @@ from MicrocalcElastographyLib.elastogram import (
     Elastogram,
     Quality,
     Unit,
-    shear_wave_speed_m_s,
-    youngs_modulus_kpa,
 )
 from MicrocalcElastographyLib.geometry import Rectangle
 
 from . import screens
+from .elastogramcolors import displayValues, fillColors
 from .nodes import addNode, groupUnder, nothingLeftBehind, ownedNode, recall, refer, referred, remember, removeNode
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # scipy need not be installed yet
+    from MicrocalcElastographyLib.calibration import Calibration
     from MicrocalcElastographyLib.color_scale import ColorScale
 
 VOID_VALUE = -1000.0
 """Stored where there is no value: so far below every scale that a mean over void is absurd, never soft."""
 
 _SOURCE, _SCREEN, _VALID, _B_MODE, _COLORS = "Source", "ScreenNode", "ValidNode", "BModeNode", "ColorNode"
-_FACTS, _KEY, _FRAME = "Elastogram", "Key", "Frame"
-_COLOR_COUNT = 256
-_NOT_SHOWN_ABOVE = 1e6
+_FACTS, _KEY, _FRAME, _B_MODE_PLACE = "Elastogram", "Key", "Frame", "BModePlace"
 
 
 @dataclasses.dataclass(frozen=True)
 class ElastogramNodes:
     """The nodes that show one elastogram.
 
-    ``screenNode`` is None for maps of values, ``bModeNode`` without a paired B-mode image. ``validNode`` is a label
-    map, 1 where there is a value.
+    ``screenNode`` is None for maps of values. ``bModeNode`` is the whole paired B-mode panel, laid over the panel with
+    color; None without one. ``validNode`` is a label map, 1 where there is a value.
     """
 
     valueNode: object
@@ -63,6 +61,13 @@ def findElastogram(sourceNode=None, frame: int = 0, key: str | None = None) -> E
     return None
 
 
+def isComplete(nodes: ElastogramNodes) -> bool:
+    """Whether everything a measurement needs is there; a part may be deleted, or its file lost."""
+    isOfScreen = recall(nodes.valueNode, _FACTS)["box"] is not None
+    needed = [nodes.valueNode, nodes.validNode, *([nodes.screenNode] if isOfScreen else [])]
+    return all(node is not None and node.GetImageData() is not None for node in needed)
+
+
 def isElastogram(volumeNode) -> bool:
     """Whether a volume holds values that this module wrote."""
     return recall(volumeNode, _FACTS) is not None
@@ -83,6 +88,17 @@ def isOwn(volumeNode) -> bool:
 def warningsOf(valueNode) -> tuple[WarningRecord, ...]:
     """What has to be known about the values."""
     return tuple(WarningRecord(**record) for record in recall(valueNode, _FACTS)["warnings"])
+
+
+def qualityOf(valueNode) -> Quality:
+    """Shares of the box without a value, at the ends of the scale …"""
+    return Quality(**{name: _tupled(value) for name, value in recall(valueNode, _FACTS)["quality"].items()})
+
+
+def meaningOf(valueNode) -> tuple[Unit, Direction]:
+    """Unit the values were measured in, and for strain what a higher value means."""
+    facts = recall(valueNode, _FACTS)
+    return Unit(facts["unit"]), Direction(facts["direction"])
 
 
 def foundOf(valueNode) -> dict:
@@ -116,17 +132,16 @@ def showElastogram(
             earlier.valueNode if earlier else addNode("vtkMRMLScalarVolumeNode", f"{name} {shown.unit}", created)
         )
         place, screenNode = _placeAndScreen(valueNode, elastogram, name, sourceNode, frame, created)
+        imagePlace = place
         if elastogram.box is not None:
-            place = place @ _moved(elastogram.box.left, elastogram.box.top)
+            place = imagePlace @ _moved(elastogram.box.left, elastogram.box.top)
         validNode = ownedNode(valueNode, _VALID, "vtkMRMLLabelMapVolumeNode", f"{name} valid pixels", created)
-        colorNode = _fillColors(valueNode, shown, elastogram.unit, scale, name, created)
+        colorNode = _colorNodeOf(valueNode, name, created)
+        fillColors(colorNode, shown, elastogram.unit, scale)
         _fillVolume(valueNode, np.where(shown.valid, shown.values, VOID_VALUE).astype(np.float32), place)
         _fillVolume(validNode, shown.valid.astype(np.uint8), place)
-        bModeNode = None
-        if shown.b_mode is not None:
-            bModeNode = ownedNode(valueNode, _B_MODE, "vtkMRMLScalarVolumeNode", f"{name} B-mode", created)
-            _fillVolume(bModeNode, shown.b_mode, place)
-        _display(valueNode, colorNode, scale, shown)
+        bModeNode = _showBMode(valueNode, elastogram, imagePlace, name, created)
+        displayValues(valueNode, colorNode, scale, shown, VOID_VALUE / 2)
         refer(valueNode, _SOURCE, sourceNode)
         for content, value in ((_FACTS, _factsOf(elastogram)), (_KEY, key), (_FRAME, frame)):
             remember(valueNode, content, value)
@@ -153,7 +168,7 @@ def elastogramOf(valueNode) -> Elastogram:
     if facts is None:
         raise ResultError("Convert the ultrasound screen first; this volume holds no converted elastogram.")
     nodes = _nodesOf(valueNode)
-    if nodes.validNode is None or (facts["box"] is not None and nodes.screenNode is None):
+    if not isComplete(nodes):
         raise ResultError("A part of this elastogram was deleted from the scene; convert the screen again.")
     values = slicer.util.arrayFromVolume(valueNode)[0]
     valid = slicer.util.arrayFromVolume(nodes.validNode)[0] == 1
@@ -162,12 +177,15 @@ def elastogramOf(valueNode) -> Elastogram:
     if facts["box"] is not None:
         slices = slicer.util.arrayFromVolume(nodes.screenNode)
         rgb = np.ascontiguousarray(slices[frameOf(valueNode, nodes.screenNode)][..., :3])
-    bMode = None if nodes.bModeNode is None else slicer.util.arrayFromVolume(nodes.bModeNode)[0].copy()
+    bMode = None
+    if nodes.bModeNode is not None:
+        inPanel = _rectangle(recall(valueNode, _B_MODE_PLACE))
+        bMode = slicer.util.arrayFromVolume(nodes.bModeNode)[0][inPanel.slices].copy()
     shown = Elastogram(
         values=np.where(valid, values, np.nan).astype(np.float32),
         valid=valid,
         unit=Unit.KILOPASCAL if unit == Unit.METERS_PER_SECOND else unit,
-        quality=Quality(**{name: _tupled(value) for name, value in facts["quality"].items()}),
+        quality=qualityOf(valueNode),
         direction=Direction(facts["direction"]),
         b_mode=bMode,
         spacing_mm=_tupled(facts["spacing_mm"]),
@@ -180,6 +198,21 @@ def elastogramOf(valueNode) -> Elastogram:
         source=facts["source"],
     )
     return dataclasses.replace(shown.in_unit(unit), value_range=_tupled(facts["value_range"]), source=facts["source"])
+
+
+def calibrationOf(valueNode) -> Calibration | None:
+    """What the conversion used; None for a map of values."""
+    from MicrocalcElastographyLib.calibration import Calibration
+
+    found = foundOf(valueNode)
+    if not found:
+        return None
+    known = {name: _tupled(part["value"]) for name, part in found.items()}
+    for name in ("box", "bar", "panel"):
+        known[name] = _rectangle(known[name])
+    known["unit"] = None if known["unit"] is None else Unit(known["unit"])
+    sources = {name: part["source"] for name, part in found.items() if part["value"] is not None}
+    return Calibration(**known, sources=sources)
 
 
 def referenceOf(valueNode):
@@ -195,6 +228,24 @@ def frameOf(valueNode, screenNode) -> int:
 
 def _nodesOf(valueNode) -> ElastogramNodes:
     return ElastogramNodes(valueNode, *(referred(valueNode, role) for role in (_VALID, _COLORS, _SCREEN, _B_MODE)))
+
+
+def _showBMode(valueNode, elastogram: Elastogram, imagePlace: np.ndarray, name: str, created: list):
+    """The paired B-mode panel where the panel with color lies, so that both are one picture; None without a pair."""
+    from MicrocalcElastographyLib.screen.conversion import b_mode_panel
+
+    if elastogram.b_mode is None:
+        return None
+    panel = b_mode_panel(elastogram)
+    if panel is None:  # a map of values that came with its B-mode image
+        image, panelPlace = elastogram.b_mode, Rectangle(0, 0, *elastogram.b_mode.shape)
+    else:
+        image, panelPlace = panel
+    box = elastogram.box or panelPlace
+    node = ownedNode(valueNode, _B_MODE, "vtkMRMLScalarVolumeNode", f"{name} B-mode", created)
+    _fillVolume(node, image, imagePlace @ _moved(panelPlace.left, panelPlace.top))
+    remember(valueNode, _B_MODE_PLACE, box.shifted(-panelPlace.top, -panelPlace.left))
+    return node
 
 
 def _placeAndScreen(valueNode, elastogram: Elastogram, name: str, sourceNode, frame: int, created: list):
@@ -234,11 +285,8 @@ def _fillVolume(node, image: np.ndarray, place: np.ndarray) -> None:
             node.CreateDefaultDisplayNodes()
 
 
-def _fillColors(valueNode, shown: Elastogram, unit: Unit, scale: ColorScale, name: str, created: list):
-    """A color table in equal steps of the shown unit, with the scanner's own colors."""
-    low, high = _window(shown, scale)
-    values = np.linspace(low, high, _COLOR_COUNT)
-    colors = scale.colors_of(_asMeasured(values, unit)) / 255.0
+def _colorNodeOf(valueNode, name: str, created: list):
+    """The color table of the values; made when there is none, because ``AddNewNodeByClass`` gives it no type."""
     colorNode = referred(valueNode, _COLORS)
     if colorNode is None:
         colorNode = slicer.mrmlScene.CreateNodeByClass("vtkMRMLColorTableNode")
@@ -248,36 +296,7 @@ def _fillColors(valueNode, shown: Elastogram, unit: Unit, scale: ColorScale, nam
         colorNode = slicer.mrmlScene.AddNode(colorNode)
         created.append(colorNode)
         refer(valueNode, _COLORS, colorNode)
-    colorNode.SetNumberOfColors(_COLOR_COUNT)
-    for index, (value, color) in enumerate(zip(values.tolist(), colors.tolist(), strict=True)):
-        colorNode.SetColor(index, f"{value:.4g} {shown.unit}", *color, 1.0)
     return colorNode
-
-
-def _asMeasured(values: np.ndarray, unit: Unit) -> np.ndarray:
-    return shear_wave_speed_m_s(values) if unit == Unit.METERS_PER_SECOND else values
-
-
-def _window(shown: Elastogram, scale: ColorScale) -> tuple[float, float]:
-    if scale.unit == Unit.METERS_PER_SECOND and shown.unit == Unit.KILOPASCAL:
-        return youngs_modulus_kpa(scale.low), youngs_modulus_kpa(scale.high)
-    return scale.low, scale.high
-
-
-def _display(valueNode, colorNode, scale: ColorScale, shown: Elastogram) -> None:
-    low, high = _window(shown, scale)
-    displayNode = valueNode.GetDisplayNode()
-    displayNode.SetAndObserveColorNodeID(colorNode.GetID())
-    displayNode.SetInterpolate(0)  # between a value and void there is no value
-    displayNode.SetAutoWindowLevel(0)
-    displayNode.SetWindowLevelMinMax(low, high)
-    displayNode.SetAutoThreshold(0)
-    displayNode.SetThreshold(VOID_VALUE / 2, _NOT_SHOWN_ABOVE)
-    displayNode.SetApplyThreshold(1)
-    legendNode = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(valueNode)
-    legendNode.SetTitleText("strain (arbitrary)" if shown.unit == Unit.STRAIN else str(shown.unit))
-    legendNode.SetLabelFormat("%.2f" if high - low < 10 else "%.0f")
-    legendNode.SetVisibility(True)
 
 
 def _factsOf(elastogram: Elastogram) -> dict:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +11,22 @@ import numpy as np
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MicrocalcAILib.errors import MicrocalcError, ParameterError
+from MicrocalcAISlicer.analysisprocess import AnalysisProcess
+from MicrocalcAISlicer.analysisrun import Process
 from MicrocalcElastographyLib.elastogram import Direction, Elastogram, Unit
 from MicrocalcElastographyLib.geometry import Rectangle
 
-from . import cohortnodes, elastogramnodes, measurementnodes, regions, screens
+from . import cohortnodes, elastogramnodes, measurementnodes, readingsnodes, regions, screens
+from .cohortrun import REPORT_FOLDER, CohortRun, StudyRequest, StudySource
 
 if TYPE_CHECKING:  # pandas and scipy need not be installed yet
-    from MicrocalcElastographyLib.assessment import AssessmentParameters
+    from MicrocalcElastographyLib.assessment import Assessment, AssessmentParameters
     from MicrocalcElastographyLib.calibration import Calibration
     from MicrocalcElastographyLib.cohort.analysis import StudyOptions
     from MicrocalcElastographyLib.color_scale import ColorScale
+    from MicrocalcElastographyLib.readings import Reading
 
 _TABLE_FOR_VALUE_MAPS = "supersonic"
-_REPORT = "microcalc_study"
 
 
 class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
@@ -32,7 +34,16 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
 
     Every method raises a MicrocalcError, whose one sentence says what is wrong and what to do, and then leaves the
     scene as it was. Nothing here needs a graphical user interface.
+
+    Parameters
+    ----------
+    startProcess : callable
+        Collaborator: how a child process is started.
     """
+
+    def __init__(self, startProcess: Callable[[Sequence[str]], Process] = AnalysisProcess):
+        super().__init__()
+        self._startProcess = startProcess
 
     def load(self, path: Path | str):
         """Load a screen capture (DICOM, PNG, JPEG, TIFF) as a color volume with the right pixel spacing."""
@@ -84,10 +95,8 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         """
         from MicrocalcElastographyLib.reading import ValueMeaning, read_elastogram
 
-        if opacity is not None and not 0.0 < opacity <= 1.0:
-            raise ParameterError("The opacity is a share above 0 and up to 1 (100 %).")
-        spacing = None if spacingMm is None else (spacingMm, spacingMm)
         unit = None if unit is None else Unit(unit)
+        spacing = None if spacingMm is None else (spacingMm, spacingMm)
         given = _calibration(box, bar, colorTable, valuesAtEnds, unit, opacity, spacing)
         meaning = ValueMeaning(
             unit=unit, direction=None if direction is None else Direction(direction), spacing_mm=spacing
@@ -100,14 +109,26 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         elastogram = screens.elastogramOfVolume(source, frame, given, meaning)
         return elastogramnodes.showElastogram(elastogram, _colorScale(elastogram), source.GetName(), source, frame)
 
-    def measure(
+    def findCalibration(self, volumeNode, frame: int = 0, **given) -> Calibration:
+        """What a screen tells about itself beside what is given (as for :meth:`process`); nothing is converted."""
+        names = ("box", "bar", "colorTable", "valuesAtEnds", "unit", "opacity", "spacingMm")
+        box, bar, colorTable, ends, unit, opacity, spacingMm = (given.get(name) for name in names)
+        spacing = None if spacingMm is None else (spacingMm, spacingMm)
+        unit = None if unit is None else Unit(unit)
+        return screens.calibrationOfScreen(
+            volumeNode, frame, _calibration(box, bar, colorTable, ends, unit, opacity, spacing)
+        )
+
+    def assess(
         self,
         valueNode,
         drawn: Mapping[str, object],
         parameters: AssessmentParameters | None = None,
         precompression: float | None = None,
-    ) -> measurementnodes.MeasurementNodes:
-        """Measure a lesion in a converted elastogram, score it, and check the protocol.
+        boxPointNode=None,
+        confirmed: Collection[str] | None = None,
+    ) -> Assessment:
+        """Measure a lesion in a converted elastogram, score it and check the protocol; the scene is not touched.
 
         Parameters
         ----------
@@ -120,6 +141,10 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         parameters : AssessmentParameters, optional
         precompression : float, optional
             Level of the scanner's pressure indicator.
+        boxPointNode : vtkMRMLMarkupsFiducialNode, optional
+            Middle of a measurement box placed by hand; otherwise it goes to the stiffest place.
+        confirmed : collection of str, optional
+            Codes of ``protocol.OPERATOR_RULES`` that the examiner confirmed.
         """
         from MicrocalcElastographyLib.assessment import AssessmentParameters, assess
         from MicrocalcElastographyLib.measurement import LesionRegions
@@ -129,13 +154,76 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         if unknown or "lesion" not in drawn:
             raise ParameterError(f"Regions are called {', '.join(regions.REGIONS)}; the lesion is needed.")
         found = {name: regions.regionOf(elastogram, valueNode, what) for name, what in drawn.items()}
-        assessment = assess(
+        return assess(
             elastogram,
             LesionRegions(**found),
             parameters or AssessmentParameters(),
+            box_center=None if boxPointNode is None else regions.pointOf(valueNode, boxPointNode),
             precompression=precompression,
+            confirmed=confirmed,
         )
+
+    def showAssessment(self, assessment: Assessment, valueNode) -> measurementnodes.MeasurementNodes:
+        """Show what :meth:`assess` found in the scene: two tables and the measured regions."""
         return measurementnodes.showAssessment(assessment, valueNode)
+
+    def measure(self, valueNode, drawn: Mapping[str, object], *arguments, **options):
+        """:meth:`assess` and :meth:`showAssessment` in one; gives the MeasurementNodes."""
+        return self.showAssessment(self.assess(valueNode, drawn, *arguments, **options), valueNode)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The readings stored in the scene."""
+        return readingsnodes.readingsOf(readingsnodes.findReadings())
+
+    def store(self, assessment: Assessment, **description) -> Reading:
+        """Store what was measured as a reading.
+
+        Parameters
+        ----------
+        assessment : Assessment
+            From :meth:`assess`.
+        **description
+            ``lesion``, ``reader`` (a label, never a name) and, optionally, ``repeat`` (the next one otherwise),
+            ``patient`` (a pseudonym) and ``outcome`` (``malignant`` or ``benign``).
+
+        Raises
+        ------
+        ResultError
+            When this repeat is stored already.
+        """
+        from MicrocalcElastographyLib.readings import next_repeat, reading_of, with_reading
+
+        stored = self.readings()
+        repeat = description.pop("repeat", None) or next_repeat(stored, description["lesion"], description["reader"])
+        reading = reading_of(assessment.measurement, assessment.scores, assessment.checks, repeat=repeat, **description)
+        readingsnodes.showReadings(with_reading(stored, reading))
+        return reading
+
+    def setReadings(self, readings: Sequence[Reading]):
+        """Replace the readings of the scene, to delete some or to undo; gives the table node."""
+        return readingsnodes.showReadings(readings)
+
+    def exportReadings(self, folder: Path | str) -> list[Path]:
+        """Write ``readings.csv`` (one row per reading, for a study), ``lesions.csv`` and ``readings.json``.
+
+        Raises
+        ------
+        ParameterError
+            When nothing is stored.
+        """
+        from MicrocalcElastographyLib.results import write_readings_files
+
+        return write_readings_files(self.readings(), Path(folder))
+
+    def exportPicture(self, assessment: Assessment, folder: Path | str, lesion: str, reader: str) -> list[Path]:
+        """Write the annotated picture of a measurement, and its values as a volume; names of the files."""
+        from MicrocalcElastographyLib.cohort.wording import file_name
+        from MicrocalcElastographyLib.results import write_assessment
+
+        name = file_name(f"{lesion} {reader}") or "measurement"
+        title = " · ".join(filter(None, (lesion, reader and f"reader {reader}")))
+        write_assessment(assessment, Path(folder), name, title)
+        return [Path(folder) / f"{name}{suffix}" for suffix in (".png", "_values.nrrd")]
 
     def analyzeCohort(
         self,
@@ -165,22 +253,54 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         from MicrocalcElastographyLib.cohort.analysis import StudyOptions, analyze_cohort
         from MicrocalcElastographyLib.cohort.columns import ColumnChoices
         from MicrocalcElastographyLib.cohort.lesions import read_cohort
-        from MicrocalcElastographyLib.cohort.outputs import write_study
+        from MicrocalcElastographyLib.cohort.outputs import record_of, write_study
 
         with tempfile.TemporaryDirectory() as folder:
-            if isinstance(source, (str, Path)):
-                path, title = Path(source), Path(source).stem
-                study = hashlib.sha256(str(path.resolve()).encode()).hexdigest()  # a scene tells no folder names
-            else:
-                frame = cohortnodes.tableOfNode(source)
-                path, title, study = Path(folder) / "cohort.csv", source.GetName(), source.GetID()
-                frame.to_csv(path, index=False)
-            cohort = read_cohort([path], ColumnChoices(outcome=outcome or None))
-            digests = {"SHA-256 of table 1": sha256_of_file(path)}
-        analysis = analyze_cohort(cohort, options or StudyOptions(title=title), inputs=digests)
+            table = StudySource.of(source, Path(folder))
+            cohort = read_cohort([table.path], ColumnChoices(outcome=outcome or None))
+            digests = {"SHA-256 of table 1": sha256_of_file(table.path)}
+        analysis = analyze_cohort(cohort, options or StudyOptions(title=table.title), inputs=digests)
         if reportFolder is not None:
-            write_study(analysis, Path(reportFolder) / _REPORT)
-        return cohortnodes.showStudy(analysis, study, title)
+            write_study(analysis, Path(reportFolder) / REPORT_FOLDER)
+        return cohortnodes.showStudy(record_of(analysis), table.study, table.title)
+
+    def startCohort(self, source, request: StudyRequest, reportFolder: Path | None = None) -> CohortRun:
+        """:meth:`analyzeCohort` in a child process; returns at once.
+
+        Call ``update()`` from time to time until it is True, and read ``results`` (CohortNodes); ``cancel()`` ends it.
+        """
+        return CohortRun(source, request, reportFolder, self.showStudyFolder, self._startProcess)
+
+    def showStudyFolder(self, folder: Path, source: StudySource) -> cohortnodes.CohortNodes:
+        """Show a study that was written into a folder."""
+        from MicrocalcElastographyLib.cohort.outputs import load_study
+
+        return cohortnodes.showStudy(load_study(folder), source.study, source.title)
+
+    def columnsOf(self, source, request: StudyRequest) -> list[tuple[str, str]]:
+        """Every column of a study's table and what it is taken for, before anything is analyzed.
+
+        Raises
+        ------
+        MicrocalcError
+            When the table cannot be read or no outcome can be told.
+        """
+        from MicrocalcElastographyLib.cohort.columns import ColumnChoices, guess_columns
+        from MicrocalcElastographyLib.cohort.table import read_table
+
+        choices = ColumnChoices(
+            outcome=request.outcome or None,
+            malignant_values=request.malignantValues,
+            lesion=request.lesion or None,
+            patient=request.patient or None,
+            reader=request.reader or None,
+            repeat=request.repeat or None,
+            parameters=request.parameters,
+            ignored=request.ignored,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            table = read_table([StudySource.of(source, Path(folder)).path])
+        return list(guess_columns(table, choices).reasons.items())
 
     def checkInput(self, volumeNode, frame: int = 0, isUnitKnown: bool = True) -> None:
         """Raise a MicrocalcError, whose sentence says what is missing, unless a volume can be converted."""
@@ -204,6 +324,9 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
 
 def _calibration(box, bar, colorTable, valuesAtEnds, unit, opacity, spacing) -> Calibration:
     from MicrocalcElastographyLib.calibration import Calibration
+
+    if opacity is not None and not 0.0 < opacity <= 1.0:
+        raise ParameterError("The opacity is a share above 0 and up to 1 (100 %).")
 
     def rectangle(sides: tuple[int, int, int, int] | None) -> Rectangle | None:
         return None if sides is None else Rectangle(sides[1], sides[0], sides[3], sides[2])

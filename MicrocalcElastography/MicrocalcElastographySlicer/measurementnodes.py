@@ -1,4 +1,4 @@
-"""An Assessment as MRML nodes: a table of numbers, a table of the protocol, and the measured box."""
+"""An Assessment as MRML nodes: a table of numbers, a table of the protocol, and what was measured, outlined."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:  # pandas need not be installed yet
 
 _MEASUREMENT, _PROTOCOL, _BOX = "MeasurementTable", "ProtocolTable", "BoxSegmentation"
 _RECORD, _WARNINGS = "Assessment", "Warnings"
-_SEGMENT_ID = "MicrocalcMeasurementBox"  # segments with other IDs are the user's
-_BOX_COLOR = (1.0, 1.0, 1.0)
+# Segments with other IDs are the user's.
+_BOX_ID, _LESION_ID, _FAT_ID = "MicrocalcMeasurementBox", "MicrocalcMeasuredLesion", "MicrocalcMeasuredFat"
+_COLORS = {_BOX_ID: (1.0, 0.31, 0.85), _LESION_ID: (1.0, 1.0, 1.0), _FAT_ID: (1.0, 0.88, 0.3)}
 
 _STATISTICS = {
     "mean": "mean",
@@ -63,7 +64,7 @@ def showAssessment(assessment: Assessment, valueNode) -> MeasurementNodes:
         boxNode = ownedNode(valueNode, _BOX, "vtkMRMLSegmentationNode", f"{name} measurement box", created)
         fillTable(measurementNode, measurement)
         fillTable(protocolNode, protocol)
-        _fillBox(boxNode, assessment, valueNode)
+        _outline(boxNode, assessment, valueNode)
         remember(measurementNode, _RECORD, assessment.as_dict())
         remember(measurementNode, _WARNINGS, [dataclasses.asdict(warning) for warning in warnings])
     groupUnder(referenceOf(valueNode)[0], (measurementNode, protocolNode, boxNode))
@@ -100,7 +101,10 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
         rows += _statistics(region, found, unit)
     for region, found in ((box, measurement.box_speed), ("lesion", measurement.lesion_speed)):
         if found is not None:
-            rows.append((region, "mean shear-wave speed", found.mean, "m/s", ""))
+            rows += [
+                (region, f"{_STATISTICS[key]} shear-wave speed", getattr(found, key), "m/s", "")
+                for key in ("mean", "maximum", "minimum", "standard_deviation")
+            ]
     rows += [
         ("lesion", "longest diameter", measurement.lesion_length_mm, "mm", ""),
         ("lesion", "area", measurement.lesion_area_mm2, "mm²", ""),
@@ -146,22 +150,34 @@ def protocolTable(assessment: Assessment) -> pd.DataFrame:
     )
 
 
-def _fillBox(segmentationNode, assessment: Assessment, valueNode) -> None:
-    box = assessment.measurement.box
+def _outline(segmentationNode, assessment: Assessment, valueNode) -> None:
+    """Outline the measurement box, and the parts of lesion and fat that carry the numbers."""
     if segmentationNode.GetDisplayNode() is None:
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.GetDisplayNode().SetOpacity2DFill(0.0)
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(valueNode)
     segmentationNode.SetAndObserveTransformNodeID(valueNode.GetTransformNodeID())
     segmentation = segmentationNode.GetSegmentation()
-    if segmentation.GetSegment(_SEGMENT_ID) is not None:
-        segmentation.RemoveSegment(_SEGMENT_ID)
-    if box is None:
-        return
-    placed = "stiffest" if box.automatic else "placed"
-    segmentation.AddEmptySegment(
-        _SEGMENT_ID, f"{placed} {assessment.measurement.parameters.box_mm:g} mm box", _BOX_COLOR
-    )
-    mask = box.mask.astype(np.uint8)[np.newaxis]
-    with noOrphanedDisplays():
-        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentationNode, _SEGMENT_ID, valueNode)
+    for identifier in _COLORS:
+        if segmentation.GetSegment(identifier) is not None:
+            segmentation.RemoveSegment(identifier)
+    for identifier, (name, mask) in _outlined(assessment).items():
+        segmentation.AddEmptySegment(identifier, name, _COLORS[identifier])
+        with noOrphanedDisplays():
+            slicer.util.updateSegmentBinaryLabelmapFromArray(
+                mask.astype(np.uint8)[np.newaxis], segmentationNode, identifier, valueNode
+            )
+
+
+def _outlined(assessment: Assessment) -> dict[str, tuple[str, np.ndarray]]:
+    """Name and pixels in the elastography box of what is outlined, by the ID of its segment."""
+    measurement = assessment.measurement
+    elastogram, regions, box = measurement.elastogram, measurement.regions, measurement.box
+    found = {}
+    if box is not None:
+        placed = "stiffest" if box.automatic else "placed"
+        found[_BOX_ID] = (f"{placed} {measurement.parameters.box_mm:g} mm box", box.mask)
+    found[_LESION_ID] = ("lesion as measured", regions.lesion.in_box(elastogram))
+    if regions.fat is not None:
+        found[_FAT_ID] = ("fat as measured", regions.fat.in_box(elastogram))
+    return found

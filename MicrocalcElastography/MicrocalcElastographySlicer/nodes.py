@@ -17,6 +17,14 @@ from MicrocalcAISlicer.nodes import tableRows as tableRows
 PREFIX = "MicrocalcElastography"
 
 
+def numberOf(cell) -> float:
+    """The number of a table cell; NaN where there is none. Tables of a saved scene come back as text."""
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
 @contextmanager
 def noOrphanedDisplays():
     """Remove the display nodes that ``slicer.util`` forgets when it reads or writes a segment."""
@@ -39,7 +47,8 @@ def ownedNode(owner, role: str, className: str, name: str, created: list):
 
 def refer(owner, role: str, node) -> None:
     """Let ``owner`` refer to a node, or to none, in this role; such references are saved with the scene."""
-    owner.SetNodeReferenceID(f"{PREFIX}.{role}", node.GetID() if node is not None else None)
+    if referred(owner, role) is not node:  # nobody is told of a change when there is none
+        owner.SetNodeReferenceID(f"{PREFIX}.{role}", node.GetID() if node is not None else None)
 
 
 def referred(owner, role: str):

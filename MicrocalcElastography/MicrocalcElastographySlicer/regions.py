@@ -11,6 +11,7 @@ import vtk
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.elastogram import Elastogram
+from MicrocalcElastographyLib.geometry import Rectangle
 
 from .elastogramnodes import referenceOf
 from .nodes import noOrphanedDisplays
@@ -66,6 +67,47 @@ def regionOf(elastogram: Elastogram, valueNode, drawn) -> Region:
         center = (first + second) / 2
         return ellipse_region(elastogram, (center[0], center[1]), (radius / down, radius / across))
     raise ParameterError("Regions are segments, closed curves, regions of interest or lines; draw one of these.")
+
+
+def pointOf(valueNode, pointNode) -> tuple[float, float]:
+    """Row and column of the image that a point lies on.
+
+    Raises
+    ------
+    ParameterError
+        When it was not placed.
+    """
+    row, column = _pixels(_controlPoints(pointNode, 1), referenceOf(valueNode)[0])[0]
+    return float(row), float(column)
+
+
+def placePoint(pointNode, valueNode, row: float, column: float) -> None:
+    """Move a point onto a pixel of the image; it is placed when it was not."""
+    referenceNode, frame = referenceOf(valueNode)
+    world = _world(np.array([[row, column]]), referenceNode, frame)[0]
+    if pointNode.GetNumberOfControlPoints():
+        pointNode.SetNthControlPointPositionWorld(0, *world)
+    else:
+        pointNode.AddControlPointWorld(*world)
+
+
+def rectangleOf(roiNode, volumeNode) -> Rectangle:
+    """The rectangle of whole pixels that a region of interest marks on a volume; a turned one is boxed in."""
+    corners = _pixels(_roiCorners(roiNode, volumeNode), volumeNode)
+    top, left, bottom, right = (round(side + 0.5) for side in (*corners.min(axis=0), *corners.max(axis=0)))
+    return Rectangle(top, left, bottom, right)
+
+
+def placeRectangle(roiNode, place: Rectangle, volumeNode, frame: int = 0) -> None:
+    """Lay a region of interest around a rectangle of pixels of a volume, along its axes."""
+    across, down, through = volumeNode.GetSpacing()
+    directions = ijkToRas(volumeNode) / (across, down, through, 1.0)
+    directions[:3, 3] = 0.0
+    with slicer.util.NodeModify(roiNode):
+        roiNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        roiNode.SetAndObserveObjectToNodeMatrix(slicer.util.vtkMatrixFromArray(directions))
+        roiNode.SetSize(place.width * across, place.height * down, through)
+        roiNode.SetCenterWorld(*_world(np.array([place.center]), volumeNode, frame)[0])
 
 
 def _segmentRegion(elastogram: Elastogram, segmentationNode, name: str, referenceNode, frame: int) -> Region:
@@ -129,3 +171,9 @@ def _pixels(world: np.ndarray, volumeNode) -> np.ndarray:
     """Row and column of points; shape (points, 2)."""
     homogeneous = np.column_stack([world, np.ones(len(world))])
     return (homogeneous @ _worldToPixel(volumeNode).T)[:, [1, 0]]
+
+
+def _world(pixels: np.ndarray, volumeNode, frame: int) -> np.ndarray:
+    """World coordinates of rows and columns of a slice; shape (points, 3)."""
+    ijk = np.column_stack([pixels[:, 1], pixels[:, 0], np.full(len(pixels), frame), np.ones(len(pixels))])
+    return (ijk @ np.linalg.inv(_worldToPixel(volumeNode)).T)[:, :3]

@@ -112,21 +112,32 @@ def elastogramOfVolume(volumeNode, frame: int, given: Calibration, meaning: Valu
         Naming what has to be entered.
     """
     checkInput(volumeNode, frame, meaning.unit is not None)
-    pixels = slicer.util.arrayFromVolume(volumeNode)[frame]
-    spacing = nodeSpacing(volumeNode)
     if not isScreen(volumeNode):
         from MicrocalcElastographyLib.reading.value_maps import value_map
 
+        pixels, spacing = slicer.util.arrayFromVolume(volumeNode)[frame], nodeSpacing(volumeNode)
         return value_map(pixels, meaning, spacing, _SPACING_SOURCE, {"kind": "volume in the scene", "frame": frame})
 
-    from MicrocalcElastographyLib.calibration import find_calibration
     from MicrocalcElastographyLib.screen.conversion import elastogram_of_screen
 
-    screen = _screenOf(volumeNode, pixels[..., :3], frame)
+    calibration = calibrationOfScreen(volumeNode, frame, given)
+    return elastogram_of_screen(_screenOf(volumeNode, frame), calibration)
+
+
+def calibrationOfScreen(volumeNode, frame: int, given: Calibration) -> Calibration:
+    """What is given, completed by what a color screen tells about itself."""
+    from MicrocalcElastographyLib.calibration import find_calibration
+
+    spacing = nodeSpacing(volumeNode)
     if given.spacing_mm is None and spacing is not None and not _isOwnSpacing(volumeNode, spacing):
         sources = {**given.sources, "spacing_mm": _SPACING_SOURCE}
         given = dataclasses.replace(given, spacing_mm=spacing, sources=sources)
-    return elastogram_of_screen(screen, find_calibration(screen, given))
+    return find_calibration(_screenOf(volumeNode, frame), given)
+
+
+def colorsOf(volumeNode, frame: int) -> np.ndarray:
+    """Red, green and blue of one frame of a color screen; shape (rows, columns, 3)."""
+    return np.ascontiguousarray(slicer.util.arrayFromVolume(volumeNode)[frame][..., :3])
 
 
 def placeOf(volumeNode, frame: int, elastogram: Elastogram) -> np.ndarray | None:
@@ -151,7 +162,7 @@ def _isSame(first, second) -> bool:
     return bool(np.allclose(first, second, rtol=1e-4))
 
 
-def _screenOf(volumeNode, rgb: np.ndarray, frame: int) -> ScreenFrame:
+def _screenOf(volumeNode, frame: int) -> ScreenFrame:
     from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
 
     known = recall(volumeNode, _SCREEN) or {"regions": [], "warnings": [], "sources": []}
@@ -166,6 +177,5 @@ def _screenOf(volumeNode, rgb: np.ndarray, frame: int) -> ScreenFrame:
     )
     sources = known["sources"]
     source = sources[frame] if frame < len(sources) else {"kind": "volume in the scene", "frame": frame}
-    return ScreenFrame(
-        np.ascontiguousarray(rgb), regions, tuple(WarningRecord(**record) for record in known["warnings"]), source
-    )
+    warnings = tuple(WarningRecord(**record) for record in known["warnings"])
+    return ScreenFrame(colorsOf(volumeNode, frame), regions, warnings, source)

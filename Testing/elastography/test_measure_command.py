@@ -225,3 +225,11 @@ def test_the_phantom_command_makes_what_the_measure_command_reads(run: Run, tmp_
     run("phantom", "--output", tmp_path, "--lesion-kpa", "60")
     run("measure", tmp_path / "elastogram_0000.dcm", "--lesion", LESION, "--output", tmp_path / "out")
     assert (tmp_path / "out" / "readings.csv").is_file()
+
+
+def test_what_the_examiner_confirms_is_recorded(run: Run, screens: Path, tmp_path: Path) -> None:
+    run("measure", screens / "shear_0.dcm", "--lesion", LESION, "--confirmed", "breath-hold", "position",
+        "--output", tmp_path)  # fmt: skip
+    (record,) = json.loads((tmp_path / "measurement.json").read_text())["acquisitions"]
+    statuses = {check["code"]: check["status"] for check in record["protocol"]}
+    assert (statuses["breath-hold"], statuses["position"], statuses["recovery"]) == ("pass", "pass", "cannot tell")

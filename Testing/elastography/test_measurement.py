@@ -298,3 +298,17 @@ def test_saturated_measurements_are_called_bounds() -> None:
 def test_impossible_parameters_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ParameterError):
         MeasurementParameters(**changes)  # type: ignore[arg-type]
+
+
+def test_the_middle_of_a_box_in_the_image_places_the_same_box_by_hand() -> None:
+    rng = np.random.default_rng(3)
+    frame, box = (120, 140), Rectangle(20, 30, 100, 120)
+    values = rng.uniform(10, 100, (box.height, box.width)).astype(np.float32)
+    elastogram = screen_with_box(frame, box, Rectangle(0, 0, *frame), values=values)
+    lesion = LesionRegions(disk(frame, (60, 70), 15))
+    stiffest = measure(elastogram, lesion)
+    again = measure(elastogram, lesion, box_center=stiffest.box_center_in_image)
+    assert stiffest.box is not None
+    assert again.box is not None
+    np.testing.assert_array_equal(again.box.mask, stiffest.box.mask)
+    assert not again.box.automatic

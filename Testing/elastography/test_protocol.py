@@ -7,11 +7,20 @@ import pytest
 
 from elastography.elastogram_examples import disk, elastogram_of, screen_with_box
 from MicrocalcAILib.errors import ParameterError
+from MicrocalcElastographyLib.assessment import assess
 from MicrocalcElastographyLib.elastogram import Elastogram, Unit
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographyLib.measurement import LesionRegions, Region, measure
 from MicrocalcElastographyLib.measurement.regions import rows_region
-from MicrocalcElastographyLib.protocol import Check, ProtocolParameters, Status, check_acquisition, check_repeats
+from MicrocalcElastographyLib.protocol import (
+    OPERATOR_RULES,
+    Check,
+    ProtocolParameters,
+    Status,
+    check_acquisition,
+    check_operator,
+    check_repeats,
+)
 
 FRAME = (200, 240)
 PANEL = Rectangle(0, 0, 200, 240)
@@ -183,3 +192,23 @@ def test_few_or_scattered_repeats_warn() -> None:
 def test_impossible_limits_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ParameterError):
         ProtocolParameters(**changes)  # type: ignore[arg-type]
+
+
+def test_what_the_examiner_confirms_passes_and_the_rest_cannot_be_told() -> None:
+    found = {check.code: check for check in check_operator(["breath-hold"])}
+    assert list(found) == list(OPERATOR_RULES)
+    assert found["breath-hold"].status is Status.PASS
+    assert {check.status for code, check in found.items() if code != "breath-hold"} == {Status.CANNOT_TELL}
+    assert all(check.message.endswith(".") and check.limit for check in found.values())
+
+
+def test_confirming_an_unknown_rule_is_refused() -> None:
+    with pytest.raises(ParameterError, match="no rule “warm-room”"):
+        check_operator(["warm-room"])
+
+
+def test_an_assessment_asks_the_examiner_only_when_told_to() -> None:
+    lesion = LesionRegions(LESION)
+    asked = {check.code for check in assess(screen(), lesion, confirmed=()).checks}
+    unasked = {check.code for check in assess(screen(), lesion).checks}
+    assert asked - unasked == set(OPERATOR_RULES)

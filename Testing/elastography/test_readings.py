@@ -18,21 +18,28 @@ from MicrocalcElastographyLib.cohort.lesions import read_cohort
 from MicrocalcElastographyLib.cohort.quantities import recognize
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.measurement import LesionRegions
-from MicrocalcElastographyLib.protocol import repeat_spread
+from MicrocalcElastographyLib.protocol import Status, repeat_spread
 from MicrocalcElastographyLib.readings import (
     CONSENSUS,
     QUANTITY_COLUMNS,
     Reading,
     agreement,
+    lesion_summary,
+    next_repeat,
     one_row_per_lesion,
     read_readings,
+    reader_summary,
     reading_of,
+    readings_of_records,
+    records_of,
     references_beside,
     table_of,
+    with_reading,
     with_readings,
     write_readings,
 )
 from MicrocalcElastographyLib.resources import resource_path
+from MicrocalcElastographyLib.results import write_readings_files
 
 
 def add_readings(path: Path, readings: list[Reading]) -> pd.DataFrame:
@@ -227,3 +234,88 @@ def test_a_reading_needs_a_lesion_and_repeats_from_one() -> None:
         Reading(" ")
     with pytest.raises(ParameterError):
         Reading("L1", repeat=0)
+
+
+def test_repeats_go_on_after_the_highest_of_the_same_lesion_and_reader() -> None:
+    readings = [*stiffness("A", "1", 10.0, 11.0, 12.0), *stiffness("A", "2", 10.0)]
+    assert [next_repeat(readings, lesion, reader) for lesion, reader in (("A", "1"), ("A", "2"), ("B", "1"))] == [
+        4,
+        2,
+        1,
+    ]
+    assert next_repeat([readings[2]], "A", "1") == 4
+
+
+def test_a_repeat_is_stored_once() -> None:
+    readings = with_reading((), Reading("A", "1", 1))
+    with pytest.raises(ResultError, match="Repeat 1 of lesion “A” by reader “1” is stored already"):
+        with_reading(readings, Reading("A", "1", 1))
+    assert with_reading(readings, Reading("A", "1", 2))[0] is readings[0]
+
+
+def test_readings_come_back_from_json_and_ignore_what_another_version_added() -> None:
+    readings = tuple(stiffness("A", "1", 10.123456789, 11.0, outcome="benign"))
+    records = json.loads(json.dumps(records_of(readings)))
+    assert readings_of_records(records) == readings
+    assert readings_of_records([{**record, "invented_later": 1} for record in records]) == readings
+
+
+def test_summary_of_a_lesion_tells_repeats_spread_and_difference() -> None:
+    readings = [*stiffness("A", "1", 90.0, 100.0, 110.0), *stiffness("A", "2", 130.0, 130.0), *stiffness("B", "1", 5.0)]
+    found = lesion_summary(readings, "A")
+    first, second, mean, _maximum = (sentence for _, sentence in found)
+    assert first == ("Reader 1: 3 of 3 repeats, mean 100 kPa, interquartile range 10% of the median (limit 30%).")
+    assert second.startswith("Reader 2: 2 of 3 repeats, mean 130 kPa")
+    assert [status for status, _ in found[:3]] == [Status.PASS, Status.WARN, Status.WARN]
+    assert "1 and 2 differ by 26% (limit 20%); needs consensus, value 115 kPa" in mean
+    assert lesion_summary(readings, "C") == ()
+
+
+def test_summary_of_strain_names_the_ratio() -> None:
+    readings = [Reading("A", "1", number, strain_ratio=value) for number, value in enumerate((2.0, 3.0, 4.0), 1)]
+    ((status, sentence),) = lesion_summary(readings, "A")
+    assert sentence.startswith("Reader 1: 3 of 3 repeats, mean strain ratio 3.00, interquartile range 33%")
+    assert status is Status.WARN
+
+
+def test_summary_of_the_readers_is_their_intraclass_correlation_and_limits() -> None:
+    pairs = {"A": (50.0, 52.0), "B": (80.0, 78.0), "C": (120.0, 126.0), "D": (30.0, 31.0)}
+    readings = [
+        reading
+        for lesion, values in pairs.items()
+        for reader, value in zip(("1", "2"), values, strict=True)
+        for reading in stiffness(lesion, reader, value)
+    ]
+    mean = reader_summary(readings)[0]
+    differences = np.array([one - other for one, other in pairs.values()])
+    upper = differences.mean() + 1.96 * differences.std(ddof=1)
+    assert "4 lesions read by 1 and 2: ICC(2,1) 0.99" in mean
+    assert f"bias {differences.mean():.2f} kPa" in mean
+    assert f"to {upper:.2f} kPa" in mean
+    assert reader_summary(readings[:4]) == ()  # two lesions
+    assert reader_summary([]) == ()
+
+
+def test_consensus_is_no_third_reader_of_the_summary() -> None:
+    readings = [
+        reading
+        for lesion in "ABC"
+        for reader, value in (("1", 50.0), (CONSENSUS, 60.0))
+        for reading in stiffness(lesion, reader, value + ord(lesion))
+    ]
+    assert reader_summary(readings) == ()
+
+
+def test_files_of_readings_hold_rows_lesions_and_agreement(tmp_path: Path) -> None:
+    readings = [*stiffness("A", "1", 90.0, 110.0), *stiffness("A", "2", 104.0), *stiffness("B", "1", 30.0)]
+    paths = write_readings_files(readings, tmp_path / "out")
+    assert [path.name for path in paths] == ["readings.csv", "lesions.csv", "readings.json"]
+    pd.testing.assert_frame_equal(
+        read_readings(paths[0])[["lesion", "repeat"]], table_of(readings)[["lesion", "repeat"]]
+    )
+    assert list(pd.read_csv(paths[1])["elasticity_mean_kpa"]) == [102.0, 30.0]
+    record = json.loads(paths[2].read_text())
+    assert len(record["readings"]) == 4
+    assert any("1 and 2 differ by 4%" in sentence for sentence in record["agreement"]["A"])
+    with pytest.raises(ParameterError, match="no reading to write"):
+        write_readings_files([], tmp_path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from elastography.elastogram_examples import disk, elastogram_of
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcElastographyLib.elastogram import Direction, Unit
 from MicrocalcElastographyLib.measurement import Region
-from MicrocalcElastographyLib.measurement.regions import distance_from
 from MicrocalcElastographyLib.scoring import (
     ColorShareParameters,
     TsukubaParameters,
@@ -95,8 +95,8 @@ def tsukuba_map(hard: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.where(hard, HARD, SOFT)
 
 
-DEPTH_MM = distance_from(~LESION.mask, (0.25, 0.25))
-AROUND_MM = distance_from(LESION.mask, (0.25, 0.25))
+DEPTH_MM = distance_transform_edt(LESION.mask, sampling=0.25)
+AROUND_MM = distance_transform_edt(~LESION.mask, sampling=0.25)
 CHECKERED = (np.indices(SHAPE) // 4).sum(axis=0) % 2 == 0
 
 

@@ -62,6 +62,11 @@ def drawn(series):
     return column(table, series.GetXColumnName()), column(table, series.GetYColumnName())
 
 
+def counts(series):
+    """Lesions behind each point of the calibration, from the labels."""
+    return np.array([int(str(row["label"]).split()[0]) for row in tableRows(series.GetTableNode())])
+
+
 def is_points(series):
     return series.GetMarkerStyle() != series.MarkerStyleNone and series.GetLineStyle() == series.LineStyleNone
 
@@ -77,11 +82,11 @@ def area_under(series):
 
 def test_roc_chart_has_a_curve_per_parameter_whose_area_is_the_printed_auc(slicer, logic, table_file, lesions):
     shown = logic.analyzeCohort(table_file, options=QUICK)
-    *curves, chance = series_of(shown.rocChartNode)
+    *curves, chance = series_of(shown.chartNodes["ROC"])
     printed = {row["parameter"]: row["auc"] for row in tableRows(shown.tableNodes["auc"])}
     assert len(curves) == len(printed) == 2
-    for series, (name, auc) in zip(curves, printed.items(), strict=True):
-        assert series.GetYColumnName() == f"{name} sensitivity"
+    for series, auc in zip(curves, printed.values(), strict=True):
+        assert drawn(series)[0][[0, -1]].tolist() == [0, 1]
         assert area_under(series) == pytest.approx(auc)
         assert f"AUC {auc:.3f}" in series.GetName()
     malignant = lesions["outcome"] == "malignant"
@@ -92,7 +97,7 @@ def test_roc_chart_has_a_curve_per_parameter_whose_area_is_the_printed_auc(slice
 
 def test_boxes_span_the_quartiles_of_each_group(logic, table_file, lesions):
     shown = logic.analyzeCohort(table_file, options=QUICK)
-    chart = shown.boxChartNodes["elasticity_kpa"]
+    chart = shown.chartNodes["boxes elasticity_kpa"]
     assert [series.GetName() for series in series_of(chart)] == ["benign", "malignant"]
     assert "kPa" in chart.GetYAxisTitle()
     for series in series_of(chart):
@@ -105,7 +110,7 @@ def test_boxes_span_the_quartiles_of_each_group(logic, table_file, lesions):
 
 
 def test_calibration_points_keep_the_share_of_malignant_lesions_and_have_a_diagonal(logic, table_file):
-    chart = logic.analyzeCohort(table_file, options=QUICK).calibrationChartNode
+    chart = logic.analyzeCohort(table_file, options=QUICK).chartNodes["calibration"]
     fitted, crossed, diagonal = series_of(chart)
     assert [fitted.GetName(), crossed.GetName()] == ["fitted", "cross-validated"]
     assert (chart.GetXAxisTitle(), chart.GetYAxisTitle()) == (
@@ -114,20 +119,20 @@ def test_calibration_points_keep_the_share_of_malignant_lesions_and_have_a_diago
     )
     for series in (fitted, crossed):
         predicted, observed = drawn(series)
-        count = column(series.GetTableNode(), "count")
+        count = counts(series)
         assert is_points(series)
         assert count.sum() == 50
         assert np.average(observed, weights=count) == pytest.approx(0.5)
         assert 0 <= predicted.min() <= predicted.max() <= 1
     predicted, _ = drawn(fitted)
-    assert np.average(predicted, weights=column(fitted.GetTableNode(), "count")) == pytest.approx(0.5, abs=0.02)
+    assert np.average(predicted, weights=counts(fitted)) == pytest.approx(0.5, abs=0.02)
     assert is_line(diagonal)
     assert [list(values) for values in drawn(diagonal)] == [[0, 1], [0, 1]]
 
 
 def test_odds_ratios_are_those_of_the_table_on_a_log_scale(logic, table_file):
     shown = logic.analyzeCohort(table_file, options=QUICK)
-    chart = shown.oddsRatioChartNode
+    chart = shown.chartNodes["odds ratios"]
     printed = tableRows(shown.tableNodes["regression"])
     estimate, low, high, no_effect = series_of(chart)
     assert chart.GetXAxisLogScale()
@@ -137,10 +142,11 @@ def test_odds_ratios_are_those_of_the_table_on_a_log_scale(logic, table_file):
         assert is_points(series)
         assert list(ratios) == [row[f"odds_ratio_per_sd{end}"] for row in printed]
         assert list(places) == list(range(len(printed), 0, -1))
-        assert series.GetLabelColumnName() == "term"
+        assert series.GetLabelColumnName() == "label"
     for row in tableRows(estimate.GetTableNode()):
-        assert f"{row['place']:.0f} {row['term']}" in chart.GetYAxisTitle()
-        assert row["low"] < row["estimate"] < row["high"]
+        assert f"{row['y']:.0f} {row['label']}" in chart.GetYAxisTitle()
+    assert (drawn(low)[0] < drawn(estimate)[0]).all()
+    assert (drawn(estimate)[0] < drawn(high)[0]).all()
     assert is_line(no_effect)
     assert set(drawn(no_effect)[0]) == {1.0}
 
@@ -148,7 +154,7 @@ def test_odds_ratios_are_those_of_the_table_on_a_log_scale(logic, table_file):
 def test_endless_odds_ratios_are_left_out_of_the_picture(logic, separated_file):
     shown = logic.analyzeCohort(separated_file, options=QUICK)
     printed = [row["odds_ratio_per_sd_high"] for row in tableRows(shown.tableNodes["regression"])]
-    _, _, high, _ = series_of(shown.oddsRatioChartNode)
+    _, _, high, _ = series_of(shown.chartNodes["odds ratios"])
     places = drawn(high)[0]
     assert max(printed) > 1e5
     assert list(np.isnan(places)) == [ratio > 1e5 for ratio in printed]
@@ -156,8 +162,8 @@ def test_endless_odds_ratios_are_left_out_of_the_picture(logic, separated_file):
 
 def test_bland_altman_shows_bias_and_limits_of_two_readers(logic, two_readers_file):
     shown = logic.analyzeCohort(two_readers_file, options=QUICK)
-    assert sorted(shown.blandAltmanChartNodes) == ["elasticity_kpa", "strain_ratio"]
-    chart = shown.blandAltmanChartNodes["elasticity_kpa"]
+    assert {"Bland–Altman elasticity_kpa", "Bland–Altman strain_ratio"} <= set(shown.chartNodes)
+    chart = shown.chartNodes["Bland–Altman elasticity_kpa"]
     assert "kPa" in chart.GetXAxisTitle()
     assert "kPa" in chart.GetYAxisTitle()
     points, *lines = series_of(chart)
@@ -178,14 +184,12 @@ def test_bland_altman_shows_bias_and_limits_of_two_readers(logic, two_readers_fi
         assert up == pytest.approx([height, height], rel=1e-3)
 
 
-def test_charts_that_the_study_does_not_allow_are_none(logic, tmp_path, lesions):
+def test_charts_that_the_study_does_not_allow_are_missing(logic, tmp_path, lesions):
     lesions[["lesion", "outcome"]].assign(elasticity_kpa=10 + np.arange(50) % 5).to_csv(
         tmp_path / "flat.csv", index=False
     )
     shown = logic.analyzeCohort(tmp_path / "flat.csv", options=QUICK)
-    assert shown.calibrationChartNode is None
-    assert shown.oddsRatioChartNode is None
-    assert shown.blandAltmanChartNodes == {}
+    assert list(shown.chartNodes) == ["ROC", "boxes elasticity_kpa"]
 
 
 def test_table_node_gives_what_the_file_gives(slicer, logic, table_file, lesions):
@@ -214,7 +218,7 @@ def test_warnings_of_the_study_are_handed_over(logic, table_file):
 def test_analyzing_again_replaces_the_own_nodes_and_no_others(slicer, logic, two_readers_file, tmp_path, lesions):
     other = tmp_path / "other.csv"
     lesions.to_csv(other, index=False)
-    kept = logic.analyzeCohort(other, options=QUICK).rocChartNode
+    kept = logic.analyzeCohort(other, options=QUICK).chartNodes["ROC"]
     logic.analyzeCohort(two_readers_file, options=QUICK)
     before = node_names(slicer)
     logic.analyzeCohort(two_readers_file, options=QUICK)
@@ -232,18 +236,45 @@ def test_refused_tables_leave_nothing_behind(slicer, logic, tmp_path, table_file
     assert node_names(slicer) == before
 
 
-@pytest.mark.parametrize("chart", ["_boxChart", "_calibrationChart", "_oddsRatioChart", "_blandAltmanChart"])
-def test_failure_half_way_leaves_the_earlier_study(slicer, logic, two_readers_file, monkeypatch, chart):
-    def fail(*_):
-        raise RuntimeError("no memory")
+def test_failure_half_way_leaves_the_earlier_study(slicer, logic, two_readers_file, monkeypatch):
+    add, added = cohortnodes._addChart, []
+
+    def fail_late(*arguments):
+        if len(added) == 4:
+            raise RuntimeError("no memory")
+        added.append(1)
+        return add(*arguments)
 
     first = logic.analyzeCohort(two_readers_file, options=QUICK)
     before = node_names(slicer)
-    monkeypatch.setattr(cohortnodes, chart, fail)
+    monkeypatch.setattr(cohortnodes, "_addChart", fail_late)
     with pytest.raises(RuntimeError):
         logic.analyzeCohort(two_readers_file, options=QUICK)
     assert node_names(slicer) == before
-    assert first.rocChartNode.GetScene() is slicer.mrmlScene
+    assert first.chartNodes["ROC"].GetScene() is slicer.mrmlScene
+
+
+def test_study_of_a_reopened_scene_is_found(slicer, logic, two_readers_file):
+    shown = logic.analyzeCohort(two_readers_file, options=QUICK)
+    assert cohortnodes.findStudy() == shown
+    assert cohortnodes.findStudy("another") is None
+    slicer.mrmlScene.SetSaveToXMLString(1)
+    slicer.mrmlScene.Commit()
+    text = slicer.mrmlScene.GetSceneXMLString()
+    slicer.mrmlScene.Clear(0)
+    slicer.mrmlScene.SetLoadFromXMLString(1)
+    slicer.mrmlScene.SetSceneXMLString(text)
+    slicer.mrmlScene.Import()
+    found = cohortnodes.findStudy()
+    assert (list(found.chartNodes), list(found.tableNodes)) == (list(shown.chartNodes), list(shown.tableNodes))
+    assert (found.malignant, found.benign, found.warnings) == (25, 25, shown.warnings)
+
+
+def test_scatter_shows_the_two_best_parameters(logic, table_file):
+    chart = logic.analyzeCohort(table_file, options=QUICK).chartNodes["scatter"]
+    groups = series_of(chart)
+    assert [series.GetName() for series in groups] == ["benign", "malignant"]
+    assert all(is_points(series) and len(drawn(series)[0]) == 25 for series in groups)
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """From an ultrasound screen in the scene, or a file, to kPa with colors, legend and valid pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from MicrocalcAILib.errors import MicrocalcError
 from MicrocalcAISlicer.inputvolume import ijkToRas
+from MicrocalcElastographyLib.color_scale import bundled_color_scale
 from MicrocalcElastographyLib.elastogram import Unit, youngs_modulus_kpa
 from MicrocalcElastographySlicer import elastogramnodes
 from MicrocalcElastographySlicer.elastogramnodes import VOID_VALUE, elastogramOf
@@ -86,12 +89,23 @@ def test_legend_names_the_unit(slicer, logic, screen_node):
     assert legend.GetVisibility()
 
 
-def test_paired_b_mode_lies_on_the_values(slicer, logic, screen_node):
-    shown = logic.process(screen_node)
+def test_paired_b_mode_panel_lies_on_the_panel_with_color(slicer, logic, screen_node):
+    shown, screen = logic.process(screen_node), simulated()
+    image = slicer.util.arrayFromVolume(shown.bModeNode)[0]
+    row, column = screen.box.top - screen.color_panel.top, screen.box.left - screen.color_panel.left
+    part = image[row : row + screen.box.height, column : column + screen.box.width]
+    assert np.abs(part.astype(int) - screen.b_mode).mean() < 2
+    np.testing.assert_allclose(ijkToRas(shown.bModeNode)[:3, 3], ras(screen_node, *screen.color_panel[:2]))
+    assert image.shape == (screen.color_panel.height, screen.color_panel.width)
+    np.testing.assert_array_equal(elastogramOf(shown.valueNode).b_mode, part)
+
+
+def test_b_mode_of_a_map_of_values_lies_on_the_values(slicer, logic, tmp_path):
+    elastogram = replace(elastogramOf(logic.process(load_screen(tmp_path)).valueNode), frame=None, box=None, panel=None)
+    scale = bundled_color_scale("supersonic", 0.0, 180.0)
+    shown = elastogramnodes.showElastogram(elastogram, scale, "Map", key="map")
     assert slicer.util.arrayFromVolume(shown.bModeNode).shape == slicer.util.arrayFromVolume(shown.valueNode).shape
-    np.testing.assert_allclose(ijkToRas(shown.bModeNode), ijkToRas(shown.valueNode))
-    errors = slicer.util.arrayFromVolume(shown.bModeNode)[0].astype(int) - simulated().b_mode
-    assert np.abs(errors).mean() < 2
+    np.testing.assert_array_equal(elastogramOf(shown.valueNode).b_mode, elastogram.b_mode)
 
 
 def test_results_follow_the_transform_of_the_screen(slicer, logic, screen_node):
@@ -207,7 +221,7 @@ def test_failure_half_way_leaves_nothing_behind(slicer, logic, screen_node, monk
         raise RuntimeError("no memory")
 
     before = node_names(slicer)
-    monkeypatch.setattr(elastogramnodes, "_display", fail)
+    monkeypatch.setattr(elastogramnodes, "displayValues", fail)
     with pytest.raises(RuntimeError):
         logic.process(screen_node)
     assert node_names(slicer) == before

@@ -103,14 +103,25 @@ def test_protocol_says_pass_warn_or_cannot_tell_with_the_measured_value(logic, s
 def test_measured_box_is_drawn_where_it_was_measured(slicer, logic, shown, regions):
     result = logic.measure(shown.valueNode, {"lesion": (regions, "Lesion")})
     segmentation = result.boxSegmentationNode.GetSegmentation()
-    assert segmentation.GetNumberOfSegments() == 1
+    names = [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
+    assert names == ["stiffest 2 mm box", "lesion as measured"]
     identifier = segmentation.GetNthSegmentID(0)
-    assert segmentation.GetSegment(identifier).GetName() == "stiffest 2 mm box"
     mask = slicer.util.arrayFromSegmentBinaryLabelmap(result.boxSegmentationNode, identifier, shown.valueNode)[0] > 0
     assert mask.sum() == pytest.approx(400, abs=41)  # 2 mm × 2 mm at 0.1 mm
     values = slicer.util.arrayFromVolume(shown.valueNode)[0][mask]
     valid = slicer.util.arrayFromVolume(shown.validNode)[0][mask] == 1
     assert values[valid].mean() == pytest.approx(value(result.measurementTableNode, "measurement box", "mean"))
+
+
+def test_measured_parts_of_lesion_and_fat_are_outlined(slicer, logic, shown, regions):
+    result = logic.measure(shown.valueNode, {"lesion": (regions, "Lesion"), "fat": (regions, "fat")})
+    for name, mask in (("lesion as measured", simulated().lesion), ("fat as measured", fat_mask(simulated()))):
+        segmentation = result.boxSegmentationNode.GetSegmentation()
+        identifier = segmentation.GetSegmentIdBySegmentName(name)
+        outlined = slicer.util.arrayFromSegmentBinaryLabelmap(result.boxSegmentationNode, identifier, shown.valueNode)
+        assert np.count_nonzero(outlined) == np.count_nonzero(mask)
+    again = logic.measure(shown.valueNode, {"lesion": (regions, "Lesion")})
+    assert again.boxSegmentationNode.GetSegmentation().GetSegmentIdBySegmentName("fat as measured") == ""
 
 
 def test_segment_drawn_on_the_b_mode_panel_is_moved_to_the_colors(slicer, logic, shown, regions):
@@ -221,7 +232,7 @@ def test_failure_half_way_leaves_nothing_behind(slicer, logic, shown, regions, m
         raise RuntimeError("no memory")
 
     before = node_names(slicer)
-    monkeypatch.setattr(measurementnodes, "_fillBox", fail)
+    monkeypatch.setattr(measurementnodes, "_outline", fail)
     with pytest.raises(RuntimeError):
         logic.measure(shown.valueNode, {"lesion": (regions, "Lesion")})
     assert node_names(slicer) == before

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from MicrocalcAILib.errors import ResultError, WarningRecord
 from MicrocalcAILib.files import folder_replaced_on_success
 from MicrocalcAILib.progress import Progress, no_progress
 
 from .. import figures as draw
 from .analysis import CohortAnalysis
 from .cautions import study_cautions
+from .charts import Chart, study_charts
 from .report import study_report
 from .tables import study_tables
 from .wording import file_name
@@ -27,6 +29,72 @@ if TYPE_CHECKING:
 
 FORMAT = "microcalc cohort study"
 VERSION = 1
+STUDY_FILE = "study.json"
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study says, as plain tables and charts; the same whether it was just computed or read from its folder.
+
+    Parameters
+    ----------
+    title : str
+    malignant, benign : int
+        Number of lesions.
+    tables : dict of str to DataFrame
+    charts : tuple of Chart
+    warnings : tuple of WarningRecord
+    """
+
+    title: str
+    malignant: int
+    benign: int
+    tables: dict[str, pd.DataFrame]
+    charts: tuple[Chart, ...]
+    warnings: tuple[WarningRecord, ...]
+
+
+def record_of(analysis: CohortAnalysis) -> StudyRecord:
+    """The record of a study that was just computed."""
+    return StudyRecord(
+        title=analysis.options.title,
+        malignant=int(analysis.cohort.malignant.sum()),
+        benign=int((~analysis.cohort.malignant).sum()),
+        tables=study_tables(analysis),
+        charts=study_charts(analysis),
+        warnings=study_cautions(analysis),
+    )
+
+
+def load_study(folder: Path) -> StudyRecord:
+    """The record of a study that :func:`write_study` wrote.
+
+    Raises
+    ------
+    ResultError
+        When the folder holds no such study.
+    """
+    try:
+        content = json.loads((Path(folder) / STUDY_FILE).read_text(encoding="utf-8"))
+        if content["format"] != FORMAT or content["version"] != VERSION:
+            raise ResultError("The folder holds a study of another version of this software; analyze the table again.")
+        return StudyRecord(
+            title=content["title"],
+            malignant=content["malignant"],
+            benign=content["benign"],
+            tables={name: _table_of(rows) for name, rows in content["tables"].items()},
+            charts=tuple(Chart.from_dict(chart) for chart in content["charts"]),
+            warnings=tuple(WarningRecord(**warning) for warning in content["warnings"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultError("The folder holds no complete study; analyze the table again.") from error
+
+
+def _table_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A table that went through :func:`json_ready`."""
+    table = pd.DataFrame(rows).replace({"Infinity": math.inf, "-Infinity": -math.inf})
+    empty = [name for name in table.columns if table[name].isna().all()]
+    return table.astype(dict.fromkeys(empty, float)).infer_objects()
 
 
 def study_figures(analysis: CohortAnalysis) -> dict[str, Figure]:
@@ -62,7 +130,7 @@ def write_study(analysis: CohortAnalysis, folder: Path, progress: Progress = no_
 
     The folder is replaced as a whole when everything is written; a failure or a cancel leaves the old one untouched.
     """
-    with folder_replaced_on_success(Path(folder), "study.json") as temporary:
+    with folder_replaced_on_success(Path(folder), STUDY_FILE) as temporary:
         pictures = temporary / "figures"
         pictures.mkdir()
         figures = study_figures(analysis)
@@ -71,9 +139,9 @@ def write_study(analysis: CohortAnalysis, folder: Path, progress: Progress = no_
             progress("figures", number, len(figures))
             _, svg = draw.save_figure(figure, pictures, name)
             texts[name] = svg.read_text(encoding="utf-8")
-        tables = study_tables(analysis)
-        write_tables(tables, temporary / "tables")
-        (temporary / "study.json").write_text(study_json(analysis, tables), encoding="utf-8")
+        record = record_of(analysis)
+        write_tables(record.tables, temporary / "tables")
+        (temporary / STUDY_FILE).write_text(study_json(analysis, record), encoding="utf-8")
         (temporary / "report.html").write_text(study_report(analysis, texts), encoding="utf-8")
 
 
@@ -84,19 +152,20 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
         table.to_csv(folder / f"{name}.csv", index=False)
 
 
-def study_json(analysis: CohortAnalysis, tables: Mapping[str, pd.DataFrame]) -> str:
-    """The study as JSON: counts, every table as records, cautions, provenance."""
+def study_json(analysis: CohortAnalysis, record: StudyRecord) -> str:
+    """The study as JSON: counts, every table as records, charts, cautions, provenance."""
     content = {
         "format": FORMAT,
         "version": VERSION,
-        "title": analysis.options.title,
-        "malignant": int(analysis.cohort.malignant.sum()),
-        "benign": int((~analysis.cohort.malignant).sum()),
+        "title": record.title,
+        "malignant": record.malignant,
+        "benign": record.benign,
         "options": asdict(analysis.options),
-        "warnings": [asdict(caution) for caution in study_cautions(analysis)],
+        "warnings": [asdict(warning) for warning in record.warnings],
         "regression_problem": analysis.regression_problem,
         "independence": None if analysis.fusion is None else asdict(analysis.fusion.independence),
-        "tables": {name: table.to_dict("records") for name, table in tables.items()},
+        "tables": {name: table.to_dict("records") for name, table in record.tables.items()},
+        "charts": [chart.as_dict() for chart in record.charts],
         "provenance": analysis.provenance,
     }
     return json.dumps(json_ready(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.errors import MicrocalcError, ParameterError
+from MicrocalcAILib.progress import Cancelled, Progress
 
 if TYPE_CHECKING:
+    from ..cohort.analysis import CohortAnalysis
     from ..cohort.columns import ColumnChoices
 
 _DESCRIPTION_ANALYZE = (
@@ -72,6 +74,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     )
     study.add_argument("--resamples", type=int, default=1000, help="bootstrap samples (default: 1000)")
     study.add_argument("--seed", type=int, default=0, help="of every random step (default: 0)")
+    parser.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
 
 
 def _choices(arguments: argparse.Namespace) -> ColumnChoices:
@@ -103,13 +106,31 @@ def _cutoffs(texts: list[str]) -> dict[str, tuple[float, ...]]:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
+    if not arguments.json_progress:
+        analysis = _analyze_and_write(arguments, _show_progress)
+        _clear_progress()
+        _report(analysis, arguments.output)
+        return 0
+    from MicrocalcAILib.json_progress import JsonProgress
+
+    progress = JsonProgress()
+    try:
+        analysis = _analyze_and_write(arguments, progress)
+    except Cancelled:
+        raise
+    except MicrocalcError as error:
+        progress.say(error=str(error))
+        return 2
+    progress.say(result=str(arguments.output), lesions=len(analysis.cohort.malignant))
+    return 0
+
+
+def _analyze_and_write(arguments: argparse.Namespace, progress: Progress) -> CohortAnalysis:
     from MicrocalcAILib.provenance import sha256_of_file
 
     from ..cohort.analysis import StudyOptions, analyze_cohort
-    from ..cohort.cautions import study_cautions
     from ..cohort.lesions import read_cohort
     from ..cohort.outputs import write_study
-    from ..cohort.wording import cutoff_text, estimate_text
 
     options = StudyOptions(
         title=arguments.title,
@@ -120,12 +141,20 @@ def _analyze(arguments: argparse.Namespace) -> int:
         resamples=arguments.resamples,
         seed=arguments.seed,
     )
+    progress("reading", 0, 1)
     cohort = read_cohort(arguments.table, _choices(arguments), arguments.sheet)
     digests = {f"SHA-256 of table {number}": sha256_of_file(path) for number, path in enumerate(arguments.table, 1)}
-    analysis = analyze_cohort(cohort, options, inputs=digests, progress=_show_progress)
-    write_study(analysis, arguments.output, _show_progress)
-    _clear_progress()
-    print(f"{len(cohort.malignant)} lesions, {int(cohort.malignant.sum())} malignant.")
+    analysis = analyze_cohort(cohort, options, inputs=digests, progress=progress)
+    write_study(analysis, arguments.output, progress)
+    return analysis
+
+
+def _report(analysis: CohortAnalysis, folder: Path) -> None:
+    from ..cohort.cautions import study_cautions
+    from ..cohort.wording import cutoff_text, estimate_text
+
+    malignant = analysis.cohort.malignant
+    print(f"{len(malignant)} lesions, {int(malignant.sum())} malignant.")
     for performance in analysis.performances:
         best = performance.cutoffs[0]
         print(
@@ -134,8 +163,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
         )
     for caution in study_cautions(analysis):
         print(f"Note: {caution.message}")
-    print(f"Report: {arguments.output / 'report.html'}")
-    return 0
+    print(f"Report: {folder / 'report.html'}")
 
 
 def _show_progress(stage: str, done: int, total: int) -> None:

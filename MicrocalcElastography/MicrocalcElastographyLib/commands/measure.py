@@ -69,11 +69,15 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_measurement(group: argparse._ArgumentGroup) -> None:
+    from ..protocol import OPERATOR_RULES
+
     group.add_argument("--box-mm", type=float, metavar="MM", help="side or diameter of the box (default: 2)")
     group.add_argument("--circle", action="store_true", help="round measurement box instead of a square one")
     group.add_argument("--box-at", metavar="X,Y", nargs="+",
                        help="center of a box placed by hand, as in regions (default: stiffest place)")  # fmt: skip
     group.add_argument("--precompression", type=float, metavar="LEVEL", help="of the scanner's pressure indicator")
+    group.add_argument("--confirmed", nargs="+", choices=OPERATOR_RULES, metavar="RULE",
+                       help=f"what only the examiner knows and confirms: {', '.join(OPERATOR_RULES)}")  # fmt: skip
     group.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
 
 
@@ -114,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         elastogram = _read(path, arguments)
         regions = _regions(elastogram, arguments, number)
         center = _box_center(elastogram, arguments, number)
-        assessment = assess(elastogram, regions, parameters, center, arguments.precompression)
+        assessment = assess(elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed)
         assessments.append(assessment)
         readings.append(
             reading_of(

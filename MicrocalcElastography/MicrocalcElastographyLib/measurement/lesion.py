@@ -12,7 +12,7 @@ from MicrocalcAILib.parameters import check_range
 
 from ..elastogram import TISSUE_DENSITY_KG_M3, Elastogram, Unit
 from .ratios import Ratios
-from .regions import Region, box_of, distance_from, image_shape, origin_px, ring_around, spacing_of
+from .regions import Region, box_of, distance_near, image_shape, origin_px, ring_around, spacing_of
 from .sizes import SizeRatio, longest_diameter_mm, size_ratio
 from .statistics import RegionStatistics, region_statistics
 from .stiffest import BoxShape, PlacedBox, box_at, stiffest_box
@@ -128,6 +128,14 @@ class LesionMeasurement:
     lesion_depth_mm: float | None
     warnings: tuple[WarningRecord, ...] = ()
 
+    @property
+    def box_center_in_image(self) -> tuple[float, float] | None:
+        """Row and column of the middle of the measurement box in the image, as `measure` takes it."""
+        if self.box is None:
+            return None
+        top, left = box_of(self.elastogram)[:2]
+        return self.box.center[0] + top, self.box.center[1] + left
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready record of every number and how it was obtained."""
         statistics = {
@@ -204,7 +212,8 @@ def measure(
             warnings += _check_inside(elastogram, name, region)
 
     if box_center is None:
-        near = distance_from(regions.lesion.mask, spacing)[box_of(elastogram).slices] <= parameters.rim_mm
+        distance = distance_near(regions.lesion.mask, spacing, parameters.rim_mm)
+        near = np.isfinite(distance[box_of(elastogram).slices])
         box = stiffest_box(elastogram, near, parameters.box_mm, parameters.box_shape, parameters.smallest_valid_share)
     else:
         top, left = box_of(elastogram)[:2]

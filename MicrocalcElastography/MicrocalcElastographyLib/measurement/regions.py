@@ -243,16 +243,58 @@ def rows_region(elastogram: Elastogram, depth_mm: float, *, below: bool) -> Regi
 
 def ring_around(elastogram: Elastogram, region: Region, width_mm: float) -> Region:
     """The tissue around a region: pixels outside it, at most ``width_mm`` from its nearest pixel center."""
-    distance = distance_from(region.mask, spacing_of(elastogram))
+    distance = distance_near(region.mask, spacing_of(elastogram), width_mm)
     return Region((distance > 0) & (distance <= width_mm), f"{width_mm:g} mm around it")
 
 
-def distance_from(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
-    """Distance in mm of every pixel from the nearest pixel of a mask (centers), 0 inside."""
+def distance_near(mask: Mask, spacing_mm: tuple[float, float], reach_mm: float) -> NDArray[np.float64]:
+    """Distance in mm of every pixel from the nearest pixel of a mask (centers): 0 inside, infinite beyond the reach.
+
+    Only the surroundings of the mask are looked at, so that a measurement can follow the mouse.
+    """
     from scipy.ndimage import distance_transform_edt
 
-    distance: NDArray[np.float64] = distance_transform_edt(~mask, sampling=spacing_mm)
+    distance = np.full(mask.shape, np.inf)
+    near = _surroundings(mask, tuple(int(np.ceil(reach_mm / length)) + 1 for length in spacing_mm))
+    found = distance_transform_edt(~mask[near], sampling=spacing_mm)
+    distance[near] = np.where(found <= reach_mm, found, np.inf)
     return distance
+
+
+def depth_inside(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
+    """Distance in mm of every pixel of a mask from the nearest pixel outside it (centers), 0 outside."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = np.zeros(mask.shape)
+    near = _surroundings(mask, (1, 1))
+    depth[near] = distance_transform_edt(mask[near], sampling=spacing_mm)
+    return depth
+
+
+def gap_mm(first: Mask, second: Mask, spacing_mm: tuple[float, float]) -> float:
+    """Smallest distance in mm between pixels (centers) of two masks, neither empty; 0 where they overlap."""
+    from scipy.spatial import KDTree
+
+    if (first & second).any():
+        return 0.0
+    places = [np.argwhere(mask & ~_interior(mask)) * spacing_mm for mask in (first, second)]
+    return float(KDTree(places[0]).query(places[1])[0].min())
+
+
+def _interior(mask: Mask) -> Mask:
+    """Pixels whose four neighbors all belong to the mask."""
+    inside: Mask = np.zeros_like(mask)
+    inside[1:-1, 1:-1] = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
+    return inside
+
+
+def _surroundings(mask: Mask, margin_px: tuple[int, ...]) -> tuple[slice, ...]:
+    """The part of the image that holds a mask and so many rows and columns around it."""
+    lines = (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
+    return tuple(
+        slice(max(int(line[0]) - margin, 0), int(line[-1]) + 1 + margin)
+        for line, margin in zip(lines, margin_px, strict=True)
+    )
 
 
 def _region_of_file(elastogram: Elastogram, text: str) -> Region:

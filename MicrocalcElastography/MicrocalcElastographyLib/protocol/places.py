@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..elastogram import Elastogram
 from ..geometry import Rectangle
 from ..measurement import LesionMeasurement, Region
-from ..measurement.regions import box_of, distance_from, image_shape, origin_px, spacing_of
+from ..measurement.regions import box_of, gap_mm, image_shape, origin_px, spacing_of
 from .check import Check, ProtocolParameters, Status
 
 
@@ -46,19 +46,21 @@ def check_distance(
     elastogram = measurement.elastogram
     code, title = f"{name.replace(' ', '-')}-distance", f"Distance from the {name}"
     limit = f"≥ {limits.boundary_mm:g} mm"
+    spacing = spacing_of(elastogram)
     if boundary is not None:
-        distance = distance_from(boundary.mask, spacing_of(elastogram))
+        distances = {words: gap_mm(boundary.mask, mask, spacing) for words, mask in _measured(measurement).items()}
     elif name == "skin" and elastogram.panel is not None:
-        rows = np.arange(image_shape(elastogram)[0], dtype=np.float64)[:, None]
-        depth = np.maximum(rows - origin_px(elastogram)[0], 0.0) * spacing_of(elastogram)[0]
-        distance = np.broadcast_to(depth, image_shape(elastogram))
+        surface = origin_px(elastogram)[0]
+        distances = {
+            words: max(_bounds(mask).top - surface, 0) * spacing[0] for words, mask in _measured(measurement).items()
+        }
     else:
         message = f"The {name} was not marked."
         return Check(code, title, Status.CANNOT_TELL, None, "mm", limit, message)
-    nearest, region = min((float(distance[mask].min()), words) for words, mask in _measured(measurement).items())
+    nearest, region = min((distance, words) for words, distance in distances.items())
     status = Status.PASS if nearest >= limits.boundary_mm else Status.WARN
-    surface = "" if boundary is not None else " surface (the probe)"
-    message = f"The {region} lies {nearest:.1f} mm from the {name}{surface}."
+    where = "" if boundary is not None else " surface (the probe)"
+    message = f"The {region} lies {nearest:.1f} mm from the {name}{where}."
     return Check(code, title, status, nearest, "mm", limit, message)
 
 

@@ -7,11 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.files import replaced_on_success
+from MicrocalcAILib.provenance import provenance
 from MicrocalcAILib.volumes import write_volume
 
 from ..assessment import Assessment
 from ..reading import DIRECTION_KEY, UNIT_KEY
+from ..readings import (
+    Reading,
+    lesion_summary,
+    one_row_per_lesion,
+    reader_summary,
+    records_of,
+    table_of,
+    write_readings,
+    write_table,
+)
 from .picture import DOTS_PER_INCH, draw_assessment
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -51,3 +63,40 @@ def write_record(record: Mapping[str, Any], path: Path) -> None:
     """Write a JSON record."""
     with replaced_on_success(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def write_readings_files(readings: Sequence[Reading], folder: Path) -> list[Path]:
+    """Write ``readings.csv`` (one row per reading), ``lesions.csv`` (one row per lesion) and ``readings.json``.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+    folder : Path
+        Files of these names are replaced, others stay.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ParameterError
+        When there is no reading.
+    """
+    if not readings:
+        raise ParameterError("There is no reading to write; store a measurement first.")
+    table = table_of(readings)
+    lesions = one_row_per_lesion(table)
+    paths = [folder / name for name in ("readings.csv", "lesions.csv", "readings.json")]
+    write_readings(table, paths[0])
+    write_table(lesions, paths[1])
+    record = provenance(
+        readings=records_of(readings),
+        agreement={
+            str(lesion): [sentence for _, sentence in lesion_summary(readings, str(lesion))]
+            for lesion in lesions["lesion"]
+        },
+        readers=list(reader_summary(readings)),
+    )
+    write_record(record, paths[2])
+    return paths

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.provenance import provenance
 
 from ..calibration import Calibration
 from ..elastogram import Direction, Elastogram, Unit
+from ..geometry import Rectangle
 from ..inversion import InversionParameters, invert
 from .frame import ScreenFrame
 
@@ -40,7 +42,7 @@ def elastogram_of_screen(
         twin = box.shifted(*offset)
         if not twin.inside_frame(*frame.rgb.shape[:2]):
             raise ParameterError("The paired B-mode panel given lies outside the frame; mark it again.")
-        b_mode = np.rint(frame.rgb[twin.slices].mean(axis=2)).astype(np.uint8)
+        b_mode = _gray(frame.rgb[twin.slices])
     inversion = invert(
         frame.rgb[box.slices],
         scale,
@@ -66,3 +68,23 @@ def elastogram_of_screen(
         warnings=(*frame.warnings, *calibration.warnings, *inversion.warnings),
         source=provenance(**frame.source, calibration=calibration.summary()),
     )
+
+
+def b_mode_panel(elastogram: Elastogram) -> tuple[NDArray[np.uint8], Rectangle] | None:
+    """The whole paired B-mode panel, and where its content lies in the panel with color; None without a pair.
+
+    Returns
+    -------
+    (uint8 array, shape (rows, columns), Rectangle) or None
+        The rectangle holds the elastography box.
+    """
+    frame, offset, panel, box = elastogram.frame, elastogram.b_mode_offset, elastogram.panel, elastogram.box
+    if frame is None or offset is None or box is None:
+        return None
+    place = box if panel is None or not panel.contains(box) else panel
+    twin = place.shifted(*offset).intersection(Rectangle(0, 0, *frame.shape[:2]))
+    return _gray(frame[twin.slices]), twin.shifted(-offset[0], -offset[1])
+
+
+def _gray(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.rint(rgb.mean(axis=2)).astype(np.uint8)

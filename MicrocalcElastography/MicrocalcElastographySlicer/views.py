@@ -1,0 +1,79 @@
+"""B-mode and stiffness side by side: two slice views that show the same place, with linked cursors."""
+
+from __future__ import annotations
+
+import slicer
+
+B_MODE_VIEW, STIFFNESS_VIEW = "MicrocalcBMode", "MicrocalcStiffness"
+_LAYOUT_ID = 91850
+_LAYOUT = f"""<layout type="horizontal">
+ <item><view class="vtkMRMLSliceNode" singletontag="{B_MODE_VIEW}">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">B</property>
+  <property name="viewcolor" action="default">#8C8C96</property>
+ </view></item>
+ <item><view class="vtkMRMLSliceNode" singletontag="{STIFFNESS_VIEW}">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">E</property>
+  <property name="viewcolor" action="default">#D95F0E</property>
+ </view></item>
+</layout>"""
+
+
+def showScreen(volumeNode) -> None:
+    """Show a screen that is not converted yet, in every view."""
+    slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, fit=True)
+
+
+def showSideBySide(nodes) -> None:
+    """Show an elastogram: B-mode on the left, the values with their colors over it on the right, both linked.
+
+    Parameters
+    ----------
+    nodes : ElastogramNodes
+    """
+    _useLayout()
+    background = nodes.bModeNode or nodes.screenNode
+    layers = {B_MODE_VIEW: (background or nodes.valueNode, None), STIFFNESS_VIEW: (background, nodes.valueNode)}
+    composites = {node.GetLayoutName(): node for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
+    if not layers.keys() <= composites.keys():  # without a layout of our own every view shows both
+        slicer.util.setSliceViewerLayers(
+            background=background or nodes.valueNode,
+            foreground=nodes.valueNode if background is not None else None,
+            foregroundOpacity=1.0,
+            fit=True,
+        )
+        return
+    for name, (back, front) in layers.items():
+        composite = composites[name]
+        composite.SetBackgroundVolumeID(None if back is None else back.GetID())
+        composite.SetForegroundVolumeID(None if front is None else front.GetID())
+        composite.SetForegroundOpacity(1.0)
+        composite.SetLinkedControl(True)
+        composite.SetHotLinkedControl(True)
+    _fit(layers)
+    _linkCursors()
+
+
+def _useLayout() -> None:
+    layoutNode = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layoutNode is None:
+        return
+    if not layoutNode.IsLayoutDescription(_LAYOUT_ID):
+        layoutNode.AddLayoutDescription(_LAYOUT_ID, _LAYOUT)
+    layoutNode.SetViewArrangement(_LAYOUT_ID)
+
+
+def _fit(names) -> None:
+    layoutManager = slicer.app.layoutManager()
+    for name in names:
+        sliceWidget = None if layoutManager is None else layoutManager.sliceWidget(name)
+        if sliceWidget is not None:
+            sliceWidget.sliceLogic().FitSliceToBackground()
+
+
+def _linkCursors() -> None:
+    """Shift and the mouse move a cross-hair through both views."""
+    crosshairNode = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    if crosshairNode is not None:
+        crosshairNode.SetCrosshairMode(crosshairNode.ShowBasic)

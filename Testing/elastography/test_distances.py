@@ -1,0 +1,46 @@
+"""Distances around, inside and between regions, against transforms of the whole image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from elastography.elastogram_examples import disk
+from MicrocalcElastographyLib.measurement.regions import depth_inside, distance_near, gap_mm
+
+Mask = NDArray[np.bool_]
+SPACING = (0.25, 0.4)
+
+masks = arrays(bool, (14, 17)).filter(lambda mask: bool(mask.any()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks, st.floats(0.1, 6.0))
+def test_distance_near_is_the_transform_of_the_whole_image_within_reach(mask: Mask, reach: float) -> None:
+    whole = distance_transform_edt(~mask, sampling=SPACING)
+    near = distance_near(mask, SPACING, reach)
+    np.testing.assert_allclose(near[whole <= reach], whole[whole <= reach])
+    assert np.isinf(near[whole > reach]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks.filter(lambda mask: not mask.all()))
+def test_depth_inside_is_the_transform_of_the_whole_image(mask: Mask) -> None:
+    np.testing.assert_allclose(depth_inside(mask, SPACING), distance_transform_edt(mask, sampling=SPACING))
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks, masks)
+def test_gap_is_the_smallest_distance_of_any_two_pixels(first: Mask, second: Mask) -> None:
+    expected = distance_transform_edt(~first, sampling=SPACING)[second].min()
+    assert gap_mm(first, second, SPACING) == pytest.approx(expected)
+
+
+def test_gap_of_a_region_within_another_is_zero() -> None:
+    outer, inner = disk((60, 60), (30, 30), 20).mask, disk((60, 60), (30, 30), 3).mask
+    assert gap_mm(outer, inner, SPACING) == gap_mm(inner, outer, SPACING) == 0.0
