@@ -181,6 +181,23 @@ class ClusterParameters:
 
 
 @dataclass(frozen=True)
+class HeatmapParameters:
+    """How finely heatmaps are drawn.
+
+    Parameters
+    ----------
+    stride_mm : float
+        Distance between patches. A patch measures 7.84 mm: patches touch at that stride, as in Pesapane 2023, and
+        overlap at a smaller one, which costs its square in time.
+    """
+
+    stride_mm: float = 7.84
+
+    def __post_init__(self) -> None:
+        check_range("stride_mm", self.stride_mm, 0.5, 20.0, "mm")
+
+
+@dataclass(frozen=True)
 class AnalysisParameters:
     """All stages' parameters; every one has a default that works."""
 
@@ -189,6 +206,7 @@ class AnalysisParameters:
     candidates: CandidateParameters = field(default_factory=CandidateParameters)
     selection: SelectionParameters = field(default_factory=SelectionParameters)
     clusters: ClusterParameters = field(default_factory=ClusterParameters)
+    heatmap: HeatmapParameters = field(default_factory=HeatmapParameters)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested dict, JSON-ready."""

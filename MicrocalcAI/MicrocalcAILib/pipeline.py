@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from .analysis import Analysis
 from .description import DescriptionModels, describe
+from .errors import WarningRecord
+from .heatmaps import Heatmap, deep_features
 from .mammogram import Mammogram
+from .model_folder import model_kind
+from .networks.lesion_boxes import link_boxes
 from .parameters import AnalysisParameters
 from .progress import Progress, no_progress
 from .provenance import provenance
@@ -21,15 +27,48 @@ from .segmentation.candidates import Candidates, find_candidates
 from .segmentation.clusters import group
 from .segmentation.measurements import measure
 from .segmentation.outlines import outline
+from .segmentation.selection import KIND as SELECTOR_KIND
 from .segmentation.selection import MeasurementSelector, Selector, without_overlaps
 from .tables import describe_calcifications, describe_clusters
 
-STAGES = ("breast", "candidates", "measurements", "selection", "clusters", "description")
+if TYPE_CHECKING:  # networks need PyTorch
+    from .networks.readers import NetworkReaders
+
+STAGES = ("breast", "candidates", "measurements", "selection", "clusters", "heatmaps", "boxes", "description")
 
 
-def default_selector() -> Selector:
-    """The selector that comes with the library."""
-    return MeasurementSelector.load(resource_path("Models/SpeckSelector"))
+def load_selector(name: str = "auto", device: str = "auto") -> Selector:
+    """A selector of candidates.
+
+    Parameters
+    ----------
+    name : str
+        ``auto``: the bundled one with neural networks or, without PyTorch, the one on measurements, with a note in the
+        results; ``measurements``: the one on measurements; else a model folder or a name in the catalogue.
+    device : {"auto", "cpu", "cuda", "mps"}
+        For networks.
+
+    Raises
+    ------
+    ModelError, MissingPackageError, ParameterError
+    """
+    from .networks.catalogue import find_network
+    from .networks.runtime import Runtime, has_torch
+    from .networks.selector import NetworkSelector
+
+    measurements = resource_path("Models/SpeckSelector")
+    if name == "measurements" or (name == "auto" and not (measurements.parent / "SpeckSelectorNetwork").exists()):
+        return MeasurementSelector.load(measurements)
+    if name == "auto" and not has_torch():
+        note = WarningRecord(
+            "selector-without-network",
+            "PyTorch is not installed: calcifications were selected by their measurements alone, which finds fewer.",
+        )
+        return dataclasses.replace(MeasurementSelector.load(measurements), notes=(note,))
+    folder = find_network("SpeckSelectorNetwork" if name == "auto" else name)
+    if model_kind(folder) == SELECTOR_KIND:
+        return MeasurementSelector.load(folder)
+    return NetworkSelector.load(folder, Runtime.choose(device))
 
 
 def analyze(
@@ -37,6 +76,7 @@ def analyze(
     parameters: AnalysisParameters | None = None,
     selector: Selector | None = None,
     models: DescriptionModels | None = None,
+    networks: NetworkReaders | None = None,
     progress: Progress = no_progress,
 ) -> Analysis:
     """Outline every calcification of a mammogram, group them, and describe the clusters.
@@ -49,6 +89,8 @@ def analyze(
         Decides which candidates are calcifications; the bundled one by default.
     models : DescriptionModels, optional
         Describe the clusters; without them the clusters are found only.
+    networks : NetworkReaders, optional
+        Draw heatmaps and lesion boxes of the whole breast.
     progress : callable, optional
         Called with each stage; may raise ``Cancelled``.
 
@@ -58,7 +100,7 @@ def analyze(
         Also for an image without a breast or without calcifications: its tables are empty then.
     """
     parameters = parameters or AnalysisParameters()
-    selector = selector or default_selector()
+    selector = selector or load_selector()
     clock = _StageClock(progress)
 
     with clock.stage("breast"):
@@ -70,7 +112,7 @@ def analyze(
     with clock.stage("measurements"):
         measurements = measure_candidates(mammogram, breast, candidates)
     with clock.stage("selection"):
-        probabilities = selector.probabilities(measurements, candidates.positions_mm(mammogram.spacing_mm))
+        probabilities, doubts = selector.judge(mammogram, breast, candidates, measurements, progress)
         threshold = selector.threshold(parameters.selection.false_marks_per_cm2)
         chosen = without_overlaps(
             candidates, np.where(probabilities >= threshold, probabilities, 0), mammogram.pixels.shape
@@ -85,10 +127,22 @@ def analyze(
         numbers = group(centers_mm, calcifications["probability"].to_numpy(), parameters.clusters)
         calcifications.insert(1, "cluster_id", numbers)
         clusters = describe_clusters(calcifications, mammogram.spacing_mm)
+    heatmaps: tuple[Heatmap, ...] = ()
+    boxes = None
+    if networks is not None:
+        with clock.stage("heatmaps"):
+            heatmaps, more = networks.heatmaps(mammogram, breast, parameters.heatmap, progress)
+            doubts = (*doubts, *more)
+        with clock.stage("boxes"):
+            boxes, more = networks.boxes(mammogram, breast, progress)
+            doubts = (*doubts, *more)
+        if boxes is not None:
+            boxes = link_boxes(boxes, calcifications)
     described = None
     if models is not None:
         with clock.stage("description"):
-            described = describe(mammogram, breast, labels, calcifications, clusters, models, progress)
+            deep = deep_features(heatmaps, calcifications) if heatmaps else None
+            described = describe(mammogram, breast, labels, calcifications, clusters, models, deep, progress)
     progress("done", len(STAGES), len(STAGES))
     return Analysis(
         labels=labels,
@@ -101,10 +155,13 @@ def analyze(
         direction_lps=mammogram.direction_lps,
         words=() if described is None else tuple(described.records),
         features=None if described is None else described.features,
+        heatmaps=heatmaps,
+        boxes=boxes,
         warnings=(
             *mammogram.warnings,
             *breast.warnings,
             *selector.warnings(parameters.candidates),
+            *doubts,
             *(() if described is None else described.warnings),
         ),
         provenance=provenance(
@@ -115,6 +172,7 @@ def analyze(
             parameters=parameters.to_dict(),
             selector=selector.provenance(),
             description=None if models is None else models.provenance(),
+            networks=None if networks is None else networks.provenance(),
             probability_threshold=threshold,
             candidates=len(candidates),
             seconds=clock.seconds,

@@ -23,6 +23,24 @@ class Process(Protocol):
 StartProcess = Callable[[Sequence[str]], Process]
 
 
+def answerOf(process: Process, advance: Callable[[str, int, int], None]) -> dict | None:
+    """The message with the child's result, or None while it works; its reports of progress go to ``advance``.
+
+    Raises
+    ------
+    AnalysisProcessError
+        When the child said that it failed, or ended without a word.
+    """
+    for message in process.messages():
+        if "error" in message:
+            raise AnalysisProcessError(message["error"])
+        if "result" in message:
+            return message
+        if "stage" in message:
+            advance(message["stage"], message["done"], message["total"])
+    return None
+
+
 class FileRun:
     """The analysis of one image file, started by its making and moved on by :meth:`update`.
 
@@ -59,18 +77,12 @@ class FileRun:
         if self._process is None:
             return self.resultFolder is not None
         try:
-            for message in self._process.messages():
-                if "error" in message:
-                    raise AnalysisProcessError(message["error"])
-                if "result" in message:
-                    self.message, self.resultFolder = message, Path(message["result"])
-                    break
-                if "stage" in message:
-                    self._advance(message["stage"], message["done"], message["total"])
+            answer = answerOf(self._process, self._advance)
         except BaseException:
             self.cancel()
             raise
-        if self.resultFolder is not None:
+        if answer is not None:
+            self.message, self.resultFolder = answer, Path(answer["result"])
             self.cancel()
         return self.resultFolder is not None
 

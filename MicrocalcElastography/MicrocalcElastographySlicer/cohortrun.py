@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError
-from MicrocalcAISlicer.analysisrun import Process
+from MicrocalcAISlicer.analysisprocess import AnalysisProcess
+from MicrocalcAISlicer.analysisrun import Process, answerOf
 
 from .cohortnodes import tableOfNode
 
@@ -150,19 +150,18 @@ class CohortRun:
         if self._process is None:
             return self.results is not None
         try:
-            for message in self._process.messages():
-                if "error" in message:
-                    raise AnalysisProcessError(message["error"])
-                if "result" in message:
-                    self.results = self._onFinished(Path(message["result"]), self._source)
-                    break
-                self.stage, self.done, self.total = message["stage"], message["done"], message["total"]
+            answer = answerOf(self._process, self._advance)
+            if answer is not None:
+                self.results = self._onFinished(Path(answer["result"]), self._source)
         except BaseException:
             self.cancel()
             raise
         if self.results is not None:
             self.cancel()
         return self.results is not None
+
+    def _advance(self, stage: str, done: int, total: int) -> None:
+        self.stage, self.done, self.total = stage, done, total
 
     def cancel(self) -> None:
         """End the child process and remove the temporary folder; does nothing after the end."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
-import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MicrocalcError, ParameterError
 from ..files import check_replaceable
-from ..parameters import AnalysisParameters
+from ..json_progress import JsonProgress
+from ..parameters import AnalysisParameters, HeatmapParameters
 from ..progress import Cancelled, Progress
 
 if TYPE_CHECKING:
     from ..description import DescriptionModels
+    from ..networks.readers import NetworkReaders
+    from ..segmentation.selection import Selector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a classifier of clusters that you trained (default: the bundled one)",
     )
+    parser.add_argument(
+        "--selector",
+        default="auto",
+        metavar="NAME|DIR",
+        help="who judges the candidates: “auto” (the networks where PyTorch is installed), “measurements”, or a model",
+    )
+    parser.add_argument(
+        "--heatmap",
+        action="append",
+        default=[],
+        metavar="TASK|MODEL",
+        help="also draw a heatmap: “detection”, “malignancy”, or a patch network of yours; may be given again",
+    )
+    parser.add_argument("--heatmap-stride", type=float, metavar="MM", help="distance of the patches (default: 7.84)")
+    parser.add_argument(
+        "--detector",
+        metavar="default|MODEL",
+        help="also draw the boxes of a lesion detector; “default”: the bundled one",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="for networks (default: auto)"
+    )
     parser.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
     parser.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
 
@@ -49,7 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.false_marks is not None:
             selection = dataclasses.replace(parameters.selection, false_marks_per_cm2=arguments.false_marks)
             parameters = dataclasses.replace(parameters, selection=selection)
+        if arguments.heatmap_stride is not None:
+            parameters = dataclasses.replace(parameters, heatmap=HeatmapParameters(arguments.heatmap_stride))
         folders = _result_folders(arguments.images, arguments.output)
+        readers = _Readers.load(arguments)
     except MicrocalcError as error:
         reporter.failed(str(error))
         return 2
@@ -59,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             reporter.succeeded(
                 folder,
-                _analyze_one(image, folder, arguments.spacing, arguments.classifier, parameters, reporter.progress),
+                _analyze_one(image, folder, arguments.spacing, parameters, readers, reporter.progress),
             )
         except Cancelled:
             reporter.failed("Cancelled.")
@@ -74,8 +99,8 @@ def _analyze_one(
     image: Path,
     folder: Path,
     spacing_mm: float | None,
-    classifier: Path | None,
     parameters: AnalysisParameters,
+    readers: _Readers,
     progress: Progress,
 ) -> dict[str, Any]:
     from ..export.results import write_results
@@ -84,7 +109,7 @@ def _analyze_one(
 
     progress("reading", 0, 1)
     mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
-    analysis = analyze(mammogram, parameters, models=_models(classifier), progress=progress)
+    analysis = analyze(mammogram, parameters, readers.selector, readers.models, readers.networks, progress=progress)
     progress("writing", 0, 1)
     write_results(mammogram, analysis, folder)
     return {
@@ -94,12 +119,27 @@ def _analyze_one(
     }
 
 
-@functools.cache
-def _models(classifier: Path | None) -> DescriptionModels:
-    """The models that describe clusters; read once for all images."""
-    from ..description import DescriptionModels
+@dataclasses.dataclass(frozen=True)
+class _Readers:
+    """All models of an analysis; read once for all images."""
 
-    return DescriptionModels.load(classifier)
+    selector: Selector
+    models: DescriptionModels
+    networks: NetworkReaders | None
+
+    @classmethod
+    def load(cls, arguments: argparse.Namespace) -> _Readers:
+        from ..description import DescriptionModels
+        from ..pipeline import load_selector
+
+        networks = None
+        if arguments.heatmap or arguments.detector:
+            from ..networks.readers import NetworkReaders
+
+            networks = NetworkReaders.load(arguments.heatmap, arguments.detector, arguments.device)
+        return cls(
+            load_selector(arguments.selector, arguments.device), DescriptionModels.load(arguments.classifier), networks
+        )
 
 
 def _result_folders(images: list[Path], output: Path) -> list[Path]:
@@ -172,23 +212,16 @@ class _JsonReporter(_Reporter):
     """
 
     def __init__(self) -> None:
-        self.parent = os.getppid()
-        self._say(pid=os.getpid())
+        self._lines = JsonProgress()
 
     def begins(self, name: str) -> None:
-        self._say(image=name)
+        self._lines.say(image=name)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        if os.getppid() != self.parent:
-            raise Cancelled("The program that started this analysis is gone.")
-        self._say(stage=stage, done=done, total=total)
+        self._lines(stage, done, total)
 
     def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
-        self._say(result=str(folder), **summary)
+        self._lines.say(result=str(folder), **summary)
 
     def failed(self, sentence: str) -> None:
-        self._say(error=sentence)
-
-    @staticmethod
-    def _say(**message: Any) -> None:
-        print(json.dumps(message, ensure_ascii=True), flush=True)
+        self._lines.say(error=sentence)

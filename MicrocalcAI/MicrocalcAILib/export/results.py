@@ -10,6 +10,7 @@ from ..analysis import ANALYSIS_FILE, Analysis, save_analysis
 from ..files import folder_replaced_on_success
 from ..mammogram import Mammogram
 from ..volumes import write_volume
+from .heatmap_picture import write_heatmap_picture
 from .overlay import write_overlay
 from .segmentation import write_segmentation
 
@@ -28,6 +29,8 @@ def write_results(mammogram: Mammogram, analysis: Analysis, folder: Path) -> Non
         save_analysis(analysis, temporary, folder.name)
         write_segmentation(analysis, temporary / SEGMENTATION_FILE)
         write_overlay(mammogram, analysis, temporary / OVERLAY_FILE)
+        for heatmap in analysis.heatmaps:
+            write_heatmap_picture(mammogram, heatmap, temporary / f"heatmap_{heatmap.task}.png", analysis.clusters)
         header_spacing = mammogram.source.get("header_spacing_mm")
         if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
             write_volume(
