@@ -1,5 +1,6 @@
 """DICOM plugin: ultrasound elastograms with the right pixel spacing, also on screens with several panels."""
 
+import logging
 from pathlib import Path
 
 import slicer
@@ -65,6 +66,9 @@ class DICOMElastographyPluginClass(DICOMPlugin):
             found = _elastogramOf(Path(file))
         except MicrocalcError:
             return None  # whatever this is, another plugin may know it
+        except ImportError:
+            logging.info("Elastograms are recognized once the packages of Microcalc Elastography are installed.")
+            return None
         if found is None:
             return None
         calibration, screen, isSure = found

@@ -1,5 +1,6 @@
 """The DICOM plugin: which files it offers, what it warns of, and what it loads."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,6 +54,11 @@ def changed(file, name, change):
     path = file.replace("screen", name)
     dataset.save_as(path)
     return path
+
+
+def test_without_its_packages_the_plugin_leaves_ultrasound_to_slicer(plugin, file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "MicrocalcElastographyLib.calibration", None)  # import fails
+    assert plugin.examineForImport([[file]]) == []
 
 
 def test_elastogram_is_offered_before_slicers_own_plugins(plugin, file):
