@@ -26,9 +26,9 @@ _DESCRIPTION = 66
 _LARGEST_TILES = 9
 _SMALLEST_TILE_MM = 6.0
 _CLUSTER_MARGIN_MM = 1.5
-_BACKGROUND = (18, 18, 20)
-_TEXT = (235, 235, 235)
-_QUIET_TEXT = (165, 165, 165)
+BACKGROUND = (18, 18, 20)
+TEXT = (235, 235, 235)
+QUIET_TEXT = (165, 165, 165)
 
 Box = tuple[int, int, int, int]
 
@@ -50,15 +50,15 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
     overview = _overview(mammogram, analysis)
     columns = math.ceil(len(tiles) / _TILES_DOWN)
     width = max(overview.width + _MARGIN * (2 + columns) + columns * _TILE, 900)
-    page = Image.new("RGB", (width, _PAGE_HEIGHT + 2 * _MARGIN + 3 * _CAPTION), _BACKGROUND)
+    page = Image.new("RGB", (width, _PAGE_HEIGHT + 2 * _MARGIN + 3 * _CAPTION), BACKGROUND)
     draw = ImageDraw.Draw(page)
-    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, analysis), fill=_TEXT, font=_font(24))
+    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, analysis), fill=TEXT, font=font(24))
     top = _MARGIN + _CAPTION
     page.paste(overview, (_MARGIN, top))
     for number, tile in enumerate(tiles):
         x = _MARGIN * 2 + overview.width + (number // _TILES_DOWN) * (_TILE + _MARGIN)
         page.paste(tile, (x, top + (number % _TILES_DOWN) * (_PAGE_HEIGHT // _TILES_DOWN)))
-    draw.text((_MARGIN, top + _PAGE_HEIGHT + 10), _footline(mammogram, analysis), fill=_QUIET_TEXT, font=_font(18))
+    draw.text((_MARGIN, top + _PAGE_HEIGHT + 10), _footline(mammogram, analysis), fill=QUIET_TEXT, font=font(18))
     with replaced_on_success(path) as temporary:
         page.save(temporary, optimize=False, compress_level=3)
 
@@ -86,7 +86,7 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
         top, left, (bottom, right) = 0, 0, mammogram.pixels.shape
     scale = _PAGE_HEIGHT / (bottom - top)
     size = (max(round((right - left) * scale), 1), _PAGE_HEIGHT)
-    grey = _grey(mammogram.pixels, (top, bottom, left, right), _window(mammogram, (top, bottom, left, right)))
+    grey = grey_image(mammogram.pixels, (top, bottom, left, right), shown_window(mammogram, (top, bottom, left, right)))
     picture = grey.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC).convert("RGB")
     draw = ImageDraw.Draw(picture)
 
@@ -103,8 +103,8 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
         x1, y1 = place(cluster["row_max"] + margin, cluster["column_max"] + margin)
         draw.rounded_rectangle((x0, y0, x1, y1), radius=10, outline=color, width=3)
         number_at = (min(max(x0, 2), picture.width - 30), y0 - 30 if y0 > 32 else y1 + 2)
-        draw.text(number_at, str(cluster["id"]), fill=color, font=_font(26), stroke_width=2, stroke_fill=(0, 0, 0))
-    _scale_bar(draw, picture.size, scale / mammogram.spacing_mm[1], 10)
+        draw.text(number_at, str(cluster["id"]), fill=color, font=font(26), stroke_width=2, stroke_fill=(0, 0, 0))
+    scale_bar(draw, picture.size, scale / mammogram.spacing_mm[1], 10)
     return picture
 
 
@@ -120,21 +120,21 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     scale = inner / max((bottom - top) * row_mm, (right - left) * column_mm)  # screen pixels per mm
     size = (max(round((right - left) * column_mm * scale), 1), max(round((bottom - top) * row_mm * scale), 1))
     box = (top, bottom, left, right)
-    grey = _grey(mammogram.pixels, box, _percentile_window(mammogram.pixels[top:bottom, left:right], 1.0, 99.9))
+    grey = grey_image(mammogram.pixels, box, _percentile_window(mammogram.pixels[top:bottom, left:right], 1.0, 99.9))
     picture = grey.resize(size, Image.Resampling.BICUBIC).convert("RGB")
     labels = Image.fromarray(analysis.labels[top:bottom, left:right]).resize(size, Image.Resampling.NEAREST)
     outline = find_boundaries(np.asarray(labels), mode="outer")
     colored = np.asarray(picture).copy()
     color = _rgb(cluster_color(cluster))
     colored[outline] = color
-    tile = Image.new("RGB", (_TILE, _TILE), _BACKGROUND)
+    tile = Image.new("RGB", (_TILE, _TILE), BACKGROUND)
     tile.paste(Image.fromarray(colored), (0, _CAPTION + _DESCRIPTION))
     draw = ImageDraw.Draw(tile)
     caption = f"{cluster['id']}  ·  {cluster['count']} calcifications  ·  {cluster['extent_mm']:.0f} mm across"
-    draw.text((0, 2), caption, fill=color, font=_font(20))
+    draw.text((0, 2), caption, fill=color, font=font(20))
     for line, text in enumerate(_estimates(cluster)):
-        draw.text((0, 28 + 22 * line), text, fill=_TEXT, font=_font(16))
-    _scale_bar(draw, (size[0], size[1] + _CAPTION + _DESCRIPTION), scale, 2 if side_mm < 20 else 10)
+        draw.text((0, 28 + 22 * line), text, fill=TEXT, font=font(16))
+    scale_bar(draw, (size[0], size[1] + _CAPTION + _DESCRIPTION), scale, 2 if side_mm < 20 else 10)
     return tile
 
 
@@ -167,7 +167,7 @@ def _interval(center: float, length: float, limit: int) -> tuple[int, int]:
     return first, first + length
 
 
-def _window(mammogram: Mammogram, box: Box) -> tuple[float, float]:
+def shown_window(mammogram: Mammogram, box: Box) -> tuple[float, float]:
     """Lowest and highest value shown: the file's display window, else percentiles of what is shown."""
     if mammogram.display_window is not None:
         center, width = mammogram.display_window
@@ -180,18 +180,18 @@ def _percentile_window(pixels: NDArray[np.float32], low: float, high: float) -> 
     return float(lowest), float(max(highest, lowest + 1e-6))
 
 
-def _grey(pixels: NDArray[np.float32], box: Box, window: tuple[float, float]) -> Image.Image:
+def grey_image(pixels: NDArray[np.float32], box: Box, window: tuple[float, float]) -> Image.Image:
     part = pixels[box[0] : box[1], box[2] : box[3]]
     return Image.fromarray(np.clip((part - window[0]) * (255 / (window[1] - window[0])), 0, 255).astype(np.uint8))
 
 
-def _scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], pixels_per_mm: float, length_mm: int) -> None:
+def scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], pixels_per_mm: float, length_mm: int) -> None:
     x1, y = size[0] - 14, size[1] - 14
     x0 = x1 - length_mm * pixels_per_mm
-    draw.line((x0, y, x1, y), fill=_TEXT, width=4)
+    draw.line((x0, y, x1, y), fill=TEXT, width=4)
     text = f"{length_mm} mm"
     draw.text(
-        ((x0 + x1) / 2, y - 4), text, fill=_TEXT, font=_font(16), anchor="mb", stroke_width=2, stroke_fill=(0, 0, 0)
+        ((x0 + x1) / 2, y - 4), text, fill=TEXT, font=font(16), anchor="mb", stroke_width=2, stroke_fill=(0, 0, 0)
     )
 
 
@@ -200,5 +200,5 @@ def _rgb(color: tuple[float, float, float]) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

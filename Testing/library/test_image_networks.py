@@ -1,0 +1,112 @@
+"""Heatmaps and lesion boxes on their way from networks through an analysis into its folder."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from MicrocalcAILib.analysis import load_analysis
+from MicrocalcAILib.cli import main
+from MicrocalcAILib.description import DescriptionModels
+from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.export.results import write_results
+from MicrocalcAILib.heatmaps import Heatmap
+from MicrocalcAILib.networks import runtime
+from MicrocalcAILib.parameters import AnalysisParameters, HeatmapParameters
+from MicrocalcAILib.pipeline import analyze, load_selector
+from MicrocalcAILib.resources import resource_path
+from speck_images import breast_with_specks
+
+DOUBT = WarningRecord("gpu-memory-cpu", "Said by the network.")
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Networks of an invented kind: a heatmap of one half everywhere and a box over the whole breast."""
+
+    def heatmaps(self, mammogram, breast, parameters, progress):
+        cells = [int(length * 0.07 / parameters.stride_mm) for length in mammogram.pixels.shape]
+        values = np.full(cells, 0.5, np.float32)
+        values[0, 0] = np.nan
+        stride = (parameters.stride_mm, parameters.stride_mm)
+        return (Heatmap("detection", values, stride, (4.0, 4.0), patch_mm=8.0, model="Invented"),), (DOUBT,)
+
+    def boxes(self, mammogram, breast, progress):
+        rows, columns = breast.box
+        row = {
+            "id": 1,
+            "class": "malignant",
+            "score": 0.8,
+            "malignant_score": 0.7,
+            "row_min": rows.start,
+            "row_max": rows.stop - 1,
+            "column_min": columns.start,
+            "column_max": columns.stop - 1,
+            "x_mm": 20.0,
+            "y_mm": 30.0,
+            "cluster_ids": "",
+        }
+        return pd.DataFrame([row]), (DOUBT,)
+
+    def provenance(self):
+        return {"invented": True}
+
+
+@pytest.fixture(scope="module")
+def found():
+    mammogram, _ = breast_with_specks()
+    parameters = AnalysisParameters(heatmap=HeatmapParameters(stride_mm=4.0))
+    analysis = analyze(mammogram, parameters, load_selector("measurements"), DescriptionModels.load(), Readers())
+    return mammogram, analysis
+
+
+def test_an_analysis_carries_heatmaps_boxes_and_their_doubts(found):
+    _, analysis = found
+    assert [heatmap.task for heatmap in analysis.heatmaps] == ["detection"]
+    assert analysis.heatmaps[0].spacing_mm == (4.0, 4.0)
+    assert analysis.boxes["cluster_ids"].tolist() == [";".join(str(number) for number in analysis.clusters["id"])]
+    assert DOUBT in analysis.warnings
+    assert analysis.provenance["networks"] == {"invented": True}
+
+
+def test_features_of_the_heatmap_join_those_of_the_clusters(found):
+    _, analysis = found
+    assert analysis.features.clusters["deep_detection_maximum"].tolist() == [0.5] * len(analysis.clusters)
+
+
+def test_heatmaps_and_boxes_survive_their_folder(found, tmp_path):
+    mammogram, analysis = found
+    write_results(mammogram, analysis, tmp_path / "result")
+    again = load_analysis(tmp_path / "result")
+    np.testing.assert_array_equal(again.heatmaps[0].probabilities, analysis.heatmaps[0].probabilities)
+    pd.testing.assert_frame_equal(again.boxes, analysis.boxes, check_dtype=False)
+    assert (tmp_path / "result" / "heatmap_detection.png").stat().st_size > 10_000
+
+
+def test_without_networks_there_is_neither_heatmap_nor_box(tmp_path):
+    mammogram, _ = breast_with_specks()
+    analysis = analyze(mammogram, selector=load_selector("measurements"))
+    write_results(mammogram, analysis, tmp_path / "result")
+    again = load_analysis(tmp_path / "result")
+    assert again.heatmaps == ()
+    assert again.boxes is None
+
+
+def test_an_unknown_network_is_one_sentence_before_any_work(tmp_path, capsys):
+    pytest.importorskip("torch")
+    image = str(resource_path("SampleData/mammogram_right_mlo.jpg"))
+    assert main(["analyze", image, "--heatmap", "Nobody", "--output", str(tmp_path / "out")]) == 2
+    assert "There is no model “Nobody”" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_pytorch_the_analysis_works_and_says_what_is_missing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(runtime, "has_torch", lambda: False)
+    selector = load_selector()
+    mammogram, _ = breast_with_specks()
+    analysis = analyze(mammogram, selector=selector)
+    assert "selector-without-network" in {warning.code for warning in analysis.warnings}
+    image = str(resource_path("SampleData/mammogram_right_mlo.jpg"))
+    assert main(["analyze", image, "--heatmap", "detection", "--output", str(tmp_path / "out")]) == 2
+    assert "pip install torch" in capsys.readouterr().err
