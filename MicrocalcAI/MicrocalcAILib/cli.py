@@ -16,6 +16,7 @@ COMMANDS = {
     "analyze": ("MicrocalcAILib.commands.analyze", "outline, group and describe the calcifications of mammograms"),
     "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
+    "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
     "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),
     "train": ("MicrocalcAILib.commands.train", "train a model"),
     "elastography": ("MicrocalcElastographyLib.commands.elastography", "measure or simulate ultrasound elastograms"),

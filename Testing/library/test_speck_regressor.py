@@ -80,12 +80,25 @@ def test_pixels_of_unknown_truth_do_not_count_in_the_loss():
     target[..., :4] = -1
     changed = logits.clone()
     changed[..., :4] += 5
-    assert torch.isclose(regression_loss(logits, target), regression_loss(changed, target))
+    none = torch.full_like(target, -1)
+    assert torch.isclose(regression_loss(logits, target, none), regression_loss(changed, target, none))
+
+
+def test_a_candidate_that_is_no_calcification_costs_more_the_higher_it_is_rated():
+    logits, target = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    marks = torch.full_like(target, -1)
+    marks[0, 0, 4, 4] = 0
+    higher = logits.clone()
+    higher[0, 0, 4, 4] = 3
+    rise = regression_loss(higher, target, marks) - regression_loss(logits, target, marks)
+    unmarked = torch.full_like(target, -1)
+    rise_without = regression_loss(higher, target, unmarked) - regression_loss(logits, target, unmarked)
+    assert rise > rise_without + 1
 
 
 def test_training_learns_to_tell_specks_from_noise(trained):
     _, card = trained
-    untaught = 2.3  # loss of a network that says one half everywhere: about 1 + 2 · log 2
+    untaught = 3.0  # loss of a network that says one half everywhere: about 1 + 3 · log 2
     assert all(fold["unseen_loss"] < 0.7 * untaught for fold in card["folds"])
 
 

@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from . import detector_images, train_detector, train_patches
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one sub-command per model."""
@@ -19,8 +21,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     selector.add_argument("--output", required=True, type=Path, help="model folder to write")
     selector.add_argument("--phantoms", type=int, metavar="N", help="simulated mammograms per background")
     selector.add_argument("--simulated-backgrounds", type=int, metavar="N", help="power-law backgrounds to add")
+    selector.add_argument(
+        "--regressor", type=Path, metavar="DIR", help="networks of “train regressor” that look at the candidates"
+    )
     selector.add_argument("--seed", type=int)
     selector.set_defaults(train=_train_selector)
+
+    regressor = models.add_parser("regressor", help="the networks that look at candidate specks (needs PyTorch)")
+    regressor.add_argument("--backgrounds", required=True, type=Path, metavar="TABLE", help="as for the selector")
+    regressor.add_argument("--split", default="train", help="rows of the table to use (default: train)")
+    regressor.add_argument("--output", required=True, type=Path, help="model folder to write")
+    regressor.add_argument("--phantoms", type=int, metavar="N", help="simulated mammograms per background")
+    regressor.add_argument("--steps", type=int, metavar="N", help="optimizer steps of each network")
+    regressor.add_argument("--seed", type=int)
+    regressor.set_defaults(train=_train_regressor)
+
+    simulated_patches = models.add_parser("simulated-patches", help="the training data of the bundled patch networks")
+    train_patches.add_data_arguments(simulated_patches)
+    simulated_patches.set_defaults(train=train_patches.run_data)
+
+    patches = models.add_parser("patches", help="a patch network for heatmaps: AlexNet or ResNet (needs PyTorch)")
+    train_patches.add_arguments(patches)
+    patches.set_defaults(train=train_patches.run)
+
+    images = models.add_parser("detector-images", help="the training data of the bundled lesion detector")
+    detector_images.add_arguments(images)
+    images.set_defaults(train=detector_images.run)
+
+    detector = models.add_parser("detector", help="a lesion detector: Faster R-CNN (needs PyTorch and torchvision)")
+    train_detector.add_arguments(detector)
+    detector.set_defaults(train=train_detector.run)
 
     lexicon = models.add_parser("words", help="the model that suggests BI-RADS words, on simulated calcifications")
     lexicon.add_argument("--backgrounds", required=True, type=Path, metavar="TABLE", help="as for the selector")
@@ -37,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     classifier.add_argument("--output", required=True, type=Path, help="model folder to write")
     classifier.add_argument("--aggregation", choices=("histograms", "moments"), default="histograms")
+    classifier.add_argument(
+        "--features", choices=("all", "measured", "deep"), default="all", help="“deep”: those of patch networks alone"
+    )
     classifier.add_argument("--resampling", choices=("smote-enn", "none"), default="smote-enn")
     classifier.add_argument("--seed", type=int, default=1)
     classifier.set_defaults(train=_train_classifier)
@@ -76,7 +109,11 @@ def _train_selector(arguments: argparse.Namespace) -> int:
     }
     training = SelectorTraining(**{name: value for name, value in given.items() if value is not None})
     card = train_selector(
-        read_backgrounds(arguments.backgrounds, arguments.split), arguments.output, training, progress=_show
+        read_backgrounds(arguments.backgrounds, arguments.split),
+        arguments.output,
+        training,
+        regressor_folder=arguments.regressor,
+        progress=_show,
     )
     print(f"{card['calcifications']} calcification candidates, {card['other_candidates']} others → {arguments.output}")
     for point in card["operating_points"]:
@@ -84,6 +121,28 @@ def _train_selector(arguments: argparse.Namespace) -> int:
             f"  {point['false_marks_per_cm2']:g} false marks per cm²: threshold {point['threshold']:.3f}, "
             f"{100 * point['share_of_matching_candidates']:.1f} % of the matching candidates"
         )
+    return 0
+
+
+def _train_regressor(arguments: argparse.Namespace) -> int:
+    from ..networks.runtime import require_torch
+
+    require_torch()
+    from ..resources import resource_path
+    from ..segmentation.selection import MeasurementSelector
+    from ..training.backgrounds import read_backgrounds
+    from ..training.regressor import RegressorTraining, train_regressor
+
+    given = {"phantoms_per_background": arguments.phantoms, "steps": arguments.steps, "seed": arguments.seed}
+    card = train_regressor(
+        read_backgrounds(arguments.backgrounds, arguments.split),
+        arguments.output,
+        MeasurementSelector.load(resource_path("Models/SpeckSelector")),
+        RegressorTraining(**{name: value for name, value in given.items() if value is not None}),
+        progress=_show,
+    )
+    for number, fold in enumerate(card["folds"], 1):
+        print(f"network {number}: loss {fold['loss'][-1]:.3f}, on patients it did not see {fold['unseen_loss']:.3f}")
     return 0
 
 
@@ -101,7 +160,10 @@ def _train_classifier(arguments: argparse.Namespace) -> int:
 
     cases, held_out = read_cases(FeatureTables.load(arguments.table), arguments.labels, arguments.groups)
     training = ClassifierTraining(
-        aggregation=arguments.aggregation, resampling=arguments.resampling, seed=arguments.seed
+        aggregation=arguments.aggregation,
+        feature_set=arguments.features,
+        resampling=arguments.resampling,
+        seed=arguments.seed,
     )
     description = read_description(arguments.table)
     card = train_classifier(cases, arguments.output, training, held_out, description, progress=_show)

@@ -33,6 +33,7 @@ from .backgrounds import BackgroundImage
 from .selector import is_unlabeled, what_candidates_are
 
 _MARGIN_MM = 6.0  # kept around the breast's box
+_WIDTHS, _FEATURES = [16, 32, 48, 64, 96], 24
 _HARD = 400  # most misleading candidates of a phantom, from which the negatives are drawn
 _UNKNOWN_RADIUS_MM = 0.5  # around bright specks of real images that may be calcifications nobody labeled
 
@@ -47,7 +48,7 @@ class RegressorTraining:
     folds : int
         One network per fold of patients; each is judged on the patients it did not see. All run together later.
     steps, batch, crop : int
-        Optimizer steps of each network, crops per step, side of a crop in grid pixels.
+        Optimizer steps of each network, crops per step, side of a crop in grid pixels (a multiple of 16).
     learning_rate : float
         Highest of a one-cycle schedule (Adam).
     reach_mm, steepness : float
@@ -59,9 +60,9 @@ class RegressorTraining:
     phantoms_per_background: int = 12
     simulated_backgrounds: int = 8
     folds: int = 3
-    steps: int = 2500
-    batch: int = 48
-    crop: int = 96
+    steps: int = 3000
+    batch: int = 32
+    crop: int = 128
     learning_rate: float = 2e-3
     reach_mm: float = 0.7
     steepness: float = 1.0
@@ -149,10 +150,14 @@ def fit_regressor(
                 "unseen_loss": _loss_on([examples[i] for i in judge], network, training),
             }
         )
-    card = {
+    return write_network(output, KIND, SCHEMA, _card(folds, training), weights)
+
+
+def _card(folds: list[dict[str, Any]], training: RegressorTraining) -> dict[str, Any]:
+    return {
         "name": "Speck regressor",
         "description": "Nearness of a calcification at every pixel, from local contrast.",
-        "architecture": {"name": "feature pyramid regressor", "widths": [16, 32, 48, 64], "features": 24},
+        "architecture": {"name": "feature pyramid regressor", "widths": _WIDTHS, "features": _FEATURES},
         "grid_mm": GRID_MM,
         "intensities": "asinh of the detail finer than 1.2 mm in units of the local noise",
         "folds": folds,
@@ -160,7 +165,6 @@ def fit_regressor(
         "license": "Apache-2.0",
         "provenance": provenance(),
     }
-    return write_network(output, KIND, SCHEMA, card, weights)
 
 
 def nearness(
@@ -229,15 +233,15 @@ def _fit(
 ) -> tuple[nn.Module, list[float]]:
     torch.manual_seed(training.seed + fold)
     rng = np.random.default_rng([training.seed, fold])
-    network = PyramidRegressor().to(memory_format=torch.channels_last).train()
+    network = PyramidRegressor(_WIDTHS, _FEATURES).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(network.parameters(), training.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=training.steps)
     losses, recent = [], []
     for step in range(training.steps):
-        contrast, target = _batch(examples, training, rng)
+        contrast, target, marks = _batch(examples, training, rng)
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(contrast)
-        loss = regression_loss(logits.float(), target)
+        loss = regression_loss(logits.float(), target, marks)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -250,44 +254,63 @@ def _fit(
     return network.eval(), losses
 
 
-def regression_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Soft Dice (HDoGReg) plus cross-entropy, over the pixels whose target is known (≥ 0)."""
+def regression_loss(logits: torch.Tensor, target: torch.Tensor, marks: torch.Tensor) -> torch.Tensor:
+    """Soft Dice (HDoGReg) plus cross-entropy over the known pixels, plus cross-entropy at the peaks of candidates.
+
+    The last term is what selection needs: a calcification's peak above that of everything that looks like one.
+
+    Parameters
+    ----------
+    logits : tensor, shape (batch, 1, rows, columns)
+    target : tensor, same shape
+        In [0, 1]; negative where the truth is unknown.
+    marks : tensor, same shape
+        1 at peaks of calcifications, 0 at peaks of other candidates, −1 elsewhere.
+    """
     known = target >= 0
     wanted = target.clamp(min=0)
     entropy = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")[known].mean()
     predicted = torch.sigmoid(logits) * known
     dice = 1 - 2 * (predicted * wanted).sum() / ((predicted**2).sum() + (wanted**2).sum() + 1.0)
-    return dice + 2 * entropy
+    loss = dice + 2 * entropy
+    marked = marks >= 0
+    if marked.any():
+        loss = loss + nn.functional.binary_cross_entropy_with_logits(logits[marked], marks[marked])
+    return loss
 
 
 def _loss_on(examples: Sequence[RegressorExample], network: nn.Module, training: RegressorTraining) -> float:
     rng = np.random.default_rng(training.seed)
     with torch.inference_mode():
-        losses = [regression_loss(network(c), t) for c, t in (_batch(examples, training, rng) for _ in range(20))]
+        batches = [_batch(examples, training, rng) for _ in range(20)]
+        losses = [regression_loss(network(contrast), target, marks) for contrast, target, marks in batches]
     return round(float(torch.stack(losses).mean()), 4)
 
 
 def _batch(
     examples: Sequence[RegressorExample], training: RegressorTraining, rng: Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops around calcifications and around what misleads, turned and mirrored."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Crops around calcifications and around what misleads, turned and mirrored: contrast, target, marks."""
     side = training.crop
-    contrast = np.zeros((training.batch, 1, side, side), np.float32)
-    target = np.full((training.batch, 1, side, side), -1, np.float32)
+    batch = np.zeros((3, training.batch, 1, side, side), np.float32)
+    batch[1:] = -1
     for index in range(training.batch):
         example = examples[int(rng.integers(len(examples)))]
         wanted = example.calcifications if rng.random() < 0.5 else example.others
         if not len(wanted):
             wanted = example.others if len(example.others) else np.array([np.array(example.contrast.shape) // 2])
-        row, column = wanted[rng.integers(len(wanted))] + rng.integers(-side // 3, side // 3 + 1, 2) - side // 2
-        rows = slice(max(row, 0), min(row + side, example.contrast.shape[0]))
-        columns = slice(max(column, 0), min(column + side, example.contrast.shape[1]))
-        place = np.s_[rows.start - row : rows.stop - row, columns.start - column : columns.stop - column]
-        contrast[index, 0][place] = example.contrast[rows, columns]
-        target[index, 0][place] = example.target[rows, columns] / np.float32(100)
-        turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
-        for array in (contrast, target):
-            turned = np.rot90(array[index, 0], turns)
-            array[index, 0] = (turned[:, ::-1] if mirror else turned).copy()
-        contrast[index] *= rng.uniform(0.8, 1.2)
-    return torch.from_numpy(contrast).to(memory_format=torch.channels_last), torch.from_numpy(target)
+        corner = wanted[rng.integers(len(wanted))] + rng.integers(-side // 3, side // 3 + 1, 2) - side // 2
+        first = np.maximum(corner, 0)
+        last = np.minimum(corner + side, example.contrast.shape)
+        window = np.s_[first[0] : last[0], first[1] : last[1]]
+        place = np.s_[first[0] - corner[0] : last[0] - corner[0], first[1] - corner[1] : last[1] - corner[1]]
+        batch[0, index, 0][place] = example.contrast[window]
+        batch[1, index, 0][place] = example.target[window] / np.float32(100)
+        for truth, peaks in ((0, example.others), (1, example.calcifications)):
+            inside = peaks[((peaks >= first) & (peaks < last)).all(axis=1)] - corner
+            batch[2, index, 0][inside[:, 0], inside[:, 1]] = truth
+        turned = np.rot90(batch[:, index, 0], int(rng.integers(4)), axes=(1, 2))
+        batch[:, index, 0] = (turned[:, :, ::-1] if rng.integers(2) else turned).copy()
+        batch[0, index] *= rng.uniform(0.8, 1.2)
+    contrast, target, marks = (torch.from_numpy(part) for part in batch)
+    return contrast.to(memory_format=torch.channels_last), target, marks
