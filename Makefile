@@ -33,14 +33,19 @@ lint: .venv/installed-tests
 	@# The reference of our radiomics builds only without isolation, with a C compiler and Python's headers.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools wheel versioneer cython numpy
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation pyradiomics==3.0.1
+	@# Neural networks; torchvision without its dependencies, so that it does not replace this build of PyTorch.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0
 	@touch $@
 
 # The detection figures of the README: simulated calcifications in real images that no training saw.
 figures: .venv/installed-tests
 	$(BIN)/microcalc phantom --background Testing/Data/backgrounds/backgrounds.csv --split held-out --count 21 --seed 7 \
 	  --format nrrd --output out/held-out
-	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --false-marks 3 --output out/held-out/every-mark
-	$(BIN)/microcalc evaluate --predictions out/held-out/every-mark --truth out/held-out/truth --output out/held-out/curve
+	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --false-marks 3 --output out/held-out/networks
+	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --false-marks 3 --selector measurements --output out/held-out/measurements
+	$(BIN)/microcalc evaluate --predictions out/held-out/networks --compare out/held-out/measurements \
+	  --truth out/held-out/truth --output out/held-out/curve
 	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --output out/held-out/default
 	$(BIN)/microcalc evaluate --predictions out/held-out/default --truth out/held-out/truth --output out/held-out/at-default
 
