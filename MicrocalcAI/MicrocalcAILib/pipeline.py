@@ -57,7 +57,7 @@ def load_selector(name: str = "auto", device: str = "auto") -> Selector:
     from .networks.selector import NetworkSelector
 
     measurements = resource_path("Models/SpeckSelector")
-    if name == "measurements" or (name == "auto" and not (measurements.parent / "SpeckSelectorNetwork").exists()):
+    if name == "measurements":
         return MeasurementSelector.load(measurements)
     if name == "auto" and not has_torch():
         note = WarningRecord(

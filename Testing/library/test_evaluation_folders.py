@@ -264,4 +264,4 @@ def test_the_command_takes_another_rule(study, tmp_path):
     command(*arguments, "--max-distance-mm", "0.2")
     written = json.loads((tmp_path / "output" / "evaluation.json").read_text())
     assert written["calcifications"]["hit"] == 0
-    assert written["settings"]["rule"] == {"max_distance_mm": 0.2, "min_iou": 0.3}
+    assert written["settings"]["rule"] == {"max_distance_mm": 0.2, "min_iou": 0.3, "pieces_are_false": False}

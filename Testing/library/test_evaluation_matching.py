@@ -71,6 +71,20 @@ def test_two_marks_on_one_calcification_are_one_hit_and_one_false_mark():
     assert match.truths["probability"].item() == 0.9
 
 
+def test_a_piece_of_a_true_calcification_is_no_false_mark_unless_the_rule_says_so():
+    true, found = np.zeros((40, 60), np.int32), np.zeros((40, 60), np.int32)
+    true[10:20, 10:50] = 1
+    found[10:20, 10:30] = 1  # half of it: a hit
+    found[10:16, 40:46] = 2  # a lobe far from the center
+    found[18:24, 33:37] = 3  # two rows of six on it
+    found[30:34, 30:34] = 4  # beside it
+    found_, true_ = (Findings.from_labels(labels, SPACING_MM) for labels in (found, true))
+    found_ = Findings(found_.calcifications.assign(probability=[0.9, 0.8, 0.7, 0.6]), found)
+    assert outcomes(match_calcifications(found_, true_, SPACING_MM))[0] == ["hit", "ignored", "false", "false"]
+    published = MatchingRule(pieces_are_false=True)
+    assert outcomes(match_calcifications(found_, true_, SPACING_MM, published))[0] == ["hit", *["false"] * 3]
+
+
 def test_the_surer_mark_chooses_first_and_takes_the_nearer_calcification():
     found = points([10, 10], [12, 14], probability=[0.9, 0.8])
     match = match_calcifications(found, points([10, 10], [11, 15]), SPACING_MM)

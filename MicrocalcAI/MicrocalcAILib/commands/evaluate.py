@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="marks on specks that a real background showed before calcifications were inserted are not counted",
     )
     parser.add_argument(
+        "--pieces-are-false",
+        action="store_true",
+        help="a second mark on a true calcification counts as a false one (default: not at all)",
+    )
+    parser.add_argument(
         "--max-distance-mm",
         type=float,
         default=0.35,
@@ -64,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.matching import MatchingRule
     from ..evaluation.report import save_evaluation
 
-    rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou)
+    rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou, arguments.pieces_are_false)
     evaluation, *others = (
         evaluate_folders(folder, arguments.truth, rule=rule, ignore_bright_specks=arguments.ignore_bright_specks)
         for folder in (arguments.predictions, *arguments.compare)

@@ -8,6 +8,10 @@ away from a surer one, and the matching of the marks above any threshold is exac
 it: one matching gives every point of the free-response curve. An assignment that is optimal for all marks together
 (Hungarian) has no such property: there, a mark of low probability changes what the marks above it are matched to.
 
+A mark that matches nothing but lies on true calcifications with at least half of its pixels is a piece of something
+that is there (a lobe of a popcorn calcification, the rest of a broken line): it hits nothing, and it is no false mark
+either, unless the rule says so (the published code counts it).
+
 .. [1] Marasinou et al.: Segmentation of breast microcalcifications: a multi-scale approach. arXiv:2102.00754 (2021),
    and its published code, ``hdogreg/metrics.py``.
 """
@@ -26,6 +30,7 @@ from .findings import Findings
 
 HIT, FALSE, MISSED, IGNORED = "hit", "false", "missed", "ignored"
 NO_ID = 0
+_PIECE_SHARE = 0.5  # of a mark's pixels on true calcifications
 _ROUNDING_MM = 1e-6  # 5 × 0.07 mm is a little more than 0.35 mm in floating point
 
 Region = tuple[float, float, float, float]
@@ -41,10 +46,13 @@ class MatchingRule:
         Largest distance between the centers.
     min_iou : float
         Smallest intersection over union of the outlines, in (0, 1].
+    pieces_are_false : bool
+        Whether an unmatched mark that lies on true calcifications counts as false, or not at all.
     """
 
     max_distance_mm: float = 0.35
     min_iou: float = 0.3
+    pieces_are_false: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_distance_mm < np.inf:
@@ -74,8 +82,8 @@ class Matches:
     breast_area_cm2 : float
         Area that false marks are counted over.
     marks : DataFrame
-        One row per mark: ``id``, ``probability``, ``outcome`` (``hit``, ``false``, or ``ignored`` in a region that does
-        not count), ``truth_id`` (0: none).
+        One row per mark: ``id``, ``probability``, ``outcome`` (``hit``, ``false``, or ``ignored``: a piece of a true
+        calcification, or in a region that does not count), ``truth_id`` (0: none).
     truths : DataFrame
         One row per truth: ``id``, ``outcome`` (``hit``, ``missed``, ``ignored``), ``mark_id`` (0: none),
         ``probability`` of the mark that hit it (NaN: none), and columns that describe it.
@@ -147,6 +155,9 @@ def match_calcifications(
 
     truth_ignored = inside_regions(truth, ignore_regions)
     mark_ignored = inside_regions(predicted, ignore_regions)
+    if not rule.pieces_are_false:
+        on_truth = np.bincount(pairs["mark"], pairs["common"], minlength=len(probability))
+        mark_ignored |= (on_truth > 0) & (on_truth >= _PIECE_SHARE * predicted.pixel_counts)
     mark_outcome = np.where(mark_ignored, IGNORED, FALSE)
     has_truth = mark_truth >= 0
     mark_outcome[has_truth] = np.where(truth_ignored[mark_truth[has_truth]], IGNORED, HIT)
