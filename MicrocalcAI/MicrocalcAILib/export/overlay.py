@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ _TILES_DOWN = 3
 _MARGIN = 24
 _CAPTION = 34
 _DESCRIPTION = 66
+_LINE, _LETTER = 24, 10  # pixels of a line of notes, and of a letter in it at the most
 _LARGEST_TILES = 9
 _SMALLEST_TILE_MM = 6.0
 _CLUSTER_MARGIN_MM = 1.5
@@ -50,7 +52,9 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
     overview = _overview(mammogram, analysis)
     columns = math.ceil(len(tiles) / _TILES_DOWN)
     width = max(overview.width + _MARGIN * (2 + columns) + columns * _TILE, 900)
-    page = Image.new("RGB", (width, _PAGE_HEIGHT + 2 * _MARGIN + 3 * _CAPTION), BACKGROUND)
+    notes = wrap(_footline(mammogram, analysis), (width - 2 * _MARGIN) // _LETTER, break_on_hyphens=False)
+    height = _PAGE_HEIGHT + 2 * _MARGIN + 2 * _CAPTION + _LINE * len(notes)
+    page = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(page)
     draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, analysis), fill=TEXT, font=font(24))
     top = _MARGIN + _CAPTION
@@ -58,7 +62,9 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
     for number, tile in enumerate(tiles):
         x = _MARGIN * 2 + overview.width + (number // _TILES_DOWN) * (_TILE + _MARGIN)
         page.paste(tile, (x, top + (number % _TILES_DOWN) * (_PAGE_HEIGHT // _TILES_DOWN)))
-    draw.text((_MARGIN, top + _PAGE_HEIGHT + 10), _footline(mammogram, analysis), fill=QUIET_TEXT, font=font(18))
+    for number, note in enumerate(notes):
+        y = top + _PAGE_HEIGHT + 10 + _LINE * number
+        draw.text((_MARGIN, y), note, fill=QUIET_TEXT, font=font(18))
     with replaced_on_success(path) as temporary:
         page.save(temporary, optimize=False, compress_level=3)
 
