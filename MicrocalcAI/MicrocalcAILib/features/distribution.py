@@ -128,8 +128,8 @@ def estimate_nipple(
     Returns
     -------
     (float, float) or None
-        Row and column; the middle of the breast's outermost millimeter. None for an empty mask or an unknown side. In oblique views of
-        ptotic breasts the tip may lie below the nipple.
+        Row and column; the middle of the breast's outermost millimeter. None for an empty mask or an unknown side. In
+        oblique views of ptotic breasts the tip may lie below the nipple.
     """
     columns = np.flatnonzero(breast.any(axis=0))
     if not len(columns) or chest_wall_side is None:
