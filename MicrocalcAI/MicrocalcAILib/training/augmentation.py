@@ -68,14 +68,23 @@ def _curved(values: Pixels, spacing_mm: float, rng: Generator) -> Pixels:
 
 
 def _sharpened(values: Pixels, spacing_mm: float, rng: Generator) -> Pixels:
-    """A vendor's edge enhancement: unsharp masking."""
-    smooth = ndimage.gaussian_filter(values, rng.uniform(0.1, 0.6) / spacing_mm, truncate=3)
-    return values + np.float32(rng.uniform(0.2, 1.2)) * (values - smooth)
+    """A vendor's edge enhancement."""
+    return sharpened(values, rng.uniform(0.1, 0.6) / spacing_mm, rng.uniform(0.2, 1.2))
 
 
 def _jpeg(values: Pixels, spacing_mm: float, rng: Generator) -> Pixels:
     """Eight bits and lossy compression."""
-    bytes_ = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+    return after_jpeg(values, int(rng.integers(60, 96)))
+
+
+def sharpened(values: Pixels, sigma_px: float, strength: float) -> Pixels:
+    """Unsharp masking: the image plus ``strength`` times what a Gaussian blur takes from it."""
+    smooth = ndimage.gaussian_filter(values, sigma_px, truncate=3)
+    return values + np.float32(strength) * (values - smooth)
+
+
+def after_jpeg(values: Pixels, quality: int) -> Pixels:
+    """Values between 0 and 1 after eight bits and the losses of JPEG of that quality (1 to 95)."""
     file = io.BytesIO()
-    Image.fromarray(bytes_).save(file, "JPEG", quality=int(rng.integers(60, 96)))
+    Image.fromarray(np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file)).astype(np.float32) / np.float32(255)

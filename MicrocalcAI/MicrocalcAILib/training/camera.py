@@ -6,19 +6,19 @@ ranges that mammograms of other origin show, so that nothing can rely on them.
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from ..mammogram import Mammogram
 from ..networks.image import resampled
+from .augmentation import after_jpeg, sharpened
 
 _COARSEST_MM = 0.14
+_BRIGHTEST = 1.2  # times the brightest tissue
 _MAD_TO_SD = 1.4826
 
 
@@ -40,14 +40,13 @@ def seen_by_another_camera(mammogram: Mammogram, breast: NDArray[np.bool_], rng:
     if not breast.any():
         return replace(mammogram, pixels=pixels, spacing_mm=spacing_mm)
     low, high = (float(level) for level in np.percentile(pixels[breast][::7], (0.1, 99.99)))
-    values = np.clip((pixels - low) / max(high - low, 1e-6), 0, 1.2)
+    values = np.clip((pixels - low) / max(high - low, 1e-6), 0, _BRIGHTEST)
     if rng.random() < 0.5:
         values = values ** np.float32(rng.uniform(0.6, 1.6))
     if rng.random() < 0.2:
         values = ndimage.gaussian_filter(values, rng.uniform(0.02, 0.06) / spacing_mm[0])
     if rng.random() < 0.4:
-        blurred = ndimage.gaussian_filter(values, rng.uniform(0.1, 0.5) / spacing_mm[0], truncate=3)
-        values = values + np.float32(rng.uniform(0.2, 1.5)) * (values - blurred)
+        values = sharpened(values, rng.uniform(0.1, 0.5) / spacing_mm[0], rng.uniform(0.2, 1.5))
     if rng.random() < 0.4:
         grain = rng.standard_normal(values.shape, dtype=np.float32)
         if rng.random() < 0.5:  # film grain and interpolated pixels are correlated
@@ -55,11 +54,7 @@ def seen_by_another_camera(mammogram: Mammogram, breast: NDArray[np.bool_], rng:
             grain /= grain.std()
         values = values + np.float32(rng.uniform(0.2, 0.8) * _noise(values, breast)) * grain
     if rng.random() < 0.35:
-        stored = io.BytesIO()
-        Image.fromarray(np.clip(values * 205, 0, 255).astype(np.uint8)).save(
-            stored, "JPEG", quality=int(rng.integers(70, 96))
-        )
-        values = np.asarray(Image.open(stored), np.float32) / 205
+        values = after_jpeg(values / _BRIGHTEST, int(rng.integers(70, 96))) * np.float32(_BRIGHTEST)
     return replace(mammogram, pixels=values.astype(np.float32), spacing_mm=spacing_mm, display_window=None, valid=None)
 
 

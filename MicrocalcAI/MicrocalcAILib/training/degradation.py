@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from ..networks.image import resampled
+from .augmentation import after_jpeg, sharpened
 
 _PIXEL_MM = (0.05, 0.2)  # of detectors and of scanned film
 _FINER_PIXELS = 2.0  # fine pixels are more common: exponent of the drawn share of the range
@@ -19,6 +17,7 @@ _GAMMA = (0.6, 1.7)
 _SHARPENING, _SHARPENING_MM = (0.3, 1.5), (0.15, 0.5)
 _JPEG_QUALITY = (60, 95)
 _ZOOM = (0.85, 1.2)  # pixel sizes on record are off by magnification and by assumption
+_BRIGHTEST = 1.15  # times the brightest tissue
 _CHANCE = 0.5  # of each change
 
 
@@ -53,21 +52,13 @@ def degraded(
         sd = 1.4826 * float(np.median(np.abs(fine[::3, ::3])))
         pixels = pixels + rng.normal(0, rng.uniform(*_NOISE) * sd, pixels.shape).astype(np.float32)
     low, high = np.percentile(pixels[::5, ::5], (0.5, 99.9))
-    pixels = np.clip((pixels - low) / max(high - low, 1e-6), 0, 1.15)
+    pixels = np.clip((pixels - low) / max(high - low, 1e-6), 0, _BRIGHTEST)
     if changes[2]:
         pixels = pixels ** np.float32(np.exp(rng.uniform(*np.log(_GAMMA))))
     if changes[3]:
-        blurred = ndimage.gaussian_filter(pixels, rng.uniform(*_SHARPENING_MM) / spacing_mm, truncate=3)
-        pixels = pixels + np.float32(rng.uniform(*_SHARPENING)) * (pixels - blurred)
+        pixels = sharpened(pixels, rng.uniform(*_SHARPENING_MM) / spacing_mm, rng.uniform(*_SHARPENING))
     if changes[4]:
-        pixels = _after_jpeg(pixels, int(rng.integers(_JPEG_QUALITY[0], _JPEG_QUALITY[1] + 1)))
+        pixels = after_jpeg(pixels / _BRIGHTEST, int(rng.integers(_JPEG_QUALITY[0], _JPEG_QUALITY[1] + 1)))
     if changes[5]:
         spacing_mm *= float(rng.uniform(*_ZOOM))
     return np.ascontiguousarray(pixels, np.float32), spacing_mm, scale
-
-
-def _after_jpeg(pixels: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
-    """After eight bits and the losses of JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(np.clip(pixels * (255 / 1.15), 0, 255).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file), np.float32)
