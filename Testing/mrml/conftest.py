@@ -21,6 +21,8 @@ _NOTICE = "Trained on simulated clusters only."
 def slicer():
     """``slicer`` with an empty scene and without views."""
     _slicer.mrmlScene.Clear(0)
+    _slicer.mrmlScene.SetSaveToXMLString(0)  # a test may have saved into a string, or loaded from one
+    _slicer.mrmlScene.SetLoadFromXMLString(0)
     yield _slicer
     _slicer.mrmlScene.Clear(0)
     for className in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):  # singletons outlive the scene
