@@ -89,7 +89,8 @@ class AnalysisProcess:
         _killTree(self._process.pid)
         if isRunning and self._childPid is not None:
             _killProcess(self._childPid)
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # never hold Slicer up
+            self._process.wait(timeout=5.0)
         self._reader.join(timeout=1.0)
         if not self._reader.is_alive():
             self._process.stdout.close()
@@ -124,7 +125,7 @@ def _killTree(leaderPid: int) -> None:
     if sys.platform == "win32":
         _killProcess(leaderPid)
     else:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS forbids it when all have just ended
             os.killpg(leaderPid, signal.SIGKILL)
 
 

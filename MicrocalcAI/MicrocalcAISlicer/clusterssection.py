@@ -130,7 +130,8 @@ class ClustersSection:
         row = self._selectedRow()
         if row is None:
             return
-        name = chosen if isinstance(chosen, str) else self._names[kind][chosen]  # Qt 5 may give the text
+        index = self._combos[kind].findText(chosen) if isinstance(chosen, str) else chosen  # Qt 5 may give the text
+        name = self._names[kind][index]
         if name == currentWord(row, kind):
             return
         words = list(self._records.values())

@@ -17,7 +17,7 @@ _DEFAULTS = {"Mode": ADD, "Target": BY_DISTANCE, "LowestContrast": 3.0, "LowestP
 _PROBABILITY_STEP = 0.05
 _SEGMENT_EVENTS = (
     slicer.vtkSegmentation.SourceRepresentationModified,
-    slicer.vtkSegmentation.SegmentModified,  # what undo and redo say
+    slicer.vtkSegmentation.SegmentModified,  # undo and redo say nothing else
     slicer.vtkSegmentation.SegmentAdded,
     slicer.vtkSegmentation.SegmentRemoved,
 )
@@ -135,8 +135,8 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
         """Mouse and keyboard in a view; True when nobody else shall get the event."""
         if viewWidget.className() != "qMRMLSliceWidget":
             return False
-        if eventId == vtk.vtkCommand.LeftButtonDoubleClickEvent:
-            return True  # two quick clicks mark two specks and do not maximize the view
+        if eventId == vtk.vtkCommand.LeftButtonDoubleClickEvent:  # comes in place of the second press
+            eventId = vtk.vtkCommand.LeftButtonPressEvent  # two quick clicks mark two specks, the view stays as it is
         with self._editor.sayingErrors(isLong=eventId == vtk.vtkCommand.LeftButtonReleaseEvent):
             if eventId == vtk.vtkCommand.KeyPressEvent:
                 return self._onKey(callerInteractor.GetKeySym())
@@ -240,14 +240,7 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
         if segmentation is not self._observed:
             self.removeObservers()
             self._observed = segmentation
-            kind = slicer.vtkSegmentation
-            # undo and redo say SegmentModified only
-            for event in (
-                kind.SourceRepresentationModified,
-                kind.SegmentModified,
-                kind.SegmentAdded,
-                kind.SegmentRemoved,
-            ):
+            for event in _SEGMENT_EVENTS:
                 if segmentation is not None:
                     self.addObserver(segmentation, event, self._onSegmentsChanged)
         with self._editor.sayingErrors():
@@ -260,7 +253,8 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
             session = self._editor.session(isWanted=False)
             if session is not None:
                 session.segmentsChanged()
-                self._timer.start()
+                if self._timer is not None:  # the last update gives new colors when the effect is left
+                    self._timer.start()
 
     def _say(self, text):
         for options in self._options:

@@ -15,7 +15,7 @@ from MicrocalcElastographyLib.geometry import Rectangle
 from . import regions, screens, views
 from .elastogramnodes import calibrationOf, isOwn, meaningOf, qualityOf, referenceOf, warningsOf
 from .nodes import refer, referred
-from .parameternode import ColorTable, ScaleUnit, StrainDirection
+from .parameternode import SCALE_LIMIT, ColorTable, ScaleUnit, StrainDirection
 from .section import Section
 
 _CORRECTED, _BAR, _BOX, _DRAWN_ON = "CorrectedVolume", "BarRegion", "BoxRegion", "DrawnOn"
@@ -151,7 +151,8 @@ class ImageSection(Section):
         if calibration is None:
             return
         if self.parameters.isRangeFromPicture and calibration.values_at_ends is not None:
-            self.parameters.upperEnd, self.parameters.lowerEnd = (float(end) for end in calibration.values_at_ends)
+            ends = (min(max(float(end), -SCALE_LIMIT), SCALE_LIMIT) for end in calibration.values_at_ends)
+            self.parameters.upperEnd, self.parameters.lowerEnd = ends  # a misread number must not stop the display
         screenNode, frame = referenceOf(nodes.valueNode)
         for role, roiNode, place in (
             (_BAR, self.parameters.barRegion, calibration.bar),

@@ -16,6 +16,8 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 from MicrocalcElastographyLib.elastogram import Direction, Unit
 
+SCALE_LIMIT = 1000.0  # of the ends of a scale, in its unit
+
 
 class _Choice(Enum):
     """A choice whose first member, None, stands for what the panel's text says."""
@@ -131,8 +133,8 @@ class MicrocalcElastographyParameterNode:
     frame: Annotated[int, WithinRange(0, 10000)] = 0
     unit: ScaleUnit = ScaleUnit.FROM_PICTURE
     isRangeFromPicture: bool = True
-    upperEnd: Annotated[float, WithinRange(-1000.0, 1000.0)] = 0.0
-    lowerEnd: Annotated[float, WithinRange(-1000.0, 1000.0)] = 0.0
+    upperEnd: Annotated[float, WithinRange(-SCALE_LIMIT, SCALE_LIMIT)] = 0.0
+    lowerEnd: Annotated[float, WithinRange(-SCALE_LIMIT, SCALE_LIMIT)] = 0.0
     opacityPercent: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
     spacingMm: Annotated[float, WithinRange(0.0, 5.0)] = 0.0
     colorTable: ColorTable = ColorTable.FROM_BAR

@@ -66,6 +66,7 @@ def _useLayout() -> None:
 
 def _fit(names) -> None:
     layoutManager = slicer.app.layoutManager()
+    slicer.app.processEvents()  # the new views get their sizes
     for name in names:
         sliceWidget = None if layoutManager is None else layoutManager.sliceWidget(name)
         if sliceWidget is not None:

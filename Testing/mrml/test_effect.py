@@ -233,8 +233,21 @@ def test_what_is_drawn_and_what_it_would_mark_is_shown_until_escape(editor):
     assert not editor.scripted.logic.CanUndo()
 
 
-def test_a_double_click_does_not_reach_the_view(editor):
-    assert editor.event("LeftButtonDoubleClick", (200, 100)) is True
+def test_the_second_of_two_quick_clicks_marks_too_and_does_not_reach_the_view(editor):
+    first, second, *_ = in_view(editor, unmarked_specks(editor.session, lowest_contrast=3.0))
+    editor.click(first.peak)
+    assert editor.event("LeftButtonDoubleClick", second.peak) is True  # comes without a press
+    editor.event("LeftButtonRelease", second.peak)
+    assert (labels(editor)[second.rows, second.columns] > 0).all()
+
+
+def test_leaving_the_effect_right_after_a_click_updates_the_tables_without_a_complaint(editor, capfd):
+    (speck, *_) = in_view(editor, unmarked_specks(editor.session, lowest_contrast=3.0))
+    before = len(calcifications(editor.session))
+    editor.click(speck.peak)
+    editor.effect.deactivate()
+    assert len(calcifications(editor.session)) == before + 1
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_drawing_whose_release_was_lost_is_forgotten_by_the_next_press(editor):
