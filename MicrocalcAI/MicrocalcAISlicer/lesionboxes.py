@@ -68,7 +68,8 @@ def boxesOf(segmentationNode) -> pd.DataFrame | None:
 
 def _addBox(row: dict[str, Any], volumeNode, created: list) -> None:
     # The name is drawn beside the box, so nothing is added to make it unique.
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", f"{row['class']} {row['score']:.2f}")
+    name = f"lesion {row['score']:.0%}, rather {row['class']}"  # the score is that of a lesion, whatever its class
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", name)
     created.append(node)
     node.SetAttribute(_BOX, json.dumps(row, ensure_ascii=False))
     matrix = ijkToRas(volumeNode)

@@ -1,15 +1,18 @@
 """Heatmaps and lesion boxes on their way from networks through an analysis into its folder."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from MicrocalcAILib.analysis import load_analysis
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.description import DescriptionModels
 from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.export.overlay import BOX_COLOR, write_overlay
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.heatmaps import Heatmap
 from MicrocalcAILib.networks import runtime
@@ -82,6 +85,16 @@ def test_heatmaps_and_boxes_survive_their_folder(found, tmp_path):
     np.testing.assert_array_equal(again.heatmaps[0].probabilities, analysis.heatmaps[0].probabilities)
     pd.testing.assert_frame_equal(again.boxes, analysis.boxes, check_dtype=False)
     assert (tmp_path / "result" / "heatmap_detection.png").stat().st_size > 10_000
+
+
+def test_the_picture_shows_the_boxes_of_the_detector(found, tmp_path):
+    mammogram, analysis = found
+    for name, shown in (("with", analysis), ("without", dataclasses.replace(analysis, boxes=None))):
+        write_overlay(mammogram, shown, tmp_path / f"{name}.png")
+    pictures = [np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("with", "without")]
+    counts = [int((picture == BOX_COLOR).all(axis=2).sum()) for picture in pictures]
+    assert counts[0] > 500
+    assert counts[1] == 0
 
 
 def test_without_networks_there_is_neither_heatmap_nor_box(tmp_path):

@@ -144,7 +144,7 @@ def test_box_covers_its_pixels_and_is_locked(make_volume, overlaid):
 def test_new_boxes_replace_the_earlier_ones(slicer, volume, overlaid):
     show(overlaid, volume)
     fewer = dataclasses.replace(overlaid, boxes=overlaid.boxes[1:])
-    assert [node.GetName() for node in lesionboxes.findBoxes(show(fewer, volume))] == ["benign 0.41"]
+    assert [node.GetName() for node in lesionboxes.findBoxes(show(fewer, volume))] == ["lesion 41%, rather benign"]
     assert len(slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")) == 1
 
 

@@ -340,7 +340,7 @@ def test_lesion_boxes_can_be_hidden(panel, volume, described, make_view):
     make_view("Red", volume)
     shown = show(panel, with_overlays(described), volume)
     boxes = lesionboxes.findBoxes(shown.segmentationNode)
-    assert [box.GetName() for box in boxes] == ["malignant 0.87", "benign 0.41"]
+    assert [box.GetName() for box in boxes] == ["lesion 87%, rather malignant", "lesion 41%, rather benign"]
     assert all(box.GetDisplayNode().GetVisibility() for box in boxes)
     panel.ui.boxesCheckBox.setChecked(False)
     assert not any(box.GetDisplayNode().GetVisibility() for box in boxes)

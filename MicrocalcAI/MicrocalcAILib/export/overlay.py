@@ -24,6 +24,7 @@ _TILES_DOWN = 3
 _MARGIN = 24
 _CAPTION = 34
 _DESCRIPTION = 66
+BOX_COLOR = (198, 140, 255)  # of the lesion detector; clusters are colored by risk
 _LINE, _LETTER = 24, 10  # pixels of a line of notes, and of a letter in it at the most
 _LARGEST_TILES = 9
 _SMALLEST_TILE_MM = 6.0
@@ -110,6 +111,13 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
         draw.rounded_rectangle((x0, y0, x1, y1), radius=10, outline=color, width=3)
         number_at = (min(max(x0, 2), picture.width - 30), y0 - 30 if y0 > 32 else y1 + 2)
         draw.text(number_at, str(cluster["id"]), fill=color, font=font(26), stroke_width=2, stroke_fill=(0, 0, 0))
+    for _, box in (analysis.boxes if analysis.boxes is not None else pd.DataFrame()).iterrows():
+        x0, y0 = place(box["row_min"], box["column_min"])
+        x1, y1 = place(box["row_max"], box["column_max"])
+        draw.rectangle((x0, y0, x1, y1), outline=BOX_COLOR, width=2)
+        caption = f"lesion {box['score']:.0%}"
+        caption_at = (min(max(x0, 2), picture.width - 120), y1 + 2)
+        draw.text(caption_at, caption, fill=BOX_COLOR, font=font(18), stroke_width=1, stroke_fill=(0, 0, 0))
     scale_bar(draw, picture.size, scale / mammogram.spacing_mm[1], 10)
     return picture
 
