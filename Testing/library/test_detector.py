@@ -18,7 +18,8 @@ from MicrocalcAILib.mammogram import Mammogram
 from MicrocalcAILib.networks.detector import BOX_COLUMNS, DetectorArchitecture, LesionDetector, detect
 from MicrocalcAILib.networks.lesion_boxes import breast_scores, exam_scores, link_boxes
 from MicrocalcAILib.networks.runtime import Runtime
-from MicrocalcAILib.networks.tile_boxes import TileBoxes, joined, tiles_over
+from MicrocalcAILib.networks.tile_boxes import TileBoxes, joined
+from MicrocalcAILib.networks.tiles import tiles_over
 from MicrocalcAILib.progress import Cancelled
 from MicrocalcAILib.segmentation.breast import BreastRegion
 

@@ -16,9 +16,10 @@ from ..mammogram import Mammogram
 from ..progress import Progress, no_progress
 from ..segmentation.breast import BreastRegion
 from .catalogue import BUNDLED_DETECTOR, load_weights, read_network, write_network
-from .image import Grid, local_contrast, resampled
+from .image import Grid, breast_in_contrast
 from .runtime import Runtime, with_memory_fallback
-from .tile_boxes import TileBoxes, joined, tiles_over
+from .tile_boxes import TileBoxes, joined
+from .tiles import tiles_over
 
 if TYPE_CHECKING:
     import torch
@@ -174,12 +175,8 @@ def detect(
 
 def detector_view(mammogram: Mammogram, breast: BreastRegion, grid_mm: float) -> tuple[Grid, NDArray[np.float32]]:
     """The breast as the network sees it: its bounding box on the grid, in local contrast, 0 outside the breast."""
-    rows, columns = breast.box
-    box = (rows.start, rows.stop, columns.start, columns.stop)
-    grid = resampled(mammogram.pixels, mammogram.spacing_mm, grid_mm, box)
-    inside = resampled(breast.mask, mammogram.spacing_mm, grid_mm, box, order=0).values > 0.5
-    contrast = local_contrast(grid.values, inside, grid_mm)
-    return grid, np.where(inside, np.clip(contrast, -_MAXIMUM_CONTRAST, _MAXIMUM_CONTRAST), 0).astype(np.float32)
+    grid, inside = breast_in_contrast(mammogram.pixels, breast.mask, mammogram.spacing_mm, grid_mm)
+    return grid, np.where(inside, np.clip(grid.values, -_MAXIMUM_CONTRAST, _MAXIMUM_CONTRAST), 0).astype(np.float32)
 
 
 def boxes_on_grid(

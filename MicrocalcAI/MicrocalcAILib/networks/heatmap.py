@@ -15,7 +15,7 @@ from ..heatmaps import Heatmap
 from ..mammogram import Mammogram
 from ..progress import Progress, no_progress
 from ..segmentation.breast import BreastRegion
-from .image import Grid, local_contrast, resampled
+from .image import Grid, breast_in_contrast
 from .patch_networks import PatchInput, PatchModel
 from .runtime import Runtime, with_memory_fallback
 
@@ -56,14 +56,10 @@ def seen_image(
     spacing_mm : (float, float)
     seen : PatchInput
     """
-    rows, columns = np.flatnonzero(breast.any(axis=1)), np.flatnonzero(breast.any(axis=0))
-    box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-    grid = resampled(pixels, spacing_mm, seen.grid_mm, box)
-    inside = resampled(breast, spacing_mm, seen.grid_mm, box, order=0).values > 0
-    contrast = local_contrast(grid.values, inside, seen.grid_mm)
-    np.clip(contrast, -LARGEST_CONTRAST, LARGEST_CONTRAST, out=contrast)
-    contrast[~inside] = 0
-    return SeenImage(Grid(contrast, grid.spacing_mm, grid.box, grid.scale), inside)
+    grid, inside = breast_in_contrast(pixels, breast, spacing_mm, seen.grid_mm)
+    np.clip(grid.values, -LARGEST_CONTRAST, LARGEST_CONTRAST, out=grid.values)
+    grid.values[~inside] = 0
+    return SeenImage(grid, inside)
 
 
 def patch_heatmap(

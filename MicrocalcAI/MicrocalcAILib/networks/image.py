@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..segmentation.candidates import bounding_box
+
 _DETAIL_SIGMA_MM = 1.2  # structures wider than this are background
 _FINE_SIGMA_MM = 0.2  # what is finer is noise, for the most part
 _NOISE_TILE_MM = 6.0
@@ -78,6 +80,24 @@ def resampled(
         offset = [0.5 * factor - 0.5 for factor in scale]
         values = ndimage.affine_transform(values, scale, offset, tuple(shape), order=order, mode="nearest")
     return Grid(np.ascontiguousarray(values), grid_mm, box, scale)
+
+
+def breast_in_contrast(
+    pixels: NDArray[np.float32], breast: NDArray[np.bool_], spacing_mm: tuple[float, float], grid_mm: float
+) -> tuple[Grid, NDArray[np.bool_]]:
+    """The bounding box of the breast on a grid, in local contrast, and which grid pixels are breast.
+
+    Parameters
+    ----------
+    pixels, breast : arrays, shape (rows, columns)
+        The breast holds at least one pixel.
+    spacing_mm : (float, float)
+    grid_mm : float
+    """
+    box = bounding_box(breast)
+    grid = resampled(pixels, spacing_mm, grid_mm, box)
+    inside = resampled(breast, spacing_mm, grid_mm, box, order=0).values > 0
+    return Grid(local_contrast(grid.values, inside, grid_mm), grid_mm, grid.box, grid.scale), inside
 
 
 def local_contrast(values: NDArray[np.float32], inside: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.float32]:

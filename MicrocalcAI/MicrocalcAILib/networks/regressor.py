@@ -17,7 +17,7 @@ from ..progress import Progress, no_progress
 from ..segmentation.breast import BreastRegion
 from ..segmentation.candidates import Candidates
 from .catalogue import load_weights, read_network
-from .image import Grid, local_contrast, resampled
+from .image import Grid, breast_in_contrast
 from .runtime import Runtime
 from .tiles import run_in_tiles
 
@@ -92,16 +92,12 @@ class SpeckRegressor:
         runtime : Runtime
         progress : callable, optional
         """
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-        grid = resampled(mammogram.pixels, mammogram.spacing_mm, GRID_MM, box)
-        inside = resampled(mask, mammogram.spacing_mm, GRID_MM, box, order=0).values > 0
-        contrast = local_contrast(grid.values, inside, GRID_MM)
+        grid, inside = breast_in_contrast(mammogram.pixels, mask, mammogram.spacing_mm, GRID_MM)
         warnings: tuple[WarningRecord, ...] = ()
-        total = np.zeros_like(contrast)
+        total = np.zeros_like(grid.values)
         for network in self.networks.values():
             logits, found = run_in_tiles(
-                contrast, inside, network, runtime, _TILE, _OVERLAP, _BATCH, "network", progress
+                grid.values, inside, network, runtime, _TILE, _OVERLAP, _BATCH, "network", progress
             )
             total += 1 / (1 + np.exp(-logits))
             warnings = warnings or found

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .tiles import starts
+from .tiles import Tile
 
 _BORDER_PX = 6.0  # a box that ends this close to a border may go on beyond it
 _SAME_PART_IOU = 0.5  # of what two tiles show of a lesion where both see it
 _COVERED = 0.5  # share of a cut box inside a whole one that makes it a part of that
-
-Tile = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,6 @@ class TileBoxes:
         return TileBoxes(
             self.edges[index], self.scores[index], self.malignant[index], self.cut[index], self.tile[index]
         )
-
-
-def tiles_over(mask: NDArray[np.bool_], tile: int, overlap: int) -> list[Tile]:
-    """Tiles of at most ``tile`` pixels a side that overlap by at least ``overlap`` and cover the mask."""
-    height, width = mask.shape
-    tiles = [
-        (slice(row, min(row + tile, height)), slice(column, min(column + tile, width)))
-        for row in starts(height, tile, overlap)
-        for column in starts(width, tile, overlap)
-    ]
-    return [window for window in tiles if mask[window].any()]
 
 
 def joined(found: Sequence[TileBoxes], nms_iou: float) -> TileBoxes:

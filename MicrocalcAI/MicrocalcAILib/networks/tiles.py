@@ -13,6 +13,8 @@ from .runtime import Runtime, with_memory_fallback
 
 _SMALLEST_TILE = 128
 
+Tile = tuple[slice, slice]
+
 
 def run_in_tiles(
     image: NDArray[np.float32],
@@ -69,35 +71,41 @@ def _run(
     import torch
 
     placed = runtime.place(network)
-    corners = [
-        (row, column)
-        for row in starts(image.shape[0], tile, overlap)
-        for column in starts(image.shape[1], tile, overlap)
-        if mask[row : row + tile, column : column + tile].any()
-    ]
+    tiles = tiles_over(mask, tile, overlap)
     total = np.zeros(image.shape, np.float32)
     weight = np.zeros(image.shape, np.float32)
     window = _window(tile, overlap)
-    for first in range(0, len(corners), batch):
-        progress(stage, first, len(corners))
-        chosen = corners[first : first + batch]
+    for first in range(0, len(tiles), batch):
+        progress(stage, first, len(tiles))
+        chosen = tiles[first : first + batch]
         stack = np.zeros((len(chosen), 1, tile, tile), np.float32)
-        for index, (row, column) in enumerate(chosen):
-            part = image[row : row + tile, column : column + tile]
+        for index, place in enumerate(chosen):
+            part = image[place]
             padding = [(0, tile - part.shape[0]), (0, tile - part.shape[1])]
             stack[index, 0] = np.pad(part, padding, mode="edge")
         with runtime.inference():
             tensor = torch.from_numpy(stack).to(runtime.device, memory_format=torch.channels_last)
             maps = placed(tensor).float().cpu().numpy()[:, 0]
-        for (row, column), values in zip(chosen, maps, strict=True):
-            rows, columns = min(tile, image.shape[0] - row), min(tile, image.shape[1] - column)
-            total[row : row + rows, column : column + columns] += (values * window)[:rows, :columns]
-            weight[row : row + rows, column : column + columns] += window[:rows, :columns]
-    progress(stage, len(corners), len(corners))
+        for place, values in zip(chosen, maps, strict=True):
+            rows, columns = total[place].shape
+            total[place] += (values * window)[:rows, :columns]
+            weight[place] += window[:rows, :columns]
+    progress(stage, len(tiles), len(tiles))
     return np.divide(total, weight, out=total, where=weight > 0)
 
 
-def starts(length: int, tile: int, overlap: int) -> list[int]:
+def tiles_over(mask: NDArray[np.bool_], tile: int, overlap: int) -> list[Tile]:
+    """Tiles of at most ``tile`` pixels a side that overlap by at least ``overlap`` and cover the mask."""
+    height, width = mask.shape
+    tiles = [
+        (slice(row, min(row + tile, height)), slice(column, min(column + tile, width)))
+        for row in _starts(height, tile, overlap)
+        for column in _starts(width, tile, overlap)
+    ]
+    return [window for window in tiles if mask[window].any()]
+
+
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixels of tiles that cover a length with at least that overlap."""
     if length <= tile:
         return [0]

@@ -137,7 +137,7 @@ class CandidateFinder:
         self._pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
         self._kernels, self._radii = gaussian_kernels(_sigmas_mm(self.parameters) / self._pixel_mm)
         self._gain = np.float32(1 / (self.parameters.scale_ratio - 1))  # σ_k / (σ_{k+1} − σ_k)
-        self._box: Box | None = _bounding_box(mask)
+        self._box: Box | None = bounding_box(mask)
         if self._box is not None:
             tile_px = self.parameters.noise_tile_mm / self._pixel_mm
             self._noise = measure_noise(pixels, mask, self._box, self._kernels, self._radii, self._gain, tile_px)
@@ -234,7 +234,8 @@ class CandidateFinder:
         return in_order_of_growth.take(np.lexsort((found[:, 0], found[:, 2], found[:, 1])))
 
 
-def _bounding_box(mask: NDArray[np.bool_]) -> Box | None:
+def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
+    """First row, last row + 1, first column, last column + 1 of what is True; None when nothing is."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
         return None

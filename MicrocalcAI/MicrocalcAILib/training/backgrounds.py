@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from ..errors import ParameterError
 from ..mammogram import Mammogram, read_mammogram
+from ..phantom import Background, image_background, power_law_background
 
 _COLUMNS = ("image", "spacing_mm", "patient", "split")
 _PACKAGE = "package:"
@@ -63,6 +65,25 @@ def read_backgrounds(table: Path, split: str) -> list[BackgroundImage]:
         if not image.path.is_file():
             raise ParameterError(f"The background “{image.path.name}” of the table does not exist.")
     return images
+
+
+def numbered_backgrounds(
+    images: Sequence[BackgroundImage], simulated: int, seed: int
+) -> Iterator[tuple[int, Background, str]]:
+    """Real images, then simulated breasts, each with its number and whose it is; made one at a time.
+
+    Parameters
+    ----------
+    images : sequence of BackgroundImage
+    simulated : int
+        Power-law backgrounds to add.
+    seed : int
+        Of the simulated ones, together with their number.
+    """
+    for number, image in enumerate(images):
+        yield number, image_background(image.read()), image.patient
+    for number in range(len(images), len(images) + simulated):
+        yield number, power_law_background([seed, number]), f"simulated {number}"
 
 
 def _locate(image: str, folder: Path) -> Path:

@@ -21,7 +21,7 @@ from ..networks.image import Grid, local_contrast, resampled
 from ..networks.pyramid import PyramidRegressor
 from ..networks.regressor import GRID_MM, KIND, SCHEMA
 from ..parameters import AnalysisParameters
-from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
+from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import measure_candidates
 from ..progress import Progress, no_progress
 from ..provenance import provenance
@@ -29,7 +29,7 @@ from ..segmentation.breast import find_breast
 from ..segmentation.candidates import find_candidates
 from ..segmentation.selection import MeasurementSelector
 from .augmentation import altered_look
-from .backgrounds import BackgroundImage
+from .backgrounds import BackgroundImage, numbered_backgrounds
 from .selector import is_unlabeled, what_candidates_are
 
 _MARGIN_MM = 6.0  # kept around the breast's box
@@ -97,13 +97,7 @@ def regressor_examples(
     progress : callable, optional
     """
     total = (len(backgrounds) + training.simulated_backgrounds) * training.phantoms_per_background
-    for number in range(len(backgrounds) + training.simulated_backgrounds):
-        if number < len(backgrounds):
-            background = image_background(backgrounds[number].read())
-            patient = backgrounds[number].patient
-        else:
-            background = power_law_background([training.seed, number])
-            patient = f"simulated {number}"
+    for number, background, patient in numbered_backgrounds(backgrounds, training.simulated_backgrounds, training.seed):
         for repeat in range(training.phantoms_per_background):
             progress("phantoms", number * training.phantoms_per_background + repeat, total)
             seed = [training.seed, number, repeat, 4]

@@ -22,7 +22,7 @@ from ..networks.runtime import Runtime
 from ..networks.selector import KIND as NETWORK_KIND
 from ..networks.selector import SCHEMA as NETWORK_SCHEMA
 from ..parameters import AnalysisParameters
-from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
+from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import measure_candidates
 from ..progress import Progress, no_progress
 from ..provenance import provenance
@@ -37,7 +37,7 @@ from ..segmentation.selection import (
     with_neighborhood,
     without_overlaps,
 )
-from .backgrounds import BackgroundImage
+from .backgrounds import BackgroundImage, numbered_backgrounds
 
 _RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise", *REGRESSED}  # more contrast is never less likely
 _RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
@@ -165,13 +165,7 @@ def _examples(
     progress: Progress,
 ) -> Iterator[_Example]:
     total = len(backgrounds) + training.simulated_backgrounds
-    for number in range(total):
-        if number < len(backgrounds):
-            background = image_background(backgrounds[number].read())
-            patient = backgrounds[number].patient
-        else:
-            background = power_law_background([training.seed, number])
-            patient = f"simulated {number}"
+    for number, background, patient in numbered_backgrounds(backgrounds, training.simulated_backgrounds, training.seed):
         for repeat in range(training.phantoms_per_background):
             progress(
                 "phantoms", number * training.phantoms_per_background + repeat, total * training.phantoms_per_background

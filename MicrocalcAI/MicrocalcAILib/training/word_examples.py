@@ -14,12 +14,11 @@ from ..features.distribution import estimate_nipple
 from ..lexicon.arrangement import BreastContext, cluster_measurements
 from ..lexicon.describe import FEWEST_FOR_A_DISTRIBUTION
 from ..lexicon.specks import speck_measurements
-from ..phantom import Phantom, PhantomParameters, image_background, power_law_background, simulate
-from ..phantom.backgrounds import Background
+from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import analyze
 from ..progress import Progress, no_progress
 from ..segmentation.breast import find_breast
-from .backgrounds import BackgroundImage
+from .backgrounds import BackgroundImage, numbered_backgrounds
 
 _COARSE = ("round", "coarse heterogeneous", "rim", "popcorn", "large rod-like", "vascular", "milk of calcium")
 _BENIGN = (*_COARSE, "dystrophic", "skin", "suture")
@@ -81,14 +80,8 @@ def _phantoms(
     total = len(images) * simulation.phantoms_per_image
     total += simulation.simulated_backgrounds * simulation.phantoms_per_simulation
     done = 0
-    for number in range(len(images) + simulation.simulated_backgrounds):
-        background: Background
-        if number < len(images):
-            background, patient = image_background(images[number].read()), images[number].patient
-            repeats = simulation.phantoms_per_image
-        else:
-            background, patient = power_law_background([simulation.seed, number]), f"simulated {number}"
-            repeats = simulation.phantoms_per_simulation
+    for number, background, patient in numbered_backgrounds(images, simulation.simulated_backgrounds, simulation.seed):
+        repeats = simulation.phantoms_per_image if number < len(images) else simulation.phantoms_per_simulation
         for repeat in range(repeats):
             progress("phantoms", done, total)
             done += 1
