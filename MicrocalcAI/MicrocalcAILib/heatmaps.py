@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,6 @@ from numpy.typing import NDArray
 
 from .errors import ParameterError, ResultError
 from .volumes import write_volume
-
-if TYPE_CHECKING:
-    from .mammogram import Mammogram
 
 TASKS = {"detection": "microcalcifications", "malignancy": "malignancy of microcalcifications"}
 LEVELS: tuple[tuple[str, tuple[int, int, int]], ...] = tuple(
@@ -146,11 +142,8 @@ class Heatmap:
         reach = max(self.patch_mm, self.spacing_mm[axis]) / 2
         return np.abs(positions_mm[:, np.newaxis] - centers) <= reach + 1e-6
 
-    def save(self, folder: Path, mammogram: Mammogram | None = None) -> None:
-        """Write ``heatmap_TASK.nrrd`` (probabilities) and ``heatmap_TASK_levels.nrrd`` on their own coarse grid.
-
-        With the mammogram also ``heatmap_TASK.png``, the picture for readers.
-        """
+    def save(self, folder: Path) -> None:
+        """Write ``heatmap_TASK.nrrd`` (probabilities) and ``heatmap_TASK_levels.nrrd`` on their own coarse grid."""
         folder = Path(folder)
         header = {
             "microcalc_heatmap": SCHEMA,
@@ -167,10 +160,6 @@ class Heatmap:
         for array, name in ((self.probabilities.astype(np.float32), ""), (self.labels, "_levels")):
             path = folder / f"heatmap_{self.task}{name}.nrrd"
             write_volume(array, self.spacing_mm, self.origin_lps_mm, self.direction_lps, path, header)
-        if mammogram is not None:
-            from .export.heatmap_picture import write_heatmap_picture
-
-            write_heatmap_picture(mammogram, self, folder / f"heatmap_{self.task}.png")
 
     @classmethod
     def load(cls, folder: Path, task: str) -> Heatmap:

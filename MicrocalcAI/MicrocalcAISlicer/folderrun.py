@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from MicrocalcAILib.errors import MicrocalcError, ParameterError
-from MicrocalcAILib.files import replaced_on_success
+from MicrocalcAILib.files import replaced_on_success, result_name
 
 from .analysisrun import FileRun, StartProcess
 
@@ -73,7 +73,7 @@ class FolderRun:
         self.total = len(images)
         self.run: FileRun | None = None
         self._waiting = images
-        self._stems = Counter((path.parent, _stem(path)) for path in images)
+        self._stems = Counter((path.parent, result_name(path)) for path in images)
         self._options = list(options)
         self._startProcess = startProcess
         self._image: Path | None = None
@@ -107,9 +107,9 @@ class FolderRun:
 
         self._image = self._waiting.pop(0)
         output = self.outputFolder / self._image.parent.relative_to(self.inputFolder)
-        if self._stems[self._image.parent, _stem(self._image)] > 1:  # same name, other suffix
+        if self._stems[self._image.parent, result_name(self._image)] > 1:  # same name, other suffix
             output /= self._image.name
-        folder = output / _stem(self._image)
+        folder = output / result_name(self._image)
         if (folder / ANALYSIS_FILE).is_file():
             self._add(FINISHED_BEFORE, folder)
             return
@@ -154,8 +154,3 @@ class FolderRun:
             writer = csv.DictWriter(file, SUMMARY_COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)
-
-
-def _stem(path: Path) -> str:
-    """How ``analyze`` names the folder of an image."""
-    return path.name.split(".")[0] or path.name

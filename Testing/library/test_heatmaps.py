@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from MicrocalcAILib.errors import ParameterError, ResultError
+from MicrocalcAILib.export.heatmap_picture import write_heatmap_picture
 from MicrocalcAILib.heatmaps import LEVELS, Heatmap, deep_features
 from MicrocalcAILib.mammogram import Mammogram
 
@@ -142,9 +143,8 @@ def test_the_picture_tints_patches_and_leaves_what_is_outside_the_breast(tmp_pat
     pixels = np.full((400, 700), 100, np.float32)
     mammogram = Mammogram(pixels, (0.1, 0.1), display_window=(100.0, 100.0))
     values = np.array([[np.nan, 0.02, 0.98]], np.float32)
-    heatmap(probabilities=values, spacing_mm=(10.0, 10.0), first_center_mm=(10.0, 10.0), patch_mm=10.0).save(
-        tmp_path, mammogram
-    )
+    drawn = heatmap(probabilities=values, spacing_mm=(10.0, 10.0), first_center_mm=(10.0, 10.0), patch_mm=10.0)
+    write_heatmap_picture(mammogram, drawn, tmp_path / "heatmap_detection.png")
     picture = np.asarray(Image.open(tmp_path / "heatmap_detection.png").convert("RGB")).astype(int)
     middle = picture[picture.shape[0] // 2]
     assert (middle[:, 0] - middle[:, 2]).max() > 60, "red where it is likely"
@@ -155,7 +155,8 @@ def test_the_picture_tints_patches_and_leaves_what_is_outside_the_breast(tmp_pat
 
 def test_a_heatmap_without_a_breast_is_drawn_all_the_same(tmp_path):
     mammogram = Mammogram(np.zeros((50, 40), np.float32), (0.5, 0.5))
-    heatmap(probabilities=np.full((1, 1), np.nan, np.float32)).save(tmp_path, mammogram)
+    empty = heatmap(probabilities=np.full((1, 1), np.nan, np.float32))
+    write_heatmap_picture(mammogram, empty, tmp_path / "heatmap_detection.png")
     assert (tmp_path / "heatmap_detection.png").is_file()
 
 

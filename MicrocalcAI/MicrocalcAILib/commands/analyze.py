@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MicrocalcError, ParameterError
-from ..files import check_replaceable
+from ..files import check_replaceable, result_name
 from ..json_progress import JsonProgress
 from ..parameters import AnalysisParameters, HeatmapParameters
 from ..progress import Cancelled, Progress
@@ -148,7 +148,7 @@ def _result_folders(images: list[Path], output: Path) -> list[Path]:
     """One folder per image, named like the image without its suffixes."""
     from ..analysis import ANALYSIS_FILE
 
-    names = [image.name.split(".")[0] or image.name for image in images]
+    names = [result_name(image) for image in images]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ParameterError(
