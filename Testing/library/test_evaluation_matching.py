@@ -194,7 +194,7 @@ def brute_force_matching(found: Findings, true: Findings, threshold: float) -> d
     """truth id -> mark id among the marks from the threshold on, by picking the best pair again and again."""
     probability = dict(zip(found.ids, found.calcifications["probability"], strict=True))
     pairs = {
-        pair: (-probability[pair[0]], -iou, distance, *pair)
+        pair: (-probability[pair[0]], -iou, round(distance, 6), *pair)
         for pair, (distance, iou) in brute_force_pairs(found, true).items()
         if probability[pair[0]] >= threshold and (distance <= 0.35 + 1e-9 or iou >= 0.3)
     }
@@ -207,6 +207,11 @@ def brute_force_matching(found: Findings, true: Findings, threshold: float) -> d
 
 
 crowds = st.lists(st.tuples(st.integers(3, 36), st.integers(3, 36)), min_size=0, max_size=9, unique=True)
+
+
+def test_of_two_truths_at_the_same_distance_the_first_is_taken_whatever_the_rounding():
+    found, true = disks((40, 40), [(6, 23)], 0, [0.2]), disks((40, 40), [(7, 25), (4, 22)], 2)
+    assert match_calcifications(found, true, SPACING_MM).truths["outcome"].tolist() == ["hit", "missed"]
 
 
 @settings(max_examples=60, deadline=None)

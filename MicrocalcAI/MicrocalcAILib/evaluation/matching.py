@@ -242,8 +242,9 @@ def _positions(ids: NDArray[np.int64], wanted: NDArray[np.integer]) -> NDArray[n
 
 def _assign(pairs: pd.DataFrame, marks: int, truths: int) -> pd.DataFrame:
     """Accept pairs whose mark and truth are both free, in the order the module describes."""
-    ordered = pairs.sort_values(
-        ["probability", "iou", "distance_mm", "mark", "truth"], ascending=[False, False, True, True, True]
+    steps = (pairs["distance_mm"] / _ROUNDING_MM).round()  # equal distances differ by rounding errors
+    ordered = pairs.assign(steps=steps).sort_values(
+        ["probability", "iou", "steps", "mark", "truth"], ascending=[False, False, True, True, True]
     )
     mark_free, truth_free = [True] * marks, [True] * truths
     accepted = []
@@ -251,7 +252,7 @@ def _assign(pairs: pd.DataFrame, marks: int, truths: int) -> pd.DataFrame:
         if mark_free[mark] and truth_free[truth]:
             mark_free[mark] = truth_free[truth] = False
             accepted.append(position)
-    return ordered.iloc[accepted]
+    return ordered.iloc[accepted].drop(columns="steps")
 
 
 def _looked_up(values: NDArray, index: NDArray[np.intp], missing: float) -> NDArray:
