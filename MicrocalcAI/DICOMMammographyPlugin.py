@@ -7,7 +7,7 @@ from DICOMLib import DICOMLoadable, DICOMPlugin
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import mammogramloading
 
 _MODALITY, _BODY_PART = "0008,0060", "0018,0015"
@@ -72,7 +72,7 @@ class DICOMMammographyPluginClass(DICOMPlugin):
 
 def _loadableOf(file):
     """A loadable, or None when the file holds no single mammogram."""
-    from MicrocalcAILib.parameters import ReadingParameters
+    from MicrocalcAILib.base.parameters import ReadingParameters
     from MicrocalcAILib.reading.dicom import describe_dicom
     from MicrocalcAILib.reading.spacing import choose_spacing
 

@@ -8,7 +8,7 @@ from DICOMLib import DICOMLoadable, DICOMPlugin
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 
 _SOP_CLASS_UID, _INSTANCE_UID = "0008,0016", "0008,0018"
 _SERIES_DESCRIPTION, _PHOTOMETRIC_INTERPRETATION = "0008,103E", "0028,0004"

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import ResultError, WarningRecord
-from .heatmaps import Heatmap
-from .volumes import read_label_map, write_volume
+from .base.errors import ResultError, WarningRecord
+from .base.volumes import read_label_map, write_volume
+from .networks.heatmap import Heatmap
 
 if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
     from .classification.feature_tables import FeatureTables
@@ -39,7 +39,7 @@ class Analysis:
         One row per cluster: ``id`` (1, 2, …), ``name`` (``Cluster 1``), ``count``, ``row``, ``column``, ``x_mm``,
         ``y_mm``, bounding box as above, ``extent_mm``, ``area_mm2`` (convex hull), ``mean_probability`` ….
     spacing_mm, origin_lps_mm, direction_lps
-        Geometry as in :class:`~MicrocalcAILib.mammogram.Mammogram`.
+        Geometry as in :class:`~MicrocalcAILib.reading.mammogram.Mammogram`.
     breast_area_cm2 : float
     breast_box : (int, int, int, int)
         First row, last row + 1, first column, last column + 1 of the breast; zeros when there is none.

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .errors import MicrocalcError
-from .progress import Cancelled
+from .base.errors import MicrocalcError
+from .base.progress import Cancelled
 
 # name -> module with add_arguments(parser) and run(arguments) -> exit status; what the command does, for --help
 COMMANDS = {

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 
 from .analysis import Analysis
-from .description import DescriptionModels, describe
-from .errors import WarningRecord
-from .heatmaps import Heatmap, deep_features
-from .mammogram import Mammogram
-from .model_folder import model_kind
+from .base.errors import WarningRecord
+from .base.model_folder import model_kind
+from .base.parameters import AnalysisParameters
+from .base.progress import Progress, no_progress
+from .base.provenance import provenance
+from .base.resources import resource_path
+from .classification.description import DescriptionModels, describe
+from .networks.heatmap import Heatmap, deep_features
 from .networks.lesion_boxes import link_boxes
-from .parameters import AnalysisParameters
-from .progress import Progress, no_progress
-from .provenance import provenance
-from .resources import resource_path
+from .reading.mammogram import Mammogram
 from .segmentation.breast import BreastRegion, edge_distance, find_breast
 from .segmentation.candidates import Candidates, find_candidates
 from .segmentation.clusters import group
@@ -29,7 +29,7 @@ from .segmentation.measurements import measure
 from .segmentation.outlines import outline
 from .segmentation.selection import KIND as SELECTOR_KIND
 from .segmentation.selection import MeasurementSelector, Selector, without_overlaps
-from .tables import describe_calcifications, describe_clusters
+from .segmentation.tables import describe_calcifications, describe_clusters
 
 if TYPE_CHECKING:  # networks need PyTorch
     from .networks.readers import NetworkReaders

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 
 _LIBRARY_FOLDER = Path(__file__).resolve().parent.parent
 _LINES_KEPT_FOR_THE_LOG = 40

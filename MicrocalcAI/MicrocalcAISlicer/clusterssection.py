@@ -3,7 +3,7 @@
 import qt
 from slicer.i18n import tr as _
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 
 from . import clustertext
 from .inputvolume import ijkToRas

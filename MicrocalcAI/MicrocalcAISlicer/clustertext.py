@@ -121,7 +121,7 @@ def explanation(row: dict[str, Any], record: dict[str, Any] | None) -> str:
 
 def category(row: dict[str, Any]) -> str:
     """The assessment category that the lexicon names for the morphology; information only, empty without a word."""
-    from MicrocalcAILib.errors import ParameterError
+    from MicrocalcAILib.base.errors import ParameterError
     from MicrocalcAILib.lexicon.vocabulary import word
 
     try:

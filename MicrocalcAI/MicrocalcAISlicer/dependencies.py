@@ -6,8 +6,8 @@ from pathlib import Path
 
 import slicer
 
-from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.base.resources import resource_path
 
 TORCH = "torch>=2.4"  # only neural networks need it: heatmaps, lesion boxes, the neural selector
 

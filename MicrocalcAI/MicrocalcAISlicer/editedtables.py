@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from MicrocalcAILib.errors import ResultError, WarningRecord
+from MicrocalcAILib.base.errors import ResultError, WarningRecord
 
 from . import results
 from .nodes import tableFrame
@@ -17,7 +17,7 @@ from .segmentimages import clusterSegments
 if TYPE_CHECKING:  # what these need may not be installed yet
     import pandas as pd
 
-    from MicrocalcAILib.description import DescriptionModels
+    from MicrocalcAILib.classification.description import DescriptionModels
     from MicrocalcAILib.editing.refresh import Findings, Refreshed
     from MicrocalcAILib.editing.specks import SpeckFinder
 
@@ -118,7 +118,7 @@ class EditedTables:
 
     def _models(self) -> tuple[DescriptionModels | None, tuple[WarningRecord, ...]]:
         """The models that described the image, as far as they come with the library."""
-        from MicrocalcAILib.description import DescriptionModels
+        from MicrocalcAILib.classification.description import DescriptionModels
 
         models = DescriptionModels.load()
         provenance = results.provenanceOf(self._segmentationNode)

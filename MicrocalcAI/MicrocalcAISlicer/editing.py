@@ -16,7 +16,7 @@ import slicer
 import vtk
 import vtk.util.numpy_support
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 
 from . import results
 from .calcificationmarks import MarkReader, Marks, Pixels, centersOf
@@ -31,8 +31,8 @@ from .segmentimages import (
 )
 
 if TYPE_CHECKING:  # what these need may not be installed yet
+    from MicrocalcAILib.base.parameters import AnalysisParameters
     from MicrocalcAILib.editing.specks import Speck, SpeckFinder
-    from MicrocalcAILib.parameters import AnalysisParameters
 
 EFFECT_NAME = "Microcalcification"
 
@@ -290,9 +290,9 @@ class EditingSession:
         return 1 + max([0, *clusterSegments(self.segmentationNode).values(), *(int(row["id"]) for row in rows)])
 
     def _makeFinder(self) -> SpeckFinder:
+        from MicrocalcAILib.base.resources import resource_path
         from MicrocalcAILib.editing.specks import SpeckFinder
-        from MicrocalcAILib.mammogram import read_mammogram
-        from MicrocalcAILib.resources import resource_path
+        from MicrocalcAILib.reading import read_mammogram
         from MicrocalcAILib.segmentation.breast import find_breast
         from MicrocalcAILib.segmentation.selection import MeasurementSelector
 
@@ -307,7 +307,7 @@ class EditingSession:
         return SpeckFinder(mammogram, breast, selector, parameters.candidates)
 
     def _parameters(self) -> AnalysisParameters:
-        from MicrocalcAILib.parameters import AnalysisParameters
+        from MicrocalcAILib.base.parameters import AnalysisParameters
 
         recorded = results.provenanceOf(self.segmentationNode).get("parameters", {})
         try:

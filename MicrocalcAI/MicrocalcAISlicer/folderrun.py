@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError
-from MicrocalcAILib.files import replaced_on_success, result_name
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
+from MicrocalcAILib.base.files import replaced_on_success, result_name
 
 from .analysisrun import FileRun, StartProcess
 

@@ -6,10 +6,10 @@ import numpy as np
 import slicer
 import vtk
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError, UnsupportedImageError
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError, UnsupportedImageError
+from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.reading.spacing import is_plausible
 from MicrocalcAILib.reading.views import view_from_words
-from MicrocalcAILib.volumes import write_volume
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 

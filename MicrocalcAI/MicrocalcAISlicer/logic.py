@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from MicrocalcAILib.errors import ParameterError, ResultError
+from MicrocalcAILib.base.errors import ParameterError, ResultError
 
 from . import inputvolume, lesionboxes, probabilitymaps, region, results
 from .analysisprocess import AnalysisProcess

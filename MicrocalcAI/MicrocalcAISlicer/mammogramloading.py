@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import slicer
 
-from MicrocalcAILib.errors import WarningRecord
-from MicrocalcAILib.mammogram import read_mammogram
-from MicrocalcAILib.parameters import ReadingParameters
+from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcAILib.base.parameters import ReadingParameters
+from MicrocalcAILib.reading import read_mammogram
 
 if TYPE_CHECKING:  # imports pydicom where it is used
-    from MicrocalcAILib.mammogram import Mammogram
+    from MicrocalcAILib.reading import Mammogram
     from MicrocalcAILib.reading.dicom import DicomDescription
 
 FOR_PROCESSING = "FOR PROCESSING"
@@ -49,7 +49,7 @@ def loadMammogram(path: Path, name: str | None = None, spacingMm: float | None =
     Parameters
     ----------
     path : Path
-        Any image that :func:`MicrocalcAILib.mammogram.read_mammogram` reads.
+        Any image that :func:`MicrocalcAILib.reading.read_mammogram` reads.
     name : str, optional
         Of the node; otherwise laterality, view and year. A number is added when the scene has it already.
     spacingMm : float, optional

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from MicrocalcAILib.errors import ModelError
+from MicrocalcAILib.base.errors import ModelError
 
 
 @dataclass(frozen=True)

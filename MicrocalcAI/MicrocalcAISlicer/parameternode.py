@@ -8,7 +8,7 @@ from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmen
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
-from MicrocalcAILib.parameters import SelectionParameters
+from MicrocalcAILib.base.parameters import SelectionParameters
 
 
 class Device(enum.Enum):

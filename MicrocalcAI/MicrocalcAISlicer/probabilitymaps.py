@@ -16,7 +16,7 @@ from .nodes import addNode, groupUnder, nothingLeftBehind, removeNode
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis
-    from MicrocalcAILib.heatmaps import Heatmap
+    from MicrocalcAILib.networks.heatmap import Heatmap
 
 TASKS = ("detection", "malignancy")
 _LEVELS = "Microcalc.Heatmap."  # node references from the segmentation; the task follows
@@ -60,7 +60,7 @@ def showMaps(analysis: Analysis, volumeNode, segmentationNode) -> None:
 
 def mapsOf(segmentationNode) -> tuple[Heatmap, ...]:
     """The heatmaps of an image as the analysis made them."""
-    from MicrocalcAILib.heatmaps import Heatmap
+    from MicrocalcAILib.networks.heatmap import Heatmap
 
     found = []
     for task in TASKS:
@@ -99,7 +99,7 @@ def findMap(segmentationNode, task: str):
 
 def colorNode():
     """The scene's color table of probabilities; made when there is none."""
-    from MicrocalcAILib.heatmaps import LEVELS
+    from MicrocalcAILib.networks.heatmap import LEVELS
 
     for node in _colorNodes():
         return node

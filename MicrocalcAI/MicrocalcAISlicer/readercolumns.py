@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 import vtk
 
-from MicrocalcAILib.errors import ResultError
+from MicrocalcAILib.base.errors import ResultError
 
 from .nodes import tableRows
 

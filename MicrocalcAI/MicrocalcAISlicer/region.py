@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from .inputvolume import ijkToRas, pixelToWorld
 

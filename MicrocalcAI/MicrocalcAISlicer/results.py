@@ -16,7 +16,7 @@ import slicer
 import vtk
 import vtk.util.numpy_support
 
-from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
+from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecord
 
 from .inputvolume import ijkToRas
 from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows

@@ -10,8 +10,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.base.resources import resource_path
 
 from . import dependencies
 from .analysisprocess import AnalysisProcess
@@ -92,7 +92,7 @@ def _simulate(folder: Path) -> None:
 def _addTruth(folder: Path, volumeNode) -> None:
     import pandas as pd
 
-    from MicrocalcAILib.volumes import read_label_map
+    from MicrocalcAILib.base.volumes import read_label_map
 
     labels = read_label_map(folder / "labels.nrrd")
     calcifications, clusters = (pd.read_csv(folder / f"{name}.csv") for name in ("calcifications", "clusters"))

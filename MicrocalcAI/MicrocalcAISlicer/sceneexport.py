@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
-from MicrocalcAILib.files import check_replaceable
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.files import check_replaceable
 
 from . import lesionboxes, probabilitymaps
 from .calcificationmarks import MarkReader
@@ -49,7 +49,7 @@ def exportResults(results: ResultNodes, folder: Path) -> Path:
     """
     from MicrocalcAILib.analysis import ANALYSIS_FILE
     from MicrocalcAILib.export.results import write_results
-    from MicrocalcAILib.mammogram import read_mammogram
+    from MicrocalcAILib.reading import read_mammogram
 
     volumeNode = volumeOf(results)
     if volumeNode is None or volumeNode.GetImageData() is None:

@@ -9,7 +9,7 @@ import numpy as np
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 
 from . import dependencies, sampledata
 from .analyzesection import PanelState

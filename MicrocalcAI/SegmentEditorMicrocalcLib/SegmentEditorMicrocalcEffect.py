@@ -7,7 +7,7 @@ from SegmentEditorEffects import AbstractScriptedSegmentEditorEffect
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAISlicer.editing import EFFECT_NAME
 from MicrocalcAISlicer.effectoptions import ADD, BY_DISTANCE, REMOVE, SELECTED, EffectOptions
 from MicrocalcAISlicer.effectviews import Drag, EffectViews

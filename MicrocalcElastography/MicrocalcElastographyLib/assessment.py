@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from MicrocalcAILib.errors import WarningRecord
-from MicrocalcAILib.parameters import read_parameters
+from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcAILib.base.parameters import read_parameters
 
 from .elastogram import Elastogram
 from .measurement import LesionMeasurement, LesionRegions, MeasurementParameters, measure

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .color_scale import ColorScale, bundled_color_scale, table_names
 from .colorbar import ScaleLabels, color_scale_from_bar, find_color_bars, read_scale_labels

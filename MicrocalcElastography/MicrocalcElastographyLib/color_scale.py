@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError
 
 from .elastogram import Unit
 from .resources import resource_path

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .geometry import Rectangle
 

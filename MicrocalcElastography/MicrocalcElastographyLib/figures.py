@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from MicrocalcAILib.evaluation.calibration import reliability_bins
-from MicrocalcAILib.evaluation.estimate import Estimate
-from MicrocalcAILib.files import replaced_on_success
+from MicrocalcAILib.base.files import replaced_on_success
+from MicrocalcAILib.statistics.calibration import reliability_bins
+from MicrocalcAILib.statistics.estimate import Estimate
 
 from .cohort.columns import Variable
 from .cohort.combinations import Combination

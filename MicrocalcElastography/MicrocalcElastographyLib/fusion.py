@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
-from MicrocalcAILib.evaluation.estimate import Estimate, normal_quantile
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcAILib.statistics.estimate import Estimate, normal_quantile
 
 from .cohort.reference_cutoffs import ReferenceCutoff
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .color_scale import ColorScale
 from .elastogram import Quality

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from MicrocalcAILib.resources import bundled_path
+from MicrocalcAILib.base.resources import bundled_path
 
 
 def resource_path(name: str) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import WarningRecord
-from MicrocalcAILib.parameters import check_range
+from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcAILib.base.parameters import check_range
 
 from .elastogram import Direction, Elastogram, Unit
 from .measurement.regions import Region, depth_inside, ring_around, spacing_of

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 
 SOURCE = "Yan & Fang 2025, Tables 1 and 2 (150 malignant, 150 benign)"
 # mean, SD: malignant, benign

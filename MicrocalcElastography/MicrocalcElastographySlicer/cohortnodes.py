@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .nodes import fillTable, nothingLeftBehind, recall, remember, removeNode
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
-from MicrocalcAILib.errors import ResultError, WarningRecord
+from MicrocalcAILib.base.errors import ResultError, WarningRecord
 from MicrocalcElastographyLib.elastogram import (
     Direction,
     Elastogram,

@@ -7,7 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer.panel import enable, showText
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
 from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.analysisrun import Process
 from MicrocalcElastographyLib.elastogram import Direction, Elastogram, Unit
@@ -249,7 +249,7 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         CohortNodes
             An earlier analysis of the same table is replaced.
         """
-        from MicrocalcAILib.provenance import sha256_of_file
+        from MicrocalcAILib.base.provenance import sha256_of_file
         from MicrocalcElastographyLib.cohort.analysis import StudyOptions, analyze_cohort
         from MicrocalcElastographyLib.cohort.columns import ColumnChoices
         from MicrocalcElastographyLib.cohort.lesions import read_cohort

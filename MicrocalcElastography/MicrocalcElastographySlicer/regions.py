@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 import vtk
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.elastogram import Elastogram
 from MicrocalcElastographyLib.geometry import Rectangle

@@ -5,7 +5,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import dependencies
 from MicrocalcElastographyLib.resources import resource_path
 

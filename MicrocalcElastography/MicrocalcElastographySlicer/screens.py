@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
-from MicrocalcAILib.errors import ParameterError, UnsupportedImageError, WarningRecord
+from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError, WarningRecord
 from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.elastogram import Elastogram
 from MicrocalcElastographyLib.geometry import Rectangle

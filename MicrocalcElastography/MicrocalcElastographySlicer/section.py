@@ -3,7 +3,7 @@
 import qt
 import slicer
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer.panel import showText
 
 from .nodes import numberOf

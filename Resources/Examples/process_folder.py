@@ -16,7 +16,7 @@ import time
 
 import slicer
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer.folderrun import FAILED
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 

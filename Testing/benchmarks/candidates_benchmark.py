@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from MicrocalcAILib.parameters import CandidateParameters
+from MicrocalcAILib.base.parameters import CandidateParameters
 from MicrocalcAILib.segmentation.candidates import find_candidates
 from references.candidates import dice, with_scikit_image
 

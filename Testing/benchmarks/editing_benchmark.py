@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from MicrocalcAILib.description import DescriptionModels
+from MicrocalcAILib.base.resources import resource_path
+from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.editing.areas import area_around
 from MicrocalcAILib.editing.refresh import Findings, refresh
 from MicrocalcAILib.editing.specks import LOWEST_CONTRAST, SpeckFinder
-from MicrocalcAILib.mammogram import read_mammogram
 from MicrocalcAILib.pipeline import analyze
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.reading import read_mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.segmentation.candidates import CandidateFinder
 from MicrocalcAILib.segmentation.selection import MeasurementSelector

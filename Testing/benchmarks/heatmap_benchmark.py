@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.candidates_benchmark import SPACING_MM, _resident_bytes, mammogram
-from MicrocalcAILib.mammogram import Mammogram
-from MicrocalcAILib.networks.heatmap import cut, patch_heatmap, seen_image
+from MicrocalcAILib.networks.heatmap_inference import cut, patch_heatmap, seen_image
 from MicrocalcAILib.networks.patch_networks import Architecture, PatchModel
 from MicrocalcAILib.networks.runtime import Runtime
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import BreastRegion
 
 RUNS = 3

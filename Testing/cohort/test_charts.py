@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from MicrocalcAILib.errors import ResultError
+from MicrocalcAILib.base.errors import ResultError
 from MicrocalcElastographyLib.cohort.analysis import CohortAnalysis, StudyOptions, analyze_cohort
 from MicrocalcElastographyLib.cohort.charts import Chart, study_charts
 from MicrocalcElastographyLib.cohort.lesions import build_cohort

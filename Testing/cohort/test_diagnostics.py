@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from cohort.cohort_tables import MakeCohort
-from MicrocalcAILib.evaluation.roc import compare_paired_auc, roc_curve, youden_point
+from MicrocalcAILib.statistics.roc import compare_paired_auc, roc_curve, youden_point
 from MicrocalcElastographyLib.cohort.combinations import combine_parameters, compare_parameters
 from MicrocalcElastographyLib.cohort.diagnostics import (
     RULE_OUT,

@@ -9,9 +9,9 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from cohort.cohort_tables import as_cells
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.evaluation.diagnostic import DiagnosticTable
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.statistics.diagnostic import DiagnosticTable
+from MicrocalcAILib.statistics.estimate import Estimate
 from MicrocalcElastographyLib.cohort.fusion_model import (
     assess_independence,
     cohort_likelihood_ratio,

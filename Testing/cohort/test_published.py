@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from MicrocalcAILib.errors import ResultError
+from MicrocalcAILib.base.errors import ResultError
 from MicrocalcElastographyLib.cohort.lesions import Cohort
 from MicrocalcElastographyLib.cohort.published.finding import AGREES, CONTRADICTS, IMPOSSIBLE, UNUSUAL, Finding
 from MicrocalcElastographyLib.cohort.published.implied import (

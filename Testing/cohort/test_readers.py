@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from cohort.cohort_tables import as_cells
-from MicrocalcAILib.evaluation.agreement import bland_altman, cohen_kappa, intraclass_correlation, within_subject
+from MicrocalcAILib.statistics.agreement import bland_altman, cohen_kappa, intraclass_correlation, within_subject
 from MicrocalcElastographyLib.cohort.associations import correlate, spearman
 from MicrocalcElastographyLib.cohort.lesions import Cohort, build_cohort
 from MicrocalcElastographyLib.cohort.readers import assess_agreement, needs_consensus

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from cohort.cohort_tables import MakeCohort
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.cohort.design import design_of, terms_of
 from MicrocalcElastographyLib.cohort.lesions import Cohort
 from MicrocalcElastographyLib.cohort.logistic import FIRTH, RegressionError

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from cohort.cohort_tables import MakeCohort
-from MicrocalcAILib.errors import MicrocalcError, ParameterError
-from MicrocalcAILib.progress import Cancelled
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
+from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcElastographyLib.cohort.analysis import CohortAnalysis, StudyOptions, analyze_cohort
 from MicrocalcElastographyLib.cohort.cautions import study_cautions
 from MicrocalcElastographyLib.cohort.lesions import Cohort, read_cohort

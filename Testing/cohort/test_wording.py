@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.statistics.estimate import Estimate
 from MicrocalcElastographyLib.cohort.page import Page
 from MicrocalcElastographyLib.cohort.wording import (
     cutoff_text,

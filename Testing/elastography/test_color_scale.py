@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import ParameterError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError
 from MicrocalcElastographyLib.color_scale import ColorScale, bundled_color_scale, table_names
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.resources import resource_path

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.elastogram import (
     Direction,
     Elastogram,

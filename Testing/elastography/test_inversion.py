@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from MicrocalcAILib.errors import ParameterError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError
 from MicrocalcElastographyLib.color_scale import ColorScale, bundled_color_scale, table_names
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.inversion import Inversion, InversionParameters, invert

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError, ResultError
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError, ResultError
 from MicrocalcElastographyLib.commands import elastography
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from elastography.elastogram_examples import disk, elastogram_of, screen_with_box
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.elastogram import Direction, Elastogram, Unit
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographyLib.measurement import (

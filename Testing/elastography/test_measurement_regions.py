@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from elastography.elastogram_examples import elastogram_of, screen_with_box
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographyLib.measurement import ellipse_region, label_region, parse_region, polygon_region
 from MicrocalcElastographyLib.measurement.regions import parse_point, rows_region

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.commands import phantom as command
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.phantom import (

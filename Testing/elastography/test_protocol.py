@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from elastography.elastogram_examples import disk, elastogram_of, screen_with_box
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.assessment import assess
 from MicrocalcElastographyLib.elastogram import Elastogram, Unit
 from MicrocalcElastographyLib.geometry import Rectangle

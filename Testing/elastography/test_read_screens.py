@@ -17,7 +17,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels import convert_color_space
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.elastogram import Direction, Unit
 from MicrocalcElastographyLib.geometry import Rectangle

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcElastographyLib.elastogram import Direction, Elastogram, Unit
 from MicrocalcElastographyLib.reading import DIRECTION_KEY, UNIT_KEY, ValueMeaning, read_elastogram
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elastography.elastogram_examples import disk, elastogram_of
-from MicrocalcAILib.errors import ParameterError, ResultError
+from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcElastographyLib.assessment import assess
 from MicrocalcElastographyLib.cohort.lesions import read_cohort
 from MicrocalcElastographyLib.cohort.quantities import recognize

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from elastography.elastogram_examples import disk, elastogram_of
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.elastogram import Direction, Unit
 from MicrocalcElastographyLib.measurement import Region
 from MicrocalcElastographyLib.scoring import (

@@ -183,7 +183,7 @@ def test_blurred_ends_of_a_bar_do_not_become_colors_of_its_scale() -> None:
 
 @pytest.mark.parametrize("place", [Rectangle(-1, 0, 50, 10), Rectangle(0, 0, 10, 5000), Rectangle(10, 10, 10, 20)])
 def test_a_rectangle_outside_the_frame_is_refused(place: Rectangle) -> None:
-    from MicrocalcAILib.errors import ParameterError
+    from MicrocalcAILib.base.errors import ParameterError
     from MicrocalcElastographyLib.calibration import Calibration
 
     frame = ScreenFrame(np.zeros((100, 100, 3), np.uint8))

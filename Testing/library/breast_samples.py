@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.reading import Mammogram
 
 Mask = NDArray[np.bool_]
 

@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from MicrocalcAILib.analysis import Analysis
-from MicrocalcAILib.description import DescriptionModels
+from MicrocalcAILib.base.resources import resource_path
+from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.editing.refresh import Findings
 from MicrocalcAILib.editing.specks import SpeckFinder
-from MicrocalcAILib.mammogram import Mammogram
 from MicrocalcAILib.pipeline import analyze
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import BreastRegion, find_breast
 from MicrocalcAILib.segmentation.selection import MeasurementSelector
 from speck_images import speck_image

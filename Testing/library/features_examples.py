@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.base.resources import resource_path
 
 SPACING_MM = (0.07, 0.07)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from MicrocalcAILib.heatmaps import TASKS
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.networks.heatmap import TASKS
 from MicrocalcAILib.networks.patch_networks import PatchInput
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.training.annotations import AnnotatedImage
 from MicrocalcAILib.training.patches import PatchSet
 

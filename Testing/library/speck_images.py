@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.reading import Mammogram
 
 FINE_MM = 0.025  # the grid that images are drawn on before they are averaged to a pixel size
 

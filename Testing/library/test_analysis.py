@@ -13,16 +13,21 @@ import SimpleITK as sitk
 from PIL import Image
 
 from MicrocalcAILib.analysis import load_analysis, save_analysis
+from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecord
+from MicrocalcAILib.base.parameters import (
+    AnalysisParameters,
+    CandidateParameters,
+    ClusterParameters,
+    SelectionParameters,
+)
+from MicrocalcAILib.base.progress import Cancelled
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.cli import main
-from MicrocalcAILib.errors import ParameterError, ResultError, WarningRecord
 from MicrocalcAILib.export.overlay import write_overlay
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.export.segmentation import segments, write_segmentation
-from MicrocalcAILib.mammogram import Mammogram
-from MicrocalcAILib.parameters import AnalysisParameters, CandidateParameters, ClusterParameters, SelectionParameters
 from MicrocalcAILib.pipeline import analyze
-from MicrocalcAILib.progress import Cancelled
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.reading import Mammogram
 from speck_images import breast_with_specks
 
 SAMPLE = "SampleData/mammogram_right_mlo.jpg"
@@ -289,10 +294,9 @@ def test_a_refused_image_leaves_an_earlier_result_as_it_was(tmp_path):
 
 
 def test_importing_the_library_and_its_command_line_is_light():
-    code = (
-        "import sys; sys.path[:] = {}; import MicrocalcAILib.cli, MicrocalcAILib.parameters; print(sorted(sys.modules))"
-    )
-    command = [sys.executable, "-c", code.format(sys.path)]
+    modules = "MicrocalcAILib.cli, MicrocalcAILib.base.parameters"
+    code = f"import sys; sys.path[:] = {sys.path}; import {modules}; print(sorted(sys.modules))"
+    command = [sys.executable, "-c", code]
     modules = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for heavy in ("torch", "lightgbm", "matplotlib", "SimpleITK", "numba", "sklearn"):
         assert f"'{heavy}'" not in modules

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from library.breast_samples import Picture, letters, overlap, picture
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.mammogram import Mammogram
-from MicrocalcAILib.parameters import BreastParameters
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.parameters import BreastParameters
+from MicrocalcAILib.base.resources import resource_path
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import edge_distance, find_breast
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from library.breast_samples import Picture, overlap, picture
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.phantom.power_law import BreastParameters, power_law_background
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.parameters import CandidateParameters
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.parameters import CandidateParameters
 from MicrocalcAILib.segmentation.candidates import find_candidates
 from references.candidates import dice, with_scikit_image
 from speck_images import speck_image

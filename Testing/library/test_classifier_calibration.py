@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from MicrocalcAILib.base.errors import ModelError, ParameterError
 from MicrocalcAILib.classification.calibration import Calibration, at_prevalence
 from MicrocalcAILib.classification.operating_points import choose_thresholds, figures_at, predictive_values
-from MicrocalcAILib.errors import ModelError, ParameterError
 
 
 def _drawn(cases, seed, slope=0.5, intercept=-0.5):

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cluster_examples import example_cases
+from MicrocalcAILib.base.errors import ModelError, ParameterError, ResultError
 from MicrocalcAILib.classification.cases import read_cases
 from MicrocalcAILib.classification.comparison import area_under_curve
 from MicrocalcAILib.classification.explanation import GROUPS, explain, plot_explanation
@@ -18,7 +19,6 @@ from MicrocalcAILib.classification.feature_tables import FeatureTables
 from MicrocalcAILib.classification.model import ClusterClassifier
 from MicrocalcAILib.classification.preparation import Preparation
 from MicrocalcAILib.commands import classify
-from MicrocalcAILib.errors import ModelError, ParameterError, ResultError
 from MicrocalcAILib.training import classifier as trainer
 from MicrocalcAILib.training.classifier import ClassifierTraining, train_classifier
 

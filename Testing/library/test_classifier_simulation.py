@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.classification.cases import read_cases, read_description
 from MicrocalcAILib.classification.feature_tables import FeatureTables
-from MicrocalcAILib.errors import ParameterError
 from MicrocalcAILib.training.simulated_clusters import (
     ClusterSimulation,
     read_cohort,

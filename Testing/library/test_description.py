@@ -9,13 +9,13 @@ import pytest
 
 from cluster_examples import example_cases
 from MicrocalcAILib.analysis import load_analysis
+from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.classification.feature_tables import FeatureTables
-from MicrocalcAILib.description import DescriptionModels
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.export.segmentation import cluster_color, segments
 from MicrocalcAILib.lexicon.vocabulary import words
-from MicrocalcAILib.mammogram import Mammogram
 from MicrocalcAILib.pipeline import analyze
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.training import classifier as trainer
 from MicrocalcAILib.training.classifier import ClassifierTraining
 from speck_images import breast_with_specks

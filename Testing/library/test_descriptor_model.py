@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from MicrocalcAILib.errors import ModelError, ParameterError
+from MicrocalcAILib.base.errors import ModelError, ParameterError
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.lexicon.cbis import read_cbis
 from MicrocalcAILib.lexicon.descriptor_model import DescriptorModel, Descriptors, Encoding
-from MicrocalcAILib.resources import resource_path
 from MicrocalcAILib.training.descriptors import DescriptorTraining, cbis_predictive_values, train_descriptor_model
 
 CBIS = Path(__file__).parents[1] / "Data" / "cbis"

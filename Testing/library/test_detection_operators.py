@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MicrocalcAILib.errors import MissingPackageError
+from MicrocalcAILib.base.errors import MissingPackageError
 from MicrocalcAILib.networks import detection_operators
 
 torch = pytest.importorskip("torch")

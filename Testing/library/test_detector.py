@@ -13,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from MicrocalcAILib.errors import ModelError, ParameterError
-from MicrocalcAILib.mammogram import Mammogram
-from MicrocalcAILib.networks.detector import BOX_COLUMNS, DetectorArchitecture, LesionDetector, detect
+from MicrocalcAILib.base.errors import ModelError, ParameterError
+from MicrocalcAILib.base.progress import Cancelled
+from MicrocalcAILib.networks.detector import BOX_COLUMNS, LesionDetector, detect
+from MicrocalcAILib.networks.detector_architecture import DetectorArchitecture
 from MicrocalcAILib.networks.lesion_boxes import breast_scores, exam_scores, link_boxes
 from MicrocalcAILib.networks.runtime import Runtime
 from MicrocalcAILib.networks.tile_boxes import TileBoxes, joined
 from MicrocalcAILib.networks.tiles import tiles_over
-from MicrocalcAILib.progress import Cancelled
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import BreastRegion
 
 torch = pytest.importorskip("torch")

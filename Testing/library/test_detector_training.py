@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from breast_samples import picture
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.networks.runtime import Runtime
 from MicrocalcAILib.phantom import Background, PhantomParameters, simulate
 from MicrocalcAILib.phantom.writer import write_phantom
-from MicrocalcAILib.progress import Cancelled
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.training.camera import seen_by_another_camera
 from MicrocalcAILib.training.detector_images import (
@@ -255,8 +255,9 @@ def test_initial_weights_are_taken_over_where_they_fit(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from MicrocalcAILib.errors import ModelError
-    from MicrocalcAILib.networks.detector import DetectorArchitecture, untrained_network
+    from MicrocalcAILib.base.errors import ModelError
+    from MicrocalcAILib.networks.detector import untrained_network
+    from MicrocalcAILib.networks.detector_architecture import DetectorArchitecture
     from MicrocalcAILib.training.detector_state import PUBLISHED, TrainingState
 
     training = replace(PUBLISHED, architecture=DetectorArchitecture("resnet18"))
@@ -292,7 +293,8 @@ def test_a_detector_is_judged_from_the_command_line(tmp_path: Path, capsys: pyte
     import torch
 
     from MicrocalcAILib.cli import main
-    from MicrocalcAILib.networks.detector import DetectorArchitecture, LesionDetector, untrained_network
+    from MicrocalcAILib.networks.detector import LesionDetector, untrained_network
+    from MicrocalcAILib.networks.detector_architecture import DetectorArchitecture
 
     breast = picture(spacing_mm=0.4)
     background = Background(breast.mammogram(), breast.breast, (250.0, 195.0), "image", 0.0, 255.0)

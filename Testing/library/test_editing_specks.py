@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from editing_scene import editing_scene
+from MicrocalcAILib.base.parameters import CandidateParameters
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.editing.areas import area_around
 from MicrocalcAILib.editing.borders import border_lines
 from MicrocalcAILib.editing.specks import SpeckFinder
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
-from MicrocalcAILib.parameters import CandidateParameters
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.segmentation.candidates import CandidateFinder
 from MicrocalcAILib.segmentation.selection import MeasurementSelector

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from MicrocalcAILib.analysis import Analysis, save_analysis
+from MicrocalcAILib.base.errors import ResultError
+from MicrocalcAILib.base.progress import Cancelled
+from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.commands import evaluate
-from MicrocalcAILib.errors import ResultError
 from MicrocalcAILib.evaluation.findings import Findings
 from MicrocalcAILib.evaluation.folders import evaluate_folders
 from MicrocalcAILib.evaluation.report import save_evaluation, summary
-from MicrocalcAILib.progress import Cancelled
-from MicrocalcAILib.volumes import write_volume
 
 SPACING_MM = (0.07, 0.07)
 CLUSTER = [(100, 100), (100, 130), (130, 100), (130, 130), (115, 115)]

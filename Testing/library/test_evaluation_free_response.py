@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.evaluation.findings import Findings
 from MicrocalcAILib.evaluation.free_response import free_response_curve, sensitivity_gain
 from MicrocalcAILib.evaluation.matching import Matches, match_calcifications

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.evaluation.cluster_matching import match_clusters
 from MicrocalcAILib.evaluation.findings import Findings
 from MicrocalcAILib.evaluation.matching import Matches, MatchingRule, match_calcifications

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from library.features_examples import SPACING_MM, simulated_specks, table_of
-from MicrocalcAILib.errors import ModelError, ParameterError
+from MicrocalcAILib.base.errors import ModelError, ParameterError
 from MicrocalcAILib.features import Aggregation, Histograms, Moments, aggregation_from_json, calcification_features
 
 

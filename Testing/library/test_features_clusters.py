@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from library.features_examples import SPACING_MM, simulated_specks, table_of
-from MicrocalcAILib.errors import ModelError, ParameterError
+from MicrocalcAILib.base.errors import ModelError, ParameterError
 from MicrocalcAILib.features import (
     Histograms,
     Moments,

@@ -14,7 +14,7 @@ from radiomics.glcm import RadiomicsGLCM  # type: ignore[import-untyped]
 from scipy import ndimage
 
 from library.features_examples import SPACING_MM, real_specks, simulated_specks, table_of
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.features import CALCIFICATION_FEATURES, FeatureSettings, calcification_features
 from MicrocalcAILib.features import calcifications as calcifications_module
 from MicrocalcAILib.features.regions import surrounding_regions

@@ -2,8 +2,8 @@
 
 import pytest
 
-from MicrocalcAILib.errors import ResultError
-from MicrocalcAILib.files import folder_replaced_on_success, replaced_on_success
+from MicrocalcAILib.base.errors import ResultError
+from MicrocalcAILib.base.files import folder_replaced_on_success, replaced_on_success
 
 
 def test_a_failed_file_leaves_the_earlier_one(tmp_path):

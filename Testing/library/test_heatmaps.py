@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from MicrocalcAILib.errors import ParameterError, ResultError
+from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAILib.export.heatmap_picture import write_heatmap_picture
-from MicrocalcAILib.heatmaps import LEVELS, Heatmap, deep_features
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.networks.heatmap import LEVELS, Heatmap, deep_features
+from MicrocalcAILib.reading import Mammogram
 
 ROTATED = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
@@ -161,8 +161,7 @@ def test_a_heatmap_without_a_breast_is_drawn_all_the_same(tmp_path):
 
 
 def test_heatmaps_do_not_import_pytorch():
-    code = (
-        "import sys, MicrocalcAILib.heatmaps, MicrocalcAILib.commands.train_patches; sys.exit('torch' in sys.modules)"
-    )
+    modules = "MicrocalcAILib.networks.heatmap, MicrocalcAILib.commands.train_patches"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     library = Path(sys.modules["MicrocalcAILib"].__file__ or "").parents[1]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=library)

@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 from MicrocalcAILib.analysis import load_analysis
+from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcAILib.base.parameters import AnalysisParameters, HeatmapParameters
+from MicrocalcAILib.base.resources import resource_path
+from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.cli import main
-from MicrocalcAILib.description import DescriptionModels
-from MicrocalcAILib.errors import WarningRecord
 from MicrocalcAILib.export.overlay import BOX_COLOR, write_overlay
 from MicrocalcAILib.export.results import write_results
-from MicrocalcAILib.heatmaps import Heatmap
 from MicrocalcAILib.networks import runtime
-from MicrocalcAILib.parameters import AnalysisParameters, HeatmapParameters
+from MicrocalcAILib.networks.heatmap import Heatmap
 from MicrocalcAILib.pipeline import analyze, load_selector
-from MicrocalcAILib.resources import resource_path
 from speck_images import breast_with_specks
 
 DOUBT = WarningRecord("gpu-memory-cpu", "Said by the network.")

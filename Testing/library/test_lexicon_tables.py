@@ -7,7 +7,7 @@ import math
 import pytest
 from pydicom.sr import codes
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.lexicon.predictive_values import predictive_value_sentence, predictive_values
 from MicrocalcAILib.lexicon.vocabulary import KINDS, categories, in_cbis, word, words
 from MicrocalcAILib.phantom.calcifications import MORPHOLOGIES

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import ModelError, ParameterError
+from MicrocalcAILib.base.errors import ModelError, ParameterError
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.features import estimate_nipple
 from MicrocalcAILib.lexicon.arrangement import CLUSTER_MEASUREMENTS, BreastContext
 from MicrocalcAILib.lexicon.columns import WORD_COLUMNS, descriptor_risk, word_columns, word_record
@@ -19,7 +20,6 @@ from MicrocalcAILib.lexicon.descriptor_model import DescriptorModel, Descriptors
 from MicrocalcAILib.lexicon.evidence import _CLUSTER_WORDS, _SPECK_WORDS, _parts
 from MicrocalcAILib.lexicon.word_model import WordModel
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
-from MicrocalcAILib.resources import resource_path
 from MicrocalcAILib.training.backgrounds import read_backgrounds
 from MicrocalcAILib.training.word_examples import Simulation, word_examples
 from MicrocalcAILib.training.words import WordTraining, accuracy_text, fit_word_model

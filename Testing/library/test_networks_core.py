@@ -7,7 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from MicrocalcAILib.errors import MissingPackageError, ModelError, ParameterError  # noqa: E402
+from MicrocalcAILib.base.errors import MissingPackageError, ModelError, ParameterError  # noqa: E402
+from MicrocalcAILib.base.progress import Cancelled  # noqa: E402
 from MicrocalcAILib.networks import runtime as runtime_module  # noqa: E402
 from MicrocalcAILib.networks.catalogue import (  # noqa: E402
     find_network,
@@ -19,7 +20,6 @@ from MicrocalcAILib.networks.catalogue import (  # noqa: E402
 from MicrocalcAILib.networks.image import local_contrast, resampled  # noqa: E402
 from MicrocalcAILib.networks.runtime import Runtime, with_memory_fallback  # noqa: E402
 from MicrocalcAILib.networks.tiles import run_in_tiles  # noqa: E402
-from MicrocalcAILib.progress import Cancelled  # noqa: E402
 
 CPU = Runtime("cpu", "float32")
 

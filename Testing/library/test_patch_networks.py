@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import ModelError, ParameterError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import ModelError, ParameterError
+from MicrocalcAILib.base.progress import Cancelled
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.networks.catalogue import networks
-from MicrocalcAILib.networks.heatmap import patch_heatmap, patch_probabilities, seen_image
+from MicrocalcAILib.networks.heatmap_inference import patch_heatmap, patch_probabilities, seen_image
 from MicrocalcAILib.networks.patch_networks import (
     BUNDLED,
     KIND,
@@ -18,8 +19,7 @@ from MicrocalcAILib.networks.patch_networks import (
     write_patch_network,
 )
 from MicrocalcAILib.networks.runtime import Runtime
-from MicrocalcAILib.progress import Cancelled
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 from MicrocalcAILib.segmentation.breast import BreastRegion, find_breast
 from patch_examples import brightness_card, brightness_network
 

@@ -16,13 +16,13 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.volumes import read_label_map
 from MicrocalcAILib.commands import phantom as command
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.mammogram import read_mammogram
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, image_background, power_law_background, simulate
 from MicrocalcAILib.phantom.dicom_writer import write_dicom
 from MicrocalcAILib.phantom.writer import write_phantom
-from MicrocalcAILib.volumes import read_label_map
+from MicrocalcAILib.reading import read_mammogram
 
 SMALL = BreastParameters(spacing_mm=0.1, frame_mm=(150.0, 110.0))
 

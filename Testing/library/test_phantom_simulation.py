@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt, label
 
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.mammogram import Mammogram
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.phantom import (
     BreastParameters,
     PhantomParameters,
@@ -23,6 +22,7 @@ from MicrocalcAILib.phantom import (
 from MicrocalcAILib.phantom.calcifications import MORPHOLOGIES
 from MicrocalcAILib.phantom.distractors import drawn_distractor
 from MicrocalcAILib.phantom.imaging import NOISE_TILE, noise_map
+from MicrocalcAILib.reading import Mammogram
 
 SMALL = BreastParameters(spacing_mm=0.1, frame_mm=(150.0, 110.0))
 QUIET = PhantomParameters(distractors=(0, 0))

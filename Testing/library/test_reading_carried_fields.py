@@ -10,10 +10,10 @@ import pytest
 import SimpleITK as sitk
 
 from library.dicom_samples import breast_picture
-from MicrocalcAILib.errors import WarningRecord
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcAILib.base.volumes import write_volume
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 from MicrocalcAILib.reading.carried_fields import FIELDS, fields_of
-from MicrocalcAILib.volumes import write_volume
 
 MAMMOGRAM = Mammogram(
     breast_picture(rows=480, columns=400).astype(np.float32),

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from library.dicom_samples import FOR_PROCESSING, breast_picture, gray_pattern, mammogram_dataset, saved
-from MicrocalcAILib.errors import UnreadableImageError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import UnreadableImageError
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 from MicrocalcAILib.reading.intensities import intensities_of_dicom
 
 

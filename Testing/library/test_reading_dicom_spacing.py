@@ -20,8 +20,8 @@ from library.dicom_samples import (
     mammogram_dataset,
     saved,
 )
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 
 
 def written(folder: Path, **attributes: Any) -> Path:

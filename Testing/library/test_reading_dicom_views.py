@@ -15,8 +15,8 @@ from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
 
 from library.dicom_samples import SECONDARY_CAPTURE, TOMOSYNTHESIS, breast_picture, code, mammogram_dataset, saved
-from MicrocalcAILib.errors import UnsupportedImageError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import UnsupportedImageError
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 from MicrocalcAILib.reading.views import MODIFIER_OF_CODE, VIEW_OF_CODE, View, view_from_words
 
 

@@ -15,8 +15,8 @@ from pydicom import uid
 from pydicom.encaps import encapsulate, generate_frames
 
 from library.dicom_samples import gray_pattern, mammogram_dataset, saved
-from MicrocalcAILib.errors import MicrocalcError, UnreadableImageError, UnsupportedImageError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import MicrocalcError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 from MicrocalcAILib.reading.codestreams import DeclaredSize, declared_size
 
 COMPRESSED = [uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless]

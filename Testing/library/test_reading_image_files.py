@@ -11,8 +11,8 @@ import SimpleITK as sitk
 from PIL import Image
 
 from library.dicom_samples import breast_picture, gray_pattern
-from MicrocalcAILib.errors import ParameterError, UnreadableImageError, UnsupportedImageError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 
 GRAY_8, GRAY_16 = gray_pattern(8), gray_pattern(16)
 SAMPLE = Path(__file__).parents[2] / "MicrocalcAI/Resources/MicrocalcAI/SampleData/mammogram_right_mlo.jpg"

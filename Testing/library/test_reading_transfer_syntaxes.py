@@ -13,8 +13,8 @@ from pydicom import uid
 from pydicom.data import get_testdata_file
 
 from library.dicom_samples import gray_pattern, mammogram_dataset, saved
-from MicrocalcAILib.errors import UnsupportedImageError
-from MicrocalcAILib.mammogram import read_mammogram
+from MicrocalcAILib.base.errors import UnsupportedImageError
+from MicrocalcAILib.reading import read_mammogram
 
 GOLDEN = Path(__file__).parents[1] / "Data" / "reading"
 DEPTHS = [(8, False), (10, False), (12, False), (14, False), (16, False), (12, True), (16, True)]

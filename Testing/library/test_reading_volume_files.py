@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from library.dicom_samples import gray_pattern
-from MicrocalcAILib.errors import ParameterError, UnreadableImageError, UnsupportedImageError
-from MicrocalcAILib.mammogram import Mammogram, read_mammogram
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.reading import Mammogram, read_mammogram
 
 PIXELS = gray_pattern(12)
 NAMES = ["a.nrrd", "a.nhdr", "a.mha", "a.mhd", "a.nii", "a.nii.gz", "a.hdr"]

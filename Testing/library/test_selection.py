@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from MicrocalcAILib.errors import ModelError
-from MicrocalcAILib.parameters import ClusterParameters
-from MicrocalcAILib.resources import resource_path
+from MicrocalcAILib.base.errors import ModelError
+from MicrocalcAILib.base.parameters import ClusterParameters
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.segmentation.candidates import Candidates, find_candidates
 from MicrocalcAILib.segmentation.clusters import group
 from MicrocalcAILib.segmentation.measurements import MEASUREMENTS, measure

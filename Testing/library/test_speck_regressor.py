@@ -5,13 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from MicrocalcAILib.errors import ModelError, ParameterError  # noqa: E402
+from MicrocalcAILib.base.errors import ModelError, ParameterError  # noqa: E402
+from MicrocalcAILib.base.progress import Cancelled  # noqa: E402
 from MicrocalcAILib.networks.image import Grid  # noqa: E402
 from MicrocalcAILib.networks.regressor import REGRESSED, SpeckRegressor  # noqa: E402
 from MicrocalcAILib.networks.runtime import Runtime  # noqa: E402
 from MicrocalcAILib.networks.selector import NetworkSelector  # noqa: E402
 from MicrocalcAILib.pipeline import load_selector, measure_candidates  # noqa: E402
-from MicrocalcAILib.progress import Cancelled  # noqa: E402
 from MicrocalcAILib.segmentation.breast import find_breast  # noqa: E402
 from MicrocalcAILib.segmentation.candidates import find_candidates  # noqa: E402
 from MicrocalcAILib.training.augmentation import altered_look  # noqa: E402

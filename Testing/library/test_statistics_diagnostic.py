@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.evaluation.statistics import (
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.statistics import (
     DiagnosticTable,
     auc,
     auc_covariance,

@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from MicrocalcAILib.base.errors import ModelError, ParameterError, ResultError
+from MicrocalcAILib.base.progress import Cancelled
+from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.commands import train_patches
-from MicrocalcAILib.errors import ModelError, ParameterError, ResultError
-from MicrocalcAILib.evaluation.statistics import auc, diagnostic_table
 from MicrocalcAILib.networks.patch_networks import Architecture, PatchInput, PatchModel
 from MicrocalcAILib.networks.runtime import Runtime
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.phantom.writer import write_phantom
-from MicrocalcAILib.progress import Cancelled
+from MicrocalcAILib.statistics import auc, diagnostic_table
 from MicrocalcAILib.training.annotations import read_annotated_images
 from MicrocalcAILib.training.degradation import degraded
 from MicrocalcAILib.training.patch_figures import figures_text, patch_figures
@@ -25,7 +26,6 @@ from MicrocalcAILib.training.patch_learning import PatchTraining
 from MicrocalcAILib.training.patch_network import train_patch_network
 from MicrocalcAILib.training.patches import QUANTUM, Cutting, PatchSet, cut_patches, with_splits
 from MicrocalcAILib.training.simulated_patches import _as_photographed
-from MicrocalcAILib.volumes import write_volume
 from patch_examples import ENDS, annotated_image, toy_patches
 
 EXACT = Runtime("cpu", "float32")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from MicrocalcAILib.analysis import Analysis
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 from stand_ins import application
 
 _slicer = application.start()

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from MicrocalcAILib.heatmaps import Heatmap
+from MicrocalcAILib.networks.heatmap import Heatmap
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 
 

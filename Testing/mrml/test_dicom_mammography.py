@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from library.dicom_samples import COMPUTED_RADIOGRAPHY, FOR_PROCESSING, SECONDARY_CAPTURE, TOMOSYNTHESIS, saved
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from mrml.mammogram_files import Database, file, mammogram
 from stand_ins import application
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from library.dicom_samples import FOR_PROCESSING, gray_pattern
-from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAILib.mammogram import read_mammogram
+from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.reading import read_mammogram
 from MicrocalcAISlicer import inputvolume
 from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.logic import MicrocalcAILogic

@@ -9,7 +9,7 @@ import pytest
 import vtk
 
 from editing_scene import editing_scene
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import editing, results
 from MicrocalcAISlicer.nodes import tableFrame
 from MicrocalcAISlicer.segmentimages import clusterSegments, segmentMask

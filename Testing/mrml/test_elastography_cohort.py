@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import vtk.util.numpy_support
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.cohort.analysis import StudyOptions
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
 from MicrocalcElastographySlicer import cohortnodes

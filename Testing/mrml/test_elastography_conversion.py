@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.color_scale import bundled_color_scale
 from MicrocalcElastographyLib.elastogram import Unit, youngs_modulus_kpa

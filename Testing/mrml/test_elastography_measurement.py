@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.assessment import assess
 from MicrocalcElastographyLib.measurement import LesionRegions, label_region
 from MicrocalcElastographySlicer import measurementnodes

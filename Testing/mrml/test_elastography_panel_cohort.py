@@ -9,7 +9,7 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer.analysisprocess import AnalysisProcessError
 from MicrocalcElastographyLib.cohort.analysis import StudyOptions, analyze_cohort
 from MicrocalcElastographyLib.cohort.lesions import build_cohort

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from MicrocalcAILib.analysis import load_analysis
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import lesionboxes, results, sceneexport
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 from mrml.conftest import SPACING_MM

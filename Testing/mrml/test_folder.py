@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.folderrun import imageFiles
 from MicrocalcAISlicer.logic import MicrocalcAILogic

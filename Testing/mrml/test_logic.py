@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from MicrocalcAILib.errors import ParameterError, ResultError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, ResultError, UnsupportedImageError
 from MicrocalcAISlicer import inputvolume
 from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError
 from MicrocalcAISlicer.logic import MicrocalcAILogic

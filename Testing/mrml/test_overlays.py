@@ -8,7 +8,7 @@ import pytest
 import vtk
 import vtk.util.numpy_support
 
-from MicrocalcAILib.heatmaps import LEVELS
+from MicrocalcAILib.networks.heatmap import LEVELS
 from MicrocalcAISlicer import clustergraph, inputvolume, lesionboxes, probabilitymaps, results
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 from mrml.conftest import SHAPE, SPACING_MM

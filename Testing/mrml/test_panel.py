@@ -9,7 +9,7 @@ import pytest
 import qt
 
 from MicrocalcAI import PanelState
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import analyzesection, dependencies
 from mrml.panel_runs import finish, table
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import ParameterError, ResultError
+from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAISlicer import results
 from MicrocalcAISlicer.readercolumns import (
     ACCEPTED,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from MicrocalcAILib.errors import MicrocalcError
-from MicrocalcAILib.mammogram import read_mammogram
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.pipeline import analyze
+from MicrocalcAILib.reading import read_mammogram
 from MicrocalcAISlicer import inputvolume, sampledata
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 

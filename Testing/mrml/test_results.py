@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import vtk
 
-from MicrocalcAILib.errors import ParameterError, ResultError
+from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAISlicer import results
 
 SPACING = (0.05, 0.08, 1.5)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import dependencies, inputvolume, mammogramloading, sampledata
 from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError
 from MicrocalcAISlicer.nodes import tableRows

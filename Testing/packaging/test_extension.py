@@ -90,7 +90,7 @@ def test_library_is_imported_from_the_installed_folder(installed, python_in):
 
 
 def test_installed_library_finds_its_resources(installed, python_in):
-    code = "from MicrocalcAILib.resources import resource_path; print(resource_path('requirements.txt'))"
+    code = "from MicrocalcAILib.base.resources import resource_path; print(resource_path('requirements.txt'))"
     assert python_in(installed, code) == [str(installed / "Resources" / "MicrocalcAI" / "requirements.txt")]
 
 

@@ -34,7 +34,7 @@ def test_wheel_holds_nothing_else(lists, wheel, project):
 
 
 def test_installed_library_finds_its_resources(wheel, python_in):
-    code = "from MicrocalcAILib.resources import resource_path; print(resource_path('requirements.txt'))"
+    code = "from MicrocalcAILib.base.resources import resource_path; print(resource_path('requirements.txt'))"
     assert python_in(wheel, code) == [str(wheel / "MicrocalcAILib" / "resources" / "requirements.txt")]
 
 

@@ -9,7 +9,7 @@ from skimage.feature import hessian_matrix, peak_local_max
 from skimage.filters import gaussian
 from skimage.measure import label, regionprops
 
-from MicrocalcAILib.parameters import CandidateParameters
+from MicrocalcAILib.base.parameters import CandidateParameters
 from MicrocalcAILib.segmentation.candidates import Candidates
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .feature_tables import KEYS, FeatureTables
 
 DESCRIPTION_FILE = "description.json"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.statistics import auc, bootstrap_estimate, calibration_summary
+from ..statistics import auc, bootstrap_estimate, calibration_summary
 from .cases import Cases
 from .model import ClusterClassifier
 from .operating_points import TUNED, figures_at

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..base.files import replaced_on_success
 from ..features import Aggregation, Histograms, feature_catalogue
-from ..files import replaced_on_success
 from .feature_tables import FeatureTables
 from .model import ClusterClassifier
 

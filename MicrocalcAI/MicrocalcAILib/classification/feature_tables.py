@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ResultError
+from ..base.errors import ResultError
+from ..base.files import replaced_on_success
+from ..base.progress import Progress, no_progress
 from ..features import (
     CALCIFICATION_FEATURES,
     calcification_features,
     cluster_features,
 )
-from ..files import replaced_on_success
-from ..mammogram import Mammogram
-from ..progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 
 CLUSTERS_FILE = "cluster_features.csv"
 CALCIFICATIONS_FILE = "calcification_features.csv"

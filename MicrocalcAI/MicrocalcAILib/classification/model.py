@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError, WarningRecord
-from ..model_folder import read_model_folder, write_model_folder
+from ..base.errors import ModelError, WarningRecord
+from ..base.model_folder import read_model_folder, write_model_folder
 from .calibration import Calibration, at_prevalence
 from .feature_tables import FeatureTables
 from .preparation import Preparation

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..evaluation.statistics import (
+from ..statistics import (
     DiagnosticTable,
     bootstrap_estimate,
     diagnostic_table,
@@ -57,7 +57,7 @@ def figures_at(
     Returns
     -------
     dict
-        Of :class:`~MicrocalcAILib.evaluation.statistics.DiagnosticTable` (Wilson intervals), with
+        Of :class:`~MicrocalcAILib.statistics.DiagnosticTable` (Wilson intervals), with
         ``sensitivity_by_patient`` and ``specificity_by_patient`` (intervals from the bootstrap over patients).
     """
     diseased, positive = np.asarray(outcome, np.bool_), np.asarray(score, np.float64) >= threshold

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError, ParameterError
+from ..base.errors import ModelError, ParameterError
 from ..features import Aggregation, FeatureSettings, Histograms, Moments, aggregation_from_json
 from ..features.topology import TOPOLOGY_FEATURES
-from ..heatmaps import DEEP_PREFIX
+from ..networks.heatmap import DEEP_PREFIX
 from .feature_tables import FeatureTables
 
 AGGREGATIONS = ("histograms", "moments")

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MicrocalcError, ParameterError
-from ..files import check_replaceable, result_name
-from ..json_progress import JsonProgress
-from ..parameters import AnalysisParameters, HeatmapParameters
-from ..progress import Cancelled, Progress
+from ..base.errors import MicrocalcError, ParameterError
+from ..base.files import check_replaceable, result_name
+from ..base.json_progress import JsonProgress
+from ..base.parameters import AnalysisParameters, HeatmapParameters
+from ..base.progress import Cancelled, Progress
 
 if TYPE_CHECKING:
-    from ..description import DescriptionModels
+    from ..classification.description import DescriptionModels
     from ..networks.readers import NetworkReaders
     from ..segmentation.selection import Selector
 
@@ -106,8 +106,8 @@ def _analyze_one(
     progress: Progress,
 ) -> dict[str, Any]:
     from ..export.results import write_results
-    from ..mammogram import read_mammogram
     from ..pipeline import analyze
+    from ..reading.reader import read_mammogram
 
     progress("reading", 0, 1)
     mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
@@ -131,7 +131,7 @@ class _Readers:
 
     @classmethod
     def load(cls, arguments: argparse.Namespace) -> _Readers:
-        from ..description import DescriptionModels
+        from ..classification.description import DescriptionModels
         from ..pipeline import load_selector
 
         networks = None

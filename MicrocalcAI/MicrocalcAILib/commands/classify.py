@@ -42,12 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, explain, and compare with the pathology where it is given."""
+    from ..base.files import replaced_on_success
+    from ..base.resources import resource_path
     from ..classification.cases import read_cases
     from ..classification.explanation import explain, plot_explanation, report
     from ..classification.feature_tables import FeatureTables
     from ..classification.model import ClusterClassifier
-    from ..files import replaced_on_success
-    from ..resources import resource_path
 
     model = ClusterClassifier.load(arguments.model or resource_path("Models/ClusterMalignancy"))
     tables = FeatureTables.load(arguments.table)
@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _compare(model: ClusterClassifier, cases: Cases, prevalence: float | None, output: Path) -> None:
+    from ..base.files import replaced_on_success
     from ..classification.comparison import compare_with_pathology
-    from ..evaluation.statistics import plot_reliability
-    from ..files import replaced_on_success
+    from ..statistics import plot_reliability
 
     figures = compare_with_pathology(model, cases, prevalence)
     with replaced_on_success(output / "figures.json") as temporary:

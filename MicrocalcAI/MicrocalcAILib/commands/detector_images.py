@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .terminal import show_progress
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the images that are not there yet."""
-    from ..errors import ParameterError
+    from ..base.errors import ParameterError
     from ..training.backgrounds import read_backgrounds
     from ..training.detector_images import store_images, stored_names, write_description
     from ..training.lesion_images import (
@@ -43,13 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
         simulated_name,
     )
     from ..training.simulated_clusters import read_cohort
-    from .train import _show
 
     if arguments.lesions:
         total = lesion_rows(arguments.lesions, arguments.split)["image"].nunique()
         write_description(arguments.output, {"simulated": False, "training_data": f"table {arguments.lesions.name}"})
         images = read_lesion_images(arguments.lesions, arguments.split)
-        stored = store_images(images, arguments.output, arguments.grid, total, _show)
+        stored = store_images(images, arguments.output, arguments.grid, total, show_progress)
     elif arguments.cbis:
         simulation = LesionSimulation(images=arguments.count, seed=arguments.seed)
         cohort, backgrounds = read_cohort(arguments.cbis), read_backgrounds(arguments.backgrounds, arguments.split)
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         there = stored_names(arguments.output)
         missing = [number for number in range(arguments.count) if simulated_name(simulation, number) not in there]
         made = simulated_lesion_images(cohort, backgrounds, simulation, missing)
-        stored = store_images(made, arguments.output, arguments.grid, len(missing), _show)
+        stored = store_images(made, arguments.output, arguments.grid, len(missing), show_progress)
     else:
         raise ParameterError("Simulated lesions are drawn from the cases of CBIS-DDSM; give its tables with --cbis.")
     print(f"{stored} images → {arguments.output}")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .terminal import show_progress
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -50,10 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     import pandas as pd
 
+    from ..base.files import replaced_on_success
     from ..evaluation.detection import EvaluatedImage, evaluate_boxes
-    from ..files import replaced_on_success
     from ..segmentation.breast import find_breast
-    from .train import _show
 
     if arguments.clusters:
         find = _cluster_boxes
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         find = _detector_boxes(arguments.model, arguments.device, arguments.score_threshold)
     images = []
     for number, image in enumerate(_images(arguments)):
-        _show("images", number, number + 1)
+        show_progress("images", number, number + 1)
         boxes = find(image)
         lesions = image.lesions.drop(columns="malignant", errors="ignore") if arguments.clusters else image.lesions
         breast = find_breast(image.mammogram)
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _images(arguments: argparse.Namespace) -> Iterator[LesionImage]:
-    from ..errors import ParameterError
+    from ..base.errors import ParameterError
     from ..training.backgrounds import read_backgrounds
     from ..training.lesion_images import (
         LesionSimulation,

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate and write; image i is finished before image i + 1 is begun."""
-    from ..errors import ParameterError
+    from ..base.errors import ParameterError
     from ..phantom import PhantomParameters, simulate
     from ..phantom.calcifications import MORPHOLOGIES
     from ..phantom.writer import write_phantom
@@ -83,8 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _background_makers(word: str, arguments: argparse.Namespace) -> list[Callable[[list[int]], Background]]:
     """Functions of the seed; a file is read once."""
-    from ..errors import ParameterError
-    from ..mammogram import read_mammogram
+    from ..base.errors import ParameterError
     from ..phantom import (
         BreastParameters,
         ProjectionParameters,
@@ -92,6 +91,7 @@ def _background_makers(word: str, arguments: argparse.Namespace) -> list[Callabl
         power_law_background,
         victre_background,
     )
+    from ..reading.reader import read_mammogram
     from ..training.backgrounds import read_backgrounds
 
     spacing_mm = 0.07 if arguments.spacing is None else arguments.spacing

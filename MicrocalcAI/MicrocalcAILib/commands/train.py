@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from . import detector_images, train_detector, train_patches
+from .terminal import show_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +113,7 @@ def _train_selector(arguments: argparse.Namespace) -> int:
         arguments.output,
         training,
         regressor_folder=arguments.regressor,
-        progress=_show,
+        progress=show_progress,
     )
     print(f"{card['calcifications']} calcification candidates, {card['other_candidates']} others → {arguments.output}")
     for point in card["operating_points"]:
@@ -128,7 +128,7 @@ def _train_regressor(arguments: argparse.Namespace) -> int:
     from ..networks.runtime import require_torch
 
     require_torch()
-    from ..resources import resource_path
+    from ..base.resources import resource_path
     from ..segmentation.selection import MeasurementSelector
     from ..training.backgrounds import read_backgrounds
     from ..training.regressor import RegressorTraining, train_regressor
@@ -139,7 +139,7 @@ def _train_regressor(arguments: argparse.Namespace) -> int:
         arguments.output,
         MeasurementSelector.load(resource_path("Models/SpeckSelector")),
         RegressorTraining(**{name: value for name, value in given.items() if value is not None}),
-        progress=_show,
+        progress=show_progress,
     )
     for number, fold in enumerate(card["folds"], 1):
         print(f"network {number}: loss {fold['loss'][-1]:.3f}, on patients it did not see {fold['unseen_loss']:.3f}")
@@ -149,7 +149,7 @@ def _train_regressor(arguments: argparse.Namespace) -> int:
 def _train_words(arguments: argparse.Namespace) -> int:
     from ..training.words import accuracy_text, train_words
 
-    print(accuracy_text(train_words(arguments.backgrounds, arguments.output, progress=_show)))
+    print(accuracy_text(train_words(arguments.backgrounds, arguments.output, progress=show_progress)))
     return 0
 
 
@@ -166,7 +166,7 @@ def _train_classifier(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     description = read_description(arguments.table)
-    card = train_classifier(cases, arguments.output, training, held_out, description, progress=_show)
+    card = train_classifier(cases, arguments.output, training, held_out, description, progress=show_progress)
     for name, figures in card["figures"].items():
         area = figures["auc"]
         print(f"{name.replace('_', ' ')}: AUC {area['value']:.3f} ({area['low']:.3f} to {area['high']:.3f})")
@@ -177,7 +177,7 @@ def _simulate_clusters(arguments: argparse.Namespace) -> int:
     from ..training.simulated_clusters import write_training_data
 
     cohorts = {"train": [arguments.cbis_training], "test": [arguments.cbis_test]}
-    write_training_data(arguments.backgrounds, cohorts, arguments.output, progress=_show)
+    write_training_data(arguments.backgrounds, cohorts, arguments.output, progress=show_progress)
     print(f"Simulated clusters → {arguments.output}")
     return 0
 
@@ -187,12 +187,7 @@ def _train_descriptors(arguments: argparse.Namespace) -> int:
 
     if arguments.predictive_values:
         cbis_predictive_values([arguments.table, arguments.test_table], arguments.predictive_values)
-    card = train_descriptor_model(arguments.table, arguments.test_table, arguments.output, progress=_show)
+    card = train_descriptor_model(arguments.table, arguments.test_table, arguments.output, progress=show_progress)
     figures = {name: card[name] for name in ("comparison", "cross_validation", "test")}
     print(json.dumps(figures, indent=2, ensure_ascii=False))
     return 0
-
-
-def _show(stage: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{stage} {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)

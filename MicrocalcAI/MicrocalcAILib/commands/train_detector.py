@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..networks.runtime import DEVICES
+from .terminal import show_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.detector import train_detector
     from ..training.detector_images import read_description, read_grid
     from ..training.detector_state import LIGHT, PUBLISHED
-    from .train import _show
 
     runtime = Runtime.choose(arguments.device)
     training = LIGHT if arguments.backbone == "light" else PUBLISHED
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         card,
         runtime,
         initial_weights=arguments.initial_weights,
-        progress=_show,
+        progress=show_progress,
     )
     last = written["learning_curve"][-1]
     for name, value in last.items():

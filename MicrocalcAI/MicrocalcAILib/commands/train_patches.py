@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..mammogram import Mammogram
+    from ..reading.mammogram import Mammogram
     from ..training.patches import PatchSet
 
 

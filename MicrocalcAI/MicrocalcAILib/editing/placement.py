@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from ..analysis import SINGLES
-from ..parameters import ClusterParameters
+from ..base.parameters import ClusterParameters
 from ..segmentation.clusters import group
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..analysis import SINGLES
-from ..description import DescriptionModels, describe
-from ..errors import WarningRecord
+from ..base.errors import WarningRecord
+from ..base.progress import Progress, no_progress
+from ..classification.description import DescriptionModels, describe
 from ..features import FeatureSettings
-from ..progress import Progress, no_progress
-from ..tables import MACHINE, describe_calcifications, describe_clusters
+from ..segmentation.tables import MACHINE, describe_calcifications, describe_clusters
 from .specks import SpeckFinder
 
 READER, EDITED = "reader", "edited"  # ``source`` of calcifications that a reader drew, or whose outline was changed

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ..base.parameters import CandidateParameters
+from ..base.progress import Progress, no_progress
 from ..features.regions import ids_and_boxes
-from ..mammogram import Mammogram
-from ..parameters import CandidateParameters
-from ..progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion, edge_distance
 from ..segmentation.candidates import CandidateFinder, Candidates
 from ..segmentation.measurements import measure

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .findings import Findings
 from .matching import FALSE, HIT, IGNORED, MISSED, NO_ID, Matches, Region, inside_regions
 

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from ..networks.lesion_boxes import breast_scores, exam_scores
-from .diagnostic import diagnostic_table
+from ..statistics.diagnostic import diagnostic_table
+from ..statistics.resampling import bootstrap_estimate
+from ..statistics.roc import auc
 from .free_response import FALSE_CLUSTERS_PER_IMAGE, FreeResponse, free_response_curve
 from .matching import FALSE, HIT, MISSED, NO_ID, Matches
-from .resampling import bootstrap_estimate
-from .roc import auc
 
 Criterion = Literal["iou", "center"]
 MINIMUM_IOU = 0.3

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ..analysis import ANALYSIS_FILE, load_analysis
-from ..errors import ParameterError, ResultError, WarningRecord
-from ..progress import Progress, no_progress
-from ..volumes import read_label_map
+from ..base.errors import ParameterError, ResultError, WarningRecord
+from ..base.progress import Progress, no_progress
+from ..base.volumes import read_label_map
 from .cluster_matching import ClusterRule, match_clusters
 from .findings import Findings
 from .free_response import FALSE_CLUSTERS_PER_IMAGE, FreeResponse, free_response_curve

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
+from ..statistics.resampling import percentile_interval, resampled_counts
 from .matching import FALSE, HIT, IGNORED, Matches
-from .resampling import percentile_interval, resampled_counts
 
 FALSE_PER_IMAGE = (0.5, 1.0, 2.0, 5.0, 10.0)
 FALSE_PER_CM2 = (0.05, 0.1, 0.2, 0.4, 1.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..files import replaced_on_success
+from ..base.files import replaced_on_success
 from .free_response import FreeResponse
 
 if TYPE_CHECKING:

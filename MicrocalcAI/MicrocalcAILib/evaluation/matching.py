@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .findings import Findings
 
 HIT, FALSE, MISSED, IGNORED = "hit", "false", "missed", "ignored"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..statistics.resampling import interval_of_ratio
 from .matching import HIT, IGNORED, Matches
-from .resampling import interval_of_ratio
 
 
 def segmentation_overlap(

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..files import replaced_on_success
-from ..provenance import provenance
+from ..base.files import replaced_on_success
+from ..base.provenance import provenance
 from .folders import Evaluation
 from .free_response import FreeResponse
 from .free_response_plot import plot_free_response

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..statistics.resampling import interval_of_ratio
 from .matching import HIT, IGNORED, Matches
-from .resampling import interval_of_ratio
 
 CONTRAST_TO_NOISE_EDGES = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, np.inf)
 DIAMETER_EDGES_MM = (0.0, 0.15, 0.2, 0.3, 0.5, np.inf)

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ..files import replaced_on_success
-from ..heatmaps import LEVELS, TASKS, Heatmap
-from ..mammogram import Mammogram
+from ..base.files import replaced_on_success
+from ..networks.heatmap import LEVELS, TASKS, Heatmap
+from ..reading.mammogram import Mammogram
 from .overlay import BACKGROUND, QUIET_TEXT, TEXT, Box, font, grey_image, scale_bar, shown_window
 
 _HEIGHT = 1500

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
 from ..analysis import SINGLES, Analysis
-from ..files import replaced_on_success
-from ..mammogram import Mammogram
+from ..base.files import replaced_on_success
+from ..reading.mammogram import Mammogram
 from .segmentation import SINGLES_COLOR, cluster_color
 
 _PAGE_HEIGHT = 1500

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import ANALYSIS_FILE, Analysis, save_analysis
-from ..files import folder_replaced_on_success
-from ..mammogram import Mammogram
-from ..volumes import write_volume
+from ..base.files import folder_replaced_on_success
+from ..base.volumes import write_volume
+from ..reading.mammogram import Mammogram
 from .heatmap_picture import write_heatmap_picture
 from .overlay import write_overlay
 from .segmentation import write_segmentation

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..analysis import SINGLES, Analysis
-from ..volumes import write_volume
+from ..base.volumes import write_volume
 
 SINGLES_NAME = "Singles"
 SINGLES_COLOR = (0.75, 0.75, 0.75)

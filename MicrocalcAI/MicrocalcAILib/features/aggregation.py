@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError, ParameterError
+from ..base.errors import ModelError, ParameterError
 
 # The three sets of the paper, by the prefix of their columns.
 FEATURE_SETS = ("foreground", "region", "background")

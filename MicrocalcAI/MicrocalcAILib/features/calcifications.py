@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..progress import Progress, no_progress
+from ..base.errors import ParameterError
+from ..base.progress import Progress, no_progress
 from .intensities import FIRST_ORDER_FEATURES, center_and_spread
 from .radiomics import RADIOMICS_FEATURES, FeatureSettings, radiomics_features
 from .regions import calcification_regions, ids_and_boxes, surrounding_regions

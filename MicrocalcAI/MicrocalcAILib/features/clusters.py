@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..progress import Progress, no_progress
+from ..base.errors import ParameterError
+from ..base.progress import Progress, no_progress
 from .aggregation import Aggregation
 from .distribution import DISTRIBUTION_FEATURES, distribution_features, outline_corners_mm
 from .regions import calcification_regions, ids_and_boxes, outlines

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..parameters import check_range
+from ..base.errors import ParameterError
+from ..base.parameters import check_range
 from .cooccurrence import COOCCURRENCE_FEATURES, cooccurrence_features
 from .gray_levels import number_levels
 from .intensities import FIRST_ORDER_FEATURES, MOST_LEVELS, first_order_features

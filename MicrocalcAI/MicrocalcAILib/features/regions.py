@@ -9,7 +9,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .vocabulary import words
 
 _COLUMNS = {

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, ParameterError
-from ..evaluation.estimate import Estimate
-from ..model_folder import read_model_folder
-from ..parameters import check_range
-from ..resources import resource_path
+from ..base.errors import ModelError, ParameterError
+from ..base.model_folder import read_model_folder
+from ..base.parameters import check_range
+from ..base.resources import resource_path
+from ..statistics.estimate import Estimate
 from .vocabulary import in_cbis, word
 
 KIND = "descriptor risk model"

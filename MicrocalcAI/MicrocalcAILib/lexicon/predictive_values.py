@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..resources import resource_path
+from ..base.resources import resource_path
 from .vocabulary import word
 
 _TABLES = ("Lexicon/predictive_values.csv", "Lexicon/predictive_values_cbis.csv")

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ParameterError
-from ..resources import resource_path
+from ..base.errors import ParameterError
+from ..base.resources import resource_path
 
 KINDS = ("morphology", "distribution")
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError
-from ..model_folder import read_model_folder
-from ..resources import resource_path
+from ..base.errors import ModelError
+from ..base.model_folder import read_model_folder
+from ..base.resources import resource_path
 from .arrangement import MEASUREMENTS_FOR
 from .vocabulary import KINDS, words
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError
-from ..model_folder import CARD_FILE, read_model_files, write_model_folder
-from ..resources import resource_path
+from ..base.errors import ModelError
+from ..base.model_folder import CARD_FILE, read_model_files, write_model_folder
+from ..base.resources import resource_path
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +116,7 @@ def write_network(
     Parameters
     ----------
     folder, kind, schema, card
-        As in :func:`~MicrocalcAILib.model_folder.write_model_folder`.
+        As in :func:`~MicrocalcAILib.base.model_folder.write_model_folder`.
     weights : mapping, name -> state dict
     half_precision : bool
         Store floating-point weights as float16: half the size; evaluate the network as stored.

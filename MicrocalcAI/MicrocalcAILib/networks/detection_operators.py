@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MissingPackageError
+from ..base.errors import MissingPackageError
 from .runtime import require_torch
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError, ParameterError, WarningRecord
-from ..mammogram import Mammogram
-from ..progress import Progress, no_progress
+from ..base.errors import ModelError, ParameterError, WarningRecord
+from ..base.progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from .catalogue import BUNDLED_DETECTOR, load_weights, read_network, write_network
+from .detector_architecture import DetectorArchitecture
 from .image import Grid, breast_in_contrast
 from .runtime import Runtime, with_memory_fallback
 from .tile_boxes import TileBoxes, joined
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 KIND = "lesion detector"
 SCHEMA = 1
 
-BACKBONES = ("light", "resnet18", "resnet50")
 CLASSES = ("benign", "malignant")
 BOX_COLUMNS = [
     *("id", "class", "score", "malignant_score", "row_min", "row_max", "column_min", "column_max", "x_mm", "y_mm"),
@@ -38,42 +38,6 @@ INTENSITY = "local contrast in the breast (networks.image.local_contrast), 0 out
 _WEIGHTS = "weights"
 _TILE, _OVERLAP, _SMALLEST_TILE = 1024, 256, 512
 _MAXIMUM_CONTRAST = 5.0
-
-
-@dataclass(frozen=True)
-class DetectorArchitecture:
-    """What the network is, and which of its boxes count; the published settings by default.
-
-    Parameters
-    ----------
-    backbone : {"light", "resnet18", "resnet50"}
-        ``light`` is a narrow ResNet with a pyramid of 64 channels, made for computers without a graphics card.
-    grid_mm : float
-        Pixel size of the images it sees.
-    score_threshold : float
-        Boxes with a smaller probability of a lesion are not given.
-    nms_iou : float
-        Of two boxes that overlap more than this, the one with the smaller probability goes.
-    most_boxes : int
-        In one tile.
-    focal_loss : bool
-        Whether training weights the classes' loss by the focal loss, doubled, as the method's code does.
-    """
-
-    backbone: str = "resnet50"
-    grid_mm: float = 0.1
-    score_threshold: float = 0.3
-    nms_iou: float = 0.3
-    most_boxes: int = 250
-    focal_loss: bool = True
-
-    def __post_init__(self) -> None:
-        if self.backbone not in BACKBONES:
-            raise ParameterError(f"Unknown backbone “{self.backbone}”; choose from: {', '.join(BACKBONES)}.")
-        if not 0.02 <= self.grid_mm <= 1:
-            raise ParameterError(f"A grid of {self.grid_mm:g} mm does not show calcifications; give 0.02 to 1 mm.")
-        if not (0 <= self.score_threshold <= 1 and 0 < self.nms_iou <= 1 and self.most_boxes >= 1):
-            raise ParameterError("Thresholds of score and overlap lie between 0 and 1; at least one box is given.")
 
 
 @dataclass(frozen=True)

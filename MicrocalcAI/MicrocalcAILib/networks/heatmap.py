@@ -1,233 +1,204 @@
-"""The heatmap of a mammogram: a patch network over a grid of patches that covers the breast."""
+"""Probability heatmaps: how likely each patch of a mammogram holds microcalcifications, or malignant ones.
+
+The breast is cut into square patches; each cell of the heatmap holds the probability of the patch around it (Pesapane
+2023, Predictions interpretability). This module knows no network, only what one returned.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError, WarningRecord
-from ..heatmaps import Heatmap
-from ..mammogram import Mammogram
-from ..progress import Progress, no_progress
-from ..segmentation.breast import BreastRegion
-from .image import Grid, breast_in_contrast
-from .patch_networks import PatchInput, PatchModel
-from .runtime import Runtime, with_memory_fallback
+from ..base.errors import ParameterError, ResultError
+from ..base.volumes import write_volume
 
-Number = TypeVar("Number", bound=np.generic)
-STAGE = "heatmap"
-LARGEST_CONTRAST = 5.25  # stronger local contrast is cut to this
-_BATCH = 128
-_LEAST_BREAST = 0.05  # share of a cell that has to be breast
+TASKS = {"detection": "microcalcifications", "malignancy": "malignancy of microcalcifications"}
+LEVELS: tuple[tuple[str, tuple[int, int, int]], ...] = tuple(
+    (f"{10 * level} %–{10 * level + 10} %", color)
+    for level, color in enumerate(
+        (
+            *((36, 48, 190), (34, 98, 224), (24, 148, 240), (22, 194, 214), (38, 206, 140)),
+            *((140, 214, 62), (226, 212, 40), (250, 164, 32), (240, 96, 30), (214, 24, 28)),
+        )
+    )
+)
+"""Name and color (red, green, blue; 0–255) of each tenth of probability, from blue to red as in the paper."""
+
+DEEP_PREFIX = "deep_"  # how the cluster classifier recognizes features of networks
+SCHEMA = "1"
 
 
 @dataclass(frozen=True)
-class SeenImage:
-    """A mammogram as patch networks see it.
+class Heatmap:
+    """Probabilities of patches on a regular grid over a mammogram.
 
     Parameters
     ----------
-    grid : Grid
-        Local contrast of the breast's box, 0 outside the breast.
-    inside : bool array, shape of the grid
-        The breast.
-    """
-
-    grid: Grid
-    inside: NDArray[np.bool_]
-
-
-def seen_image(
-    pixels: NDArray[np.float32], breast: NDArray[np.bool_], spacing_mm: tuple[float, float], seen: PatchInput
-) -> SeenImage:
-    """What a patch network sees of a mammogram (blur, normalization and resizing of the paper).
-
-    The image is smoothed and resampled to one spacing, and expressed in units of its local noise.
-
-    Parameters
-    ----------
-    pixels, breast : arrays, shape (rows, columns)
-        The breast holds at least one pixel.
+    task : {"detection", "malignancy"}
+        ``detection``: the patch holds microcalcifications. ``malignancy``: microcalcifications in it are malignant.
+    probabilities : float32 array, shape (grid rows, grid columns)
+        0 to 1; NaN outside the breast, and where a network of malignancy was not asked because the detection network
+        sees no microcalcifications. A cell shows the patch that is centered on it.
     spacing_mm : (float, float)
-    seen : PatchInput
-    """
-    grid, inside = breast_in_contrast(pixels, breast, spacing_mm, seen.grid_mm)
-    np.clip(grid.values, -LARGEST_CONTRAST, LARGEST_CONTRAST, out=grid.values)
-    grid.values[~inside] = 0
-    return SeenImage(grid, inside)
-
-
-def patch_heatmap(
-    mammogram: Mammogram,
-    breast: BreastRegion,
-    model: PatchModel,
-    stride_mm: float | None = None,
-    runtime: Runtime | None = None,
-    progress: Progress = no_progress,
-) -> tuple[Heatmap, tuple[WarningRecord, ...]]:
-    """Probability of each patch of the breast.
-
-    Parameters
-    ----------
-    mammogram : Mammogram
-    breast : BreastRegion
-        Patches whose cell lies outside are not computed.
-    model : PatchModel
-        Where it names a detection network, patches in which that one sees nothing stay NaN.
-    stride_mm : float, optional
-        Distance of neighboring patches, rounded to the network's grid; a patch's side by default and at most, so that
-        patches touch (as in the paper). Strides that divide it repeat these patches and add others between.
-    runtime : Runtime, optional
-        The best there is by default.
-    progress : callable, optional
-        Called with the stage ``heatmap`` after each batch; may raise ``Cancelled``.
-
-    Returns
-    -------
-    heatmap : Heatmap
-        Without a breast: one cell, NaN.
-    warnings : tuple of WarningRecord
-        When the memory of a GPU did not suffice.
+        Distance between cells, rows and columns: the stride of the patches.
+    first_center_mm : (float, float)
+        Center of cell (0, 0): mm below, mm right of the center of the image's pixel (0, 0).
+    patch_mm : float
+        Side of a patch. Patches overlap where it is larger than the spacing.
+    image_origin_lps_mm, direction_lps
+        Geometry of the image as in :class:`~MicrocalcAILib.reading.mammogram.Mammogram`.
+    model, sha256 : str
+        Name of the network, and the digest of its weights.
+    threshold : float or None
+        The network's own: patches from this probability on count as positive. None when it has none.
+    notice : str
+        What a reader has to know about the network, e.g. that it was trained on simulation; may be empty.
 
     Raises
     ------
     ParameterError
-        When the stride is below the network's grid.
+        When the task is unknown or a probability lies outside 0 to 1.
     """
-    runtime = runtime or Runtime.choose()
-    seen = model.input
-    stride = seen.side if stride_mm is None else min(round(stride_mm / seen.grid_mm), seen.side)
-    if stride < 1:
-        raise ParameterError(f"The stride of a heatmap is at least {seen.grid_mm:g} mm, the grid of its network.")
-    if not breast.mask.any():
-        return _heatmap(mammogram, model, np.full((1, 1), np.nan, np.float32), (stride, stride), (0.0, 0.0)), ()
-    image = seen_image(mammogram.pixels, breast.mask, mammogram.spacing_mm, seen)
-    starts = [_starts(length, seen.side, stride) for length in image.inside.shape]
-    cells = _share_of_cells(image.inside, starts, seen.side, stride) >= _LEAST_BREAST
-    values = np.full(cells.shape, np.nan, np.float32)
-    warnings: list[WarningRecord] = []
-    for judge in filter(None, (model.only_where, model)):
-        chosen = np.argwhere(cells)
-        corners = np.stack([starts[axis][chosen[:, axis]] for axis in (0, 1)], axis=1)
-        attempt = partial(_attempt, image.grid.values, corners, judge, progress)
-        values[cells], more = with_memory_fallback(runtime, _BATCH, 4, attempt)
-        warnings += more
-        if judge is not model:
-            cells = values >= (judge.threshold or 0.5)
-            values[~cells] = np.nan
-    # center of cell (0, 0) on the grid, then in pixels of the image, then in mm
-    centers = [starts[axis][0] + (seen.side - 1) / 2 for axis in (0, 1)]
-    first_px = [image.grid.box[2 * axis] + (centers[axis] + 0.5) * image.grid.scale[axis] - 0.5 for axis in (0, 1)]
-    strides_px = (stride * image.grid.scale[0], stride * image.grid.scale[1])
-    return _heatmap(mammogram, model, values, strides_px, (first_px[0], first_px[1])), tuple(dict.fromkeys(warnings))
+
+    task: str
+    probabilities: NDArray[np.float32]
+    spacing_mm: tuple[float, float]
+    first_center_mm: tuple[float, float]
+    patch_mm: float
+    image_origin_lps_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
+    direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    model: str = ""
+    sha256: str = ""
+    threshold: float | None = None
+    notice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ParameterError(f"Unknown task “{self.task}” of a heatmap; choose from: {', '.join(TASKS)}.")
+        known = self.probabilities[np.isfinite(self.probabilities)]
+        if known.size and not 0 <= known.min() <= known.max() <= 1:
+            raise ParameterError("Probabilities of a heatmap lie between 0 and 1.")
+
+    @property
+    def origin_lps_mm(self) -> tuple[float, float, float]:
+        """Center of cell (0, 0) in the image's LPS frame."""
+        down, right = self.first_center_mm
+        axes = np.asarray(self.direction_lps, float).reshape(3, 3)
+        x, y, z = np.asarray(self.image_origin_lps_mm, float) + axes @ (right, down, 0.0)
+        return float(x), float(y), float(z)
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Tenths of probability, shape of the grid: 0 where there is none, 1 (0–10 %) to 10 (90–100 %); see LEVELS."""
+        levels = np.floor(np.nan_to_num(self.probabilities, nan=-1.0) * 10) + 1
+        return np.where(np.isnan(self.probabilities), 0, np.clip(levels, 1, 10)).astype(np.uint8)
+
+    @property
+    def maximum(self) -> float:
+        """Largest probability; NaN when there is no breast."""
+        known = self.probabilities[np.isfinite(self.probabilities)]
+        return float(known.max()) if known.size else float("nan")
+
+    def positive_patches(self) -> int:
+        """Number of patches from the network's threshold on; 0.5 when it has none."""
+        return int((self.probabilities >= (0.5 if self.threshold is None else self.threshold)).sum())
+
+    def cluster_features(self, calcifications: pd.DataFrame) -> pd.DataFrame:
+        """Largest and mean probability of the patches that hold calcifications of each cluster.
+
+        Parameters
+        ----------
+        calcifications : DataFrame
+            ``cluster_id`` (0: single), ``x_mm``, ``y_mm`` as in :class:`~MicrocalcAILib.analysis.Analysis`.
+
+        Returns
+        -------
+        DataFrame
+            Index ``cluster_id``; columns ``deep_TASK_maximum`` (the cluster's probability) and ``deep_TASK_mean``,
+            which the cluster classifier takes as features. NaN where no patch with a probability holds the cluster.
+        """
+        members = calcifications[calcifications["cluster_id"] > 0]
+        rows = self._holding(members["y_mm"].to_numpy(float), axis=0)
+        columns = self._holding(members["x_mm"].to_numpy(float), axis=1)
+        features = {}
+        for cluster in sorted(members["cluster_id"].unique()):
+            chosen = (members["cluster_id"] == cluster).to_numpy()
+            holding = (rows[chosen].T.astype(np.int64) @ columns[chosen]) > 0
+            values = self.probabilities[holding & np.isfinite(self.probabilities)]
+            features[int(cluster)] = (float(values.max()), float(values.mean())) if values.size else (np.nan, np.nan)
+        names = [f"{DEEP_PREFIX}{self.task}_{name}" for name in ("maximum", "mean")]
+        table = pd.DataFrame.from_dict(features, orient="index", columns=names, dtype=float)
+        return table.rename_axis("cluster_id")
+
+    def _holding(self, positions_mm: NDArray[np.float64], axis: int) -> NDArray[np.bool_]:
+        """Which rows (or columns) of patches reach over each position; shape (positions, rows or columns)."""
+        centers = self.first_center_mm[axis] + np.arange(self.probabilities.shape[axis]) * self.spacing_mm[axis]
+        # the grid of the network and the image's pixels may differ by a rounding: never narrower than the cell
+        reach = max(self.patch_mm, self.spacing_mm[axis]) / 2
+        return np.abs(positions_mm[:, np.newaxis] - centers) <= reach + 1e-6
+
+    def save(self, folder: Path) -> None:
+        """Write ``heatmap_TASK.nrrd`` (probabilities) and ``heatmap_TASK_levels.nrrd`` on their own coarse grid."""
+        folder = Path(folder)
+        header = {
+            "microcalc_heatmap": SCHEMA,
+            "task": self.task,
+            "patch_mm": repr(float(self.patch_mm)),
+            "first_center_mm": " ".join(repr(float(value)) for value in self.first_center_mm),
+            "image_origin_lps_mm": " ".join(repr(float(value)) for value in self.image_origin_lps_mm),
+            "model": self.model,
+            "sha256": self.sha256,
+            "threshold": "" if self.threshold is None else repr(float(self.threshold)),
+            "notice": self.notice,
+        }
+        header = {key: value for key, value in header.items() if value}
+        for array, name in ((self.probabilities.astype(np.float32), ""), (self.labels, "_levels")):
+            path = folder / f"heatmap_{self.task}{name}.nrrd"
+            write_volume(array, self.spacing_mm, self.origin_lps_mm, self.direction_lps, path, header)
+
+    @classmethod
+    def load(cls, folder: Path, task: str) -> Heatmap:
+        """Read a heatmap back from the folder it was saved to.
+
+        Raises
+        ------
+        ResultError
+            When there is none of that task, or it was written by something else.
+        """
+        import SimpleITK as sitk
+
+        path = Path(folder) / f"heatmap_{task}.nrrd"
+        try:
+            image = sitk.ReadImage(str(path))
+            header = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+            if header["microcalc_heatmap"] != SCHEMA:
+                raise ResultError(f"The heatmap “{path.name}” was written by another version; make it again.")
+            array = sitk.GetArrayFromImage(image)
+            down, right = (float(value) for value in header["first_center_mm"].split())
+            return cls(
+                task=header["task"],
+                probabilities=np.ascontiguousarray(array.reshape(array.shape[-2:]), np.float32),
+                spacing_mm=(image.GetSpacing()[1], image.GetSpacing()[0]),
+                first_center_mm=(down, right),
+                patch_mm=float(header["patch_mm"]),
+                image_origin_lps_mm=tuple(float(value) for value in header["image_origin_lps_mm"].split()),
+                direction_lps=image.GetDirection(),
+                model=header.get("model", ""),
+                sha256=header.get("sha256", ""),
+                threshold=float(header["threshold"]) if "threshold" in header else None,
+                notice=header.get("notice", ""),
+            )
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise ResultError(
+                f"“{path.name}” is not a heatmap ({type(error).__name__}); please analyze the image again."
+            ) from error
 
 
-def patch_probabilities(
-    values: NDArray[np.float32],
-    corners: NDArray[np.integer],
-    model: PatchModel,
-    runtime: Runtime,
-    batch: int = _BATCH,
-    progress: Progress = no_progress,
-) -> NDArray[np.float32]:
-    """Probability of the network's second class for patches of an image.
-
-    Parameters
-    ----------
-    values : float32 array, shape (rows, columns)
-        As in :class:`SeenImage`; 0 is taken beyond its borders.
-    corners : int array, shape (patches, 2)
-        First row and column of each patch; may lie outside.
-    model : PatchModel
-    runtime : Runtime
-    batch : int
-        Patches computed at once.
-
-    Returns
-    -------
-    float32 array, shape (patches,)
-    """
-    import torch
-
-    network = runtime.place(model.network)
-    side = model.input.side
-    found = np.empty(len(corners), np.float32)
-    stack = np.empty((batch, 1, side, side), np.float32)
-    for first in range(0, len(corners), batch):
-        progress(STAGE, first, len(corners))
-        part = corners[first : first + batch]
-        for index, (row, column) in enumerate(part):
-            stack[index, 0] = cut(values, int(row), int(column), side)
-        with runtime.inference():
-            tensor = torch.from_numpy(stack[: len(part)]).to(runtime.device, memory_format=torch.channels_last)
-            found[first : first + batch] = network(tensor).float().softmax(dim=1)[:, 1].cpu().numpy()
-    progress(STAGE, len(corners), len(corners))
-    return found
-
-
-def _attempt(
-    values: NDArray[np.float32],
-    corners: NDArray[np.integer],
-    model: PatchModel,
-    progress: Progress,
-    runtime: Runtime,
-    batch: int,
-) -> NDArray[np.float32]:
-    return patch_probabilities(values, corners, model, runtime, batch, progress)
-
-
-def cut(values: NDArray[Number], row: int, column: int, side: int) -> NDArray[Number]:
-    """The square patch that begins at a row and a column, 0 beyond the image."""
-    patch = np.zeros((side, side), values.dtype)
-    inside = values[max(row, 0) : max(row + side, 0), max(column, 0) : max(column + side, 0)]
-    down, right = max(-row, 0), max(-column, 0)
-    patch[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
-    return patch
-
-
-def _starts(length: int, side: int, stride: int) -> NDArray[np.intp]:
-    """First pixels of patches, multiples of the stride, whose cells (of the stride's size) cover a length."""
-    before = math.ceil((side - stride) / 2 / stride)
-    count = math.ceil((length - (side - stride) / 2) / stride) + before
-    return np.arange(-before, max(count - before, 1)) * stride
-
-
-def _share_of_cells(
-    inside: NDArray[np.bool_], starts: list[NDArray[np.intp]], side: int, stride: int
-) -> NDArray[np.float64]:
-    """Share of each cell, the stride's square in the middle of its patch, that is breast."""
-    total = np.pad(inside.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
-    margin = (side - stride) // 2
-    first, last = (
-        [np.clip(starts[axis] + margin + added, 0, inside.shape[axis]) for axis in (0, 1)] for added in (0, stride)
-    )
-    corner = total[np.ix_(last[0], last[1])] + total[np.ix_(first[0], first[1])]
-    return (corner - total[np.ix_(first[0], last[1])] - total[np.ix_(last[0], first[1])]) / stride**2
-
-
-def _heatmap(
-    mammogram: Mammogram,
-    model: PatchModel,
-    values: NDArray[np.float32],
-    strides_px: tuple[float, float],
-    first_px: tuple[float, float],
-) -> Heatmap:
-    row_mm, column_mm = mammogram.spacing_mm
-    return Heatmap(
-        task=model.task,
-        probabilities=values,
-        spacing_mm=(strides_px[0] * row_mm, strides_px[1] * column_mm),
-        first_center_mm=(first_px[0] * row_mm, first_px[1] * column_mm),
-        patch_mm=model.input.patch_mm,
-        image_origin_lps_mm=mammogram.origin_lps_mm,
-        direction_lps=mammogram.direction_lps,
-        model=str(model.card.get("name", "")),
-        sha256=model.sha256,
-        threshold=model.threshold,
-        notice=model.notice,
-    )
+def deep_features(heatmaps: Iterable[Heatmap], calcifications: pd.DataFrame) -> pd.DataFrame:
+    """Features of all heatmaps for each cluster, index ``cluster_id``; see :meth:`Heatmap.cluster_features`."""
+    return pd.concat([heatmap.cluster_features(calcifications) for heatmap in heatmaps], axis=1)

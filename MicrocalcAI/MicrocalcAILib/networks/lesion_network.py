@@ -14,16 +14,14 @@ Import this module only where PyTorch may be imported.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .detection_operators import import_torchvision
-
-if TYPE_CHECKING:
-    from .detector import DetectorArchitecture
+from .detector_architecture import DetectorArchitecture
 
 torchvision = import_torchvision()
 detection = torchvision.models.detection

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError, ParameterError
-from ..heatmaps import TASKS
+from ..base.errors import ModelError, ParameterError
 from .catalogue import load_weights, read_network, write_network
+from .heatmap import TASKS
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import WarningRecord
-from ..heatmaps import Heatmap
-from ..mammogram import Mammogram
-from ..parameters import HeatmapParameters
-from ..progress import Progress, no_progress
+from ..base.errors import WarningRecord
+from ..base.parameters import HeatmapParameters
+from ..base.progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from .catalogue import BUNDLED_DETECTOR, BUNDLED_HEATMAPS
 from .detector import LesionDetector, detect
-from .heatmap import patch_heatmap
+from .heatmap import Heatmap
+from .heatmap_inference import patch_heatmap
 from .patch_networks import PatchModel
 from .runtime import Runtime
 

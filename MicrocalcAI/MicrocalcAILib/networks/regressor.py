@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError, WarningRecord
-from ..mammogram import Mammogram
-from ..progress import Progress, no_progress
+from ..base.errors import ModelError, WarningRecord
+from ..base.progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from ..segmentation.candidates import Candidates
 from .catalogue import load_weights, read_network

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import MissingPackageError, ParameterError, WarningRecord
+from ..base.errors import MissingPackageError, ParameterError, WarningRecord
 
 if TYPE_CHECKING:
     import torch

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import WarningRecord
-from ..mammogram import Mammogram
-from ..model_folder import read_model_files
-from ..parameters import CandidateParameters
-from ..progress import Progress, no_progress
+from ..base.errors import WarningRecord
+from ..base.model_folder import read_model_files
+from ..base.parameters import CandidateParameters
+from ..base.progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from ..segmentation.candidates import Candidates
 from ..segmentation.measurements import MEASUREMENTS

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import WarningRecord
-from ..progress import Progress, no_progress
+from ..base.errors import WarningRecord
+from ..base.progress import Progress, no_progress
 from .runtime import Runtime, with_memory_fallback
 
 _SMALLEST_TILE = 128

@@ -11,8 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ..errors import ParameterError
-from ..mammogram import Mammogram
+from ..base.errors import ParameterError
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import find_breast
 from ..segmentation.candidates import find_candidates
 from .imaging import noise_blur_mm

@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from .. import __version__
-from ..errors import ParameterError
-from ..files import replaced_on_success
-from ..mammogram import Mammogram
+from ..base.errors import ParameterError
+from ..base.files import replaced_on_success
+from ..reading.mammogram import Mammogram
 
 _FOR_PRESENTATION = UID("1.2.840.10008.5.1.4.1.1.1.2")
 _VIEWS = {  # CID 4014

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .calcifications import MORPHOLOGIES, Morphology
 from .distributions import DISTRIBUTIONS
 

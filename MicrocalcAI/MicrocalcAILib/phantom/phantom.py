@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..mammogram import Mammogram
+from ..reading.mammogram import Mammogram
 from .backgrounds import Background
 from .insertion import Insertion
 from .parameters import PhantomParameters

@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from ..errors import ParameterError
-from ..mammogram import Mammogram
+from ..base.errors import ParameterError
+from ..reading.mammogram import Mammogram
 from . import exposure
 from .backgrounds import COARSE, Background
 from .strands import strands_mm

@@ -10,9 +10,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
-from ..errors import ParameterError, ResultError
-from ..provenance import sha256_of_file
-from ..resources import resource_path
+from ..base.errors import ParameterError, ResultError
+from ..base.provenance import sha256_of_file
+from ..base.resources import resource_path
 from . import exposure
 from .backgrounds import COARSE, Background
 from .power_law import framed

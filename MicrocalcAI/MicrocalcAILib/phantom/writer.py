@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import folder_replaced_on_success
-from ..mammogram import Mammogram
-from ..provenance import versions
-from ..volumes import write_volume
+from ..base.files import folder_replaced_on_success
+from ..base.provenance import versions
+from ..base.volumes import write_volume
+from ..reading.mammogram import Mammogram
 from .dicom_writer import write_dicom
 from .phantom import Phantom
 

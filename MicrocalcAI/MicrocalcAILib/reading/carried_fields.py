@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import WarningRecord
+from ..base.errors import WarningRecord
 from .content import FileSpacing, ImageContent
 from .views import MODIFIER_OF_CODE, VIEW_OF_CODE
 
 if TYPE_CHECKING:
-    from ..mammogram import Mammogram
+    from .mammogram import Mammogram
 
 LATERALITY = "Microcalc.Laterality"
 VIEW = "Microcalc.View"

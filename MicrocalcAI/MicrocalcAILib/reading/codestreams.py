@@ -6,7 +6,7 @@ import itertools
 import struct
 from typing import NamedTuple
 
-from ..errors import UnreadableImageError
+from ..base.errors import UnreadableImageError
 
 # Start-of-frame markers: JPEG (T.81: C0-CF without DHT, JPG, DAC) and JPEG-LS (T.87).
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}

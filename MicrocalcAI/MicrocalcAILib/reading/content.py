@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MicrocalcError, UnreadableImageError, UnsupportedImageError, WarningRecord
+from ..base.errors import MicrocalcError, UnreadableImageError, UnsupportedImageError, WarningRecord
 
 IDENTITY_DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -42,7 +42,7 @@ class ImageContent:
     """One image as read, before the spacing is chosen and the chest wall is looked for.
 
     ``pixels`` is float32, brighter = more attenuating; the other fields are those of
-    :class:`MicrocalcAILib.mammogram.Mammogram`.
+    :class:`MicrocalcAILib.reading.mammogram.Mammogram`.
     """
 
     pixels: NDArray[np.float32]

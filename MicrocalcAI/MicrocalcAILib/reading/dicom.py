@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UnsupportedImageError, WarningRecord
+from ..base.errors import UnsupportedImageError, WarningRecord
 from .content import FileSpacing, ImageContent, damage_reported, gray_channel
 from .dicom_pixels import decode_frame
 from .dicom_safety import DicomHeader, check_image_attributes, read_header, read_pixel_data
@@ -71,14 +71,14 @@ def describe_dicom(path: Path, byte_budget: int = 512 * 2**20) -> DicomDescripti
     Raises
     ------
     UnreadableImageError, UnsupportedImageError
-        As :func:`MicrocalcAILib.mammogram.read_mammogram`, unless only the pixel data are damaged.
+        As :func:`MicrocalcAILib.reading.read_mammogram`, unless only the pixel data are damaged.
     """
     with damage_reported("DICOM"):
         return _description(_checked_header(path, byte_budget))
 
 
 def read_dicom(path: Path, byte_budget: int) -> ImageContent:
-    """Read one mammogram; see :func:`MicrocalcAILib.mammogram.read_mammogram`."""
+    """Read one mammogram; see :func:`MicrocalcAILib.reading.read_mammogram`."""
     header = _checked_header(path, byte_budget)
     attributes = header.attributes
     description = _description(header)

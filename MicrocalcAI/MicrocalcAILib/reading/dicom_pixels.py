@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..errors import UnreadableImageError
+from ..base.errors import UnreadableImageError
 from .content import direction_of_itk
 from .dicom_safety import NATIVE_SYNTAXES, DicomHeader
 from .dicom_values import number, numbers

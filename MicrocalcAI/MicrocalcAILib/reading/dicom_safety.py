@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UnreadableImageError, UnsupportedImageError
+from ..base.errors import UnreadableImageError, UnsupportedImageError
 from .codestreams import check_rle_header, declared_size
 from .content import check_size
 from .dicom_values import number, text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnreadableImageError, UnsupportedImageError, WarningRecord
+from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
 from .content import FileSpacing, ImageContent, check_size, gray_channel
 from .spacing import is_plausible
 

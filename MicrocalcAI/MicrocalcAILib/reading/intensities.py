@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnreadableImageError, WarningRecord
+from ..base.errors import UnreadableImageError, WarningRecord
 from .dicom_values import number, numbers, text, values
 
 if TYPE_CHECKING:

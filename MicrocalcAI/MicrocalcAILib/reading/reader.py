@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UnreadableImageError, UnsupportedImageError, WarningRecord
-from ..mammogram import Mammogram
-from ..provenance import sha256_of_file
+from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
+from ..base.provenance import sha256_of_file
 from .chest_wall import appearance
 from .content import ImageContent, damage_reported
 from .dicom import read_dicom
 from .image_files import read_image_file
+from .mammogram import Mammogram
 from .spacing import choose_spacing, in_words
 from .views import view_from_words
 from .volume_files import read_volume_file
@@ -25,13 +25,36 @@ from .volume_files import read_volume_file
 _SMALLEST_EXTENT_MM, _LARGEST_EXTENT_MM = 40.0, 450.0
 
 
-def read(
+def read_mammogram(
     path: Path,
-    spacing_mm: float | tuple[float, float] | None,
-    assumed_spacing_mm: float | tuple[float, float] | None,
-    byte_budget: int,
+    spacing_mm: float | tuple[float, float] | None = None,
+    assumed_spacing_mm: float | tuple[float, float] | None = None,
+    byte_budget: int = 512 * 2**20,
 ) -> Mammogram:
-    """See :func:`MicrocalcAILib.mammogram.read_mammogram`."""
+    """Read a mammogram from DICOM, PNG, TIFF, JPEG, NRRD, MetaImage or NIfTI; the only place where images are opened.
+
+    Files are recognized by their content and checked before they are decoded. What is doubtful about them becomes a
+    warning of the result.
+
+    Parameters
+    ----------
+    path : Path
+    spacing_mm : float or (float, float), optional
+        Pixel spacing in the plane of the breast (between rows, between columns); it wins over the file's own.
+    assumed_spacing_mm : float or (float, float), optional
+        Taken, with a warning, when neither the caller nor the file knows the spacing.
+    byte_budget : int
+        Largest decoded size of the stored image, in bytes; the float32 copy comes on top.
+
+    Raises
+    ------
+    UnreadableImageError
+        When the file is missing, damaged, cut off, contradictory or larger than the budget.
+    UnsupportedImageError
+        When it is something else than a single mammogram, or in an encoding that is not read.
+    ParameterError
+        When nobody knows the pixel spacing, or the spacing given is impossible.
+    """
     path = Path(path)
     if path.is_dir():
         raise UnreadableImageError("This is a folder; choose one image file in it.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..errors import ParameterError, WarningRecord
+from ..base.errors import ParameterError, WarningRecord
 from .content import FileSpacing
 from .dicom_values import number, pair
 

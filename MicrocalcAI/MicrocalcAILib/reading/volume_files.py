@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UnreadableImageError, UnsupportedImageError
+from ..base.errors import UnreadableImageError, UnsupportedImageError
 from .carried_fields import FIELDS, with_fields
 from .content import ImageContent, check_size, direction_of_itk, gray_channel
 from .spacing import spacing_of_header

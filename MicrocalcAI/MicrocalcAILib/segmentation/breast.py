@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import ndimage
 
-from ..errors import WarningRecord
-from ..mammogram import Mammogram
-from ..parameters import BreastParameters
+from ..base.errors import WarningRecord
+from ..base.parameters import BreastParameters
+from ..reading.mammogram import Mammogram
 from .background import (
     Grid,
     Mask,

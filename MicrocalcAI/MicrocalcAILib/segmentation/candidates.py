@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parameters import CandidateParameters
-from ..progress import Progress, no_progress
+from ..base.parameters import CandidateParameters
+from ..base.progress import Progress, no_progress
 from .candidate_kernels import grow, judge_band
 from .noise import Box, measure_noise
 from .scale_space import BAND_ROWS, difference_of_gaussians, gaussian_kernels

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist, squareform
 
-from ..parameters import ClusterParameters
+from ..base.parameters import ClusterParameters
 
 
 def group(

@@ -20,11 +20,11 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..errors import ModelError, WarningRecord
-from ..mammogram import Mammogram
-from ..model_folder import read_model_folder
-from ..parameters import CandidateParameters
-from ..progress import Progress, no_progress
+from ..base.errors import ModelError, WarningRecord
+from ..base.model_folder import read_model_folder
+from ..base.parameters import CandidateParameters
+from ..base.progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from .breast import BreastRegion
 from .candidates import Candidates
 from .measurements import MEASUREMENTS

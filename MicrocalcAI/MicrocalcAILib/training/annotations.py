@@ -13,11 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..errors import ParameterError
-from ..mammogram import Mammogram, read_mammogram
-from ..progress import Progress, no_progress
+from ..base.errors import ParameterError
+from ..base.progress import Progress, no_progress
+from ..base.volumes import read_label_map
+from ..reading.mammogram import Mammogram
+from ..reading.reader import read_mammogram
 from ..segmentation.breast import find_breast
-from ..volumes import read_label_map
 
 IMAGES_FILE, ANNOTATIONS_FILE = "images.csv", "annotations.csv"
 _ENDS = ("row_min", "row_max", "column_min", "column_max")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import ParameterError
-from ..mammogram import Mammogram, read_mammogram
+from ..base.errors import ParameterError
 from ..phantom import Background, image_background, power_law_background
+from ..reading.mammogram import Mammogram
+from ..reading.reader import read_mammogram
 
 _COLUMNS = ("image", "spacing_mm", "patient", "split")
 _PACKAGE = "package:"

@@ -13,8 +13,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..mammogram import Mammogram
 from ..networks.image import resampled
+from ..reading.mammogram import Mammogram
 from .augmentation import after_jpeg, sharpened
 
 _COARSEST_MM = 0.14

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import replaced_on_success
+from ..base.files import replaced_on_success
 
 if TYPE_CHECKING:
     import torch

@@ -15,17 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..base.errors import ParameterError
+from ..base.parameters import check_range
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
 from ..classification.calibration import Calibration
 from ..classification.cases import Cases
 from ..classification.comparison import area_under_curve, compare_with_pathology, prediction_figures
 from ..classification.model import ClusterClassifier
 from ..classification.operating_points import TUNED, choose_thresholds
 from ..classification.preparation import AGGREGATIONS, FEATURE_SETS, Preparation
-from ..errors import ParameterError
-from ..evaluation.statistics import roc_curve
-from ..parameters import check_range
-from ..progress import Progress, no_progress
-from ..provenance import provenance
+from ..statistics import roc_curve
 from .resampling import smote_enn
 
 RESAMPLING = ("smote-enn", "none")

@@ -13,18 +13,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..evaluation.calibration import calibration_summary
-from ..evaluation.estimate import proportion
-from ..evaluation.resampling import interval_of_ratio, resampled_counts
-from ..evaluation.statistics import auc, bootstrap_estimate
-from ..files import replaced_on_success
+from ..base.errors import ParameterError
+from ..base.files import replaced_on_success
+from ..base.model_folder import write_model_folder
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance, sha256_of_file
 from ..lexicon.cbis import read_cbis
 from ..lexicon.descriptor_model import KIND, MODEL_FILE, SCHEMA, DescriptorModel, Descriptors, Encoding
 from ..lexicon.vocabulary import KINDS, Word, in_cbis, words
-from ..model_folder import write_model_folder
-from ..progress import Progress, no_progress
-from ..provenance import provenance, sha256_of_file
+from ..statistics import auc, bootstrap_estimate
+from ..statistics.calibration import calibration_summary
+from ..statistics.estimate import proportion
+from ..statistics.resampling import interval_of_ratio, resampled_counts
 
 _PENALTIES = (0.03, 0.1, 0.3, 1.0)  # scikit-learn's C; weaker ones make words without a malignant lesion certain
 _FOLDS = 10

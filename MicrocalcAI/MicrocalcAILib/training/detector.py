@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
 from ..evaluation.detection import EvaluatedImage, match_boxes
 from ..evaluation.free_response import free_response_curve
 from ..evaluation.matching import Matches
 from ..networks.detector import LesionDetector, boxes_on_grid
 from ..networks.runtime import Runtime
-from ..progress import Progress, no_progress
-from ..provenance import provenance
 from .detector_images import DetectorImage, Tile, contrast_of, drawn_tile, read_images
 from .detector_state import DetectorTraining, TrainingState
 

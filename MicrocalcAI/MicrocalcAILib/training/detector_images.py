@@ -13,10 +13,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..files import replaced_on_success
+from ..base.errors import ParameterError
+from ..base.files import replaced_on_success
+from ..base.progress import Progress, no_progress
 from ..networks.detector import detector_view
-from ..progress import Progress, no_progress
 from ..segmentation.breast import find_breast
 from .lesion_images import BOX_COLUMNS, LesionImage
 

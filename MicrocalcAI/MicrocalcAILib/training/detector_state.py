@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..errors import ModelError, ParameterError
-from ..files import replaced_on_success
-from ..networks.detector import DetectorArchitecture, untrained_network
+from ..base.errors import ModelError, ParameterError
+from ..base.files import replaced_on_success
+from ..networks.detector import untrained_network
+from ..networks.detector_architecture import DetectorArchitecture
 from ..networks.runtime import Runtime
 
 if TYPE_CHECKING:

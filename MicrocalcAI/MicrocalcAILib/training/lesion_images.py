@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from ..errors import ParameterError
-from ..mammogram import Mammogram, read_mammogram
+from ..base.errors import ParameterError
+from ..base.volumes import read_label_map
 from ..phantom import Background, PhantomParameters, image_background, power_law_background, simulate
-from ..volumes import read_label_map
+from ..reading.mammogram import Mammogram
+from ..reading.reader import read_mammogram
 from .backgrounds import BackgroundImage
 from .camera import seen_by_another_camera
 from .simulated_clusters import Cohort

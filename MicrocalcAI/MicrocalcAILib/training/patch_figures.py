@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..evaluation.statistics import auc, bootstrap_estimate
-from ..mammogram import Mammogram
-from ..networks.heatmap import patch_heatmap
+from ..base.errors import ParameterError
+from ..base.progress import Progress, no_progress
+from ..networks.heatmap_inference import patch_heatmap
 from ..networks.patch_networks import PatchModel
 from ..networks.runtime import Runtime
-from ..progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import find_breast
+from ..statistics import auc, bootstrap_estimate
 
 MEASURES = {
     "auc": "AUC",

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
-from ..evaluation.statistics import auc
+from ..base.errors import ParameterError
+from ..base.progress import Progress
 from ..networks.patch_networks import Architecture
 from ..networks.runtime import Runtime
-from ..progress import Progress
+from ..statistics import auc
 from .checkpoint import TrainingState, optimizer_tensors, restore_optimizer
 from .patches import QUANTUM, PatchSet
 

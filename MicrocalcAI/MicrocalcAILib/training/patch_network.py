@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ModelError, ParameterError
-from ..evaluation.statistics import roc_curve, youden_point
-from ..files import check_replaceable, replaced_on_success
-from ..heatmaps import TASKS
-from ..mammogram import Mammogram
-from ..model_folder import CARD_FILE
+from ..base.errors import ModelError, ParameterError
+from ..base.files import check_replaceable, replaced_on_success
+from ..base.model_folder import CARD_FILE
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
+from ..networks.heatmap import TASKS
 from ..networks.patch_networks import PatchModel, write_patch_network
 from ..networks.runtime import Runtime
-from ..progress import Progress, no_progress
-from ..provenance import provenance
+from ..reading.mammogram import Mammogram
+from ..statistics import roc_curve, youden_point
 from .checkpoint import TrainingState, fingerprint_of
 from .patch_figures import marked_patches, patch_figures
 from .patch_learning import PatchTraining, fit, judge

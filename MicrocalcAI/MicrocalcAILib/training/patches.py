@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..errors import ParameterError, ResultError
-from ..files import folder_replaced_on_success
-from ..networks.heatmap import cut, seen_image
+from ..base.errors import ParameterError, ResultError
+from ..base.files import folder_replaced_on_success
+from ..networks.heatmap_inference import cut, seen_image
 from ..networks.patch_networks import PatchInput
 from .annotations import AnnotatedImage
 

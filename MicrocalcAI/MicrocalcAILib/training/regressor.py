@@ -15,16 +15,16 @@ from scipy import ndimage
 from sklearn.model_selection import GroupKFold
 from torch import nn
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
+from ..base.parameters import AnalysisParameters
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
 from ..networks.catalogue import write_network
 from ..networks.image import Grid, local_contrast, resampled
 from ..networks.pyramid import PyramidRegressor
 from ..networks.regressor import GRID_MM, KIND, SCHEMA
-from ..parameters import AnalysisParameters
 from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import measure_candidates
-from ..progress import Progress, no_progress
-from ..provenance import provenance
 from ..segmentation.breast import find_breast
 from ..segmentation.candidates import find_candidates
 from ..segmentation.selection import MeasurementSelector

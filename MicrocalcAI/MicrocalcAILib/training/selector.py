@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
+from ..base.model_folder import read_model_files, write_model_folder
+from ..base.parameters import AnalysisParameters
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
 from ..evaluation.matching import MatchingRule
-from ..mammogram import Mammogram
-from ..model_folder import read_model_files, write_model_folder
 from ..networks.catalogue import weights_in
 from ..networks.regressor import KIND as REGRESSOR_KIND
 from ..networks.regressor import REGRESSED, SpeckRegressor
@@ -21,11 +23,9 @@ from ..networks.regressor import SCHEMA as REGRESSOR_SCHEMA
 from ..networks.runtime import Runtime
 from ..networks.selector import KIND as NETWORK_KIND
 from ..networks.selector import SCHEMA as NETWORK_SCHEMA
-from ..parameters import AnalysisParameters
 from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import measure_candidates
-from ..progress import Progress, no_progress
-from ..provenance import provenance
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion, find_breast
 from ..segmentation.candidates import Candidates, find_candidates
 from ..segmentation.measurements import MEASUREMENTS

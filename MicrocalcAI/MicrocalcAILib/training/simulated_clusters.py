@@ -17,22 +17,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..base.errors import ParameterError
+from ..base.files import replaced_on_success
+from ..base.progress import Progress, no_progress
 from ..classification.cases import DESCRIPTION_FILE
 from ..classification.feature_tables import FeatureTables, measure_features
-from ..errors import ParameterError
 from ..evaluation.cluster_matching import match_clusters
 from ..evaluation.findings import Findings
 from ..evaluation.matching import NO_ID, match_calcifications
-from ..evaluation.statistics import auc
 from ..features import estimate_nipple
-from ..files import replaced_on_success
 from ..lexicon.cbis import read_cbis
 from ..lexicon.vocabulary import in_cbis
 from ..phantom import Background, PhantomParameters, image_background, power_law_background, simulate
 from ..pipeline import analyze, load_selector
-from ..progress import Progress, no_progress
 from ..segmentation.breast import find_breast
 from ..segmentation.selection import Selector
+from ..statistics import auc
 from .backgrounds import BackgroundImage, read_backgrounds
 
 _CONTRAST_TO_NOISE = (5.0, 20.0)  # the cohort's lesions were all seen by readers; fainter clusters are left out

@@ -16,12 +16,12 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..evaluation.statistics import auc
-from ..mammogram import Mammogram
+from ..base.progress import Progress, no_progress
 from ..phantom import Background, PhantomParameters, image_background, power_law_background
 from ..phantom.insertion import Insertion
 from ..pipeline import analyze
-from ..progress import Progress, no_progress
+from ..reading.mammogram import Mammogram
+from ..statistics import auc
 from .annotations import AnnotatedImage, marks_of_phantom, positions
 from .backgrounds import BackgroundImage, read_backgrounds
 from .degradation import degraded

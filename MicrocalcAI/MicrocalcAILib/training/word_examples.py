@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..analysis import SINGLES, Analysis
+from ..base.progress import Progress, no_progress
 from ..features.distribution import estimate_nipple
 from ..lexicon.arrangement import BreastContext, cluster_measurements
 from ..lexicon.describe import FEWEST_FOR_A_DISTRIBUTION
 from ..lexicon.specks import speck_measurements
 from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import analyze
-from ..progress import Progress, no_progress
 from ..segmentation.breast import find_breast
 from .backgrounds import BackgroundImage, numbered_backgrounds
 

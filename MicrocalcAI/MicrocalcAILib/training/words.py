@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..evaluation.calibration import expected_calibration_error
-from ..evaluation.statistics import proportion
+from ..base.model_folder import write_model_folder
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
 from ..lexicon.arrangement import MEASUREMENTS_FOR
 from ..lexicon.vocabulary import KINDS
 from ..lexicon.word_model import KIND, MODEL_FILES, SCHEMA, as_inputs, softmax
-from ..model_folder import write_model_folder
-from ..progress import Progress, no_progress
-from ..provenance import provenance
+from ..statistics import proportion
+from ..statistics.calibration import expected_calibration_error
 from .backgrounds import read_backgrounds
 from .word_examples import Simulation, word_examples
 

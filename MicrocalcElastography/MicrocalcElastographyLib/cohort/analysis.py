@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.progress import Progress, no_progress
-from MicrocalcAILib.provenance import provenance
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.progress import Progress, no_progress
+from MicrocalcAILib.base.provenance import provenance
 
 from .associations import Correlation, correlate
 from .combinations import Combination, PairedComparison, combine_parameters, compare_parameters

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.statistics.estimate import Estimate
 
 from .columns import Variable
 from .lesions import Cohort

@@ -182,7 +182,7 @@ def _scatter(analysis: CohortAnalysis, across: Variable, up: Variable) -> Chart:
 
 def _calibration(regression: Regression) -> Chart:
     """Observed share against predicted probability, on the lesions of the fit and cross-validated."""
-    from MicrocalcAILib.evaluation.calibration import reliability_bins
+    from MicrocalcAILib.statistics.calibration import reliability_bins
 
     shown = [("fitted", regression.malignant, regression.probability)]
     if regression.cross_validation is not None:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from MicrocalcAILib.evaluation.estimate import Estimate
-from MicrocalcAILib.evaluation.roc import AucComparison, RocCurve, compare_paired_auc, roc_curve
+from MicrocalcAILib.statistics.estimate import Estimate
+from MicrocalcAILib.statistics.roc import AucComparison, RocCurve, compare_paired_auc, roc_curve
 
 from .columns import Variable
 from .diagnostics import Performance, area_under_curve

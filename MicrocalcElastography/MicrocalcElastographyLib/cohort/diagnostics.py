@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.evaluation.diagnostic import DiagnosticTable, diagnostic_table
-from MicrocalcAILib.evaluation.estimate import Estimate
-from MicrocalcAILib.evaluation.resampling import percentile_interval, resampled_counts
-from MicrocalcAILib.evaluation.roc import RocCurve, auc, point_at_sensitivity, roc_curve, youden_point
+from MicrocalcAILib.statistics.diagnostic import DiagnosticTable, diagnostic_table
+from MicrocalcAILib.statistics.estimate import Estimate
+from MicrocalcAILib.statistics.resampling import percentile_interval, resampled_counts
+from MicrocalcAILib.statistics.roc import RocCurve, auc, point_at_sensitivity, roc_curve, youden_point
 
 from .columns import Variable
 from .lesions import Cohort

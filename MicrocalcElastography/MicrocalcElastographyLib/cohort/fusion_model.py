@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit, logit
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
-from MicrocalcAILib.evaluation.estimate import Estimate, normal_quantile
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcAILib.statistics.estimate import Estimate, normal_quantile
 
 from ..fusion import ASSUMPTION, JOINT, CombinedRisk, LikelihoodRatio, MammographicProbability, MapQuality, combine
 from .associations import spearman

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.statistics.estimate import Estimate
 
 from .columns import Variable
 from .lesions import Cohort

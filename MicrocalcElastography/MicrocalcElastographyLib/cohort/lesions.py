@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from .columns import ColumnChoices, ColumnMapping, Variable, guess_columns
 from .readings import collect_readings, one_value_per_lesion, same_in_lesion

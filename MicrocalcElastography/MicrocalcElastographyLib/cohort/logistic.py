@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 from scipy.special import expit
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 
 Array = NDArray[np.float64]
 MAXIMUM_LIKELIHOOD = "maximum likelihood"

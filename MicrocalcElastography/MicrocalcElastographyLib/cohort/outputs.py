@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from MicrocalcAILib.errors import ResultError, WarningRecord
-from MicrocalcAILib.files import folder_replaced_on_success
-from MicrocalcAILib.progress import Progress, no_progress
+from MicrocalcAILib.base.errors import ResultError, WarningRecord
+from MicrocalcAILib.base.files import folder_replaced_on_success
+from MicrocalcAILib.base.progress import Progress, no_progress
 
 from .. import figures as draw
 from .analysis import CohortAnalysis

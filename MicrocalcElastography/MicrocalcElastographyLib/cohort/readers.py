@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from MicrocalcAILib.evaluation.agreement import (
+from MicrocalcAILib.statistics.agreement import (
     BlandAltman,
     WithinSubject,
     bland_altman,
@@ -19,7 +19,7 @@ from MicrocalcAILib.evaluation.agreement import (
     intraclass_correlation,
     within_subject,
 )
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.statistics.estimate import Estimate
 
 from .columns import Variable
 from .lesions import Cohort

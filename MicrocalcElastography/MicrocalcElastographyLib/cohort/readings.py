@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from .columns import ColumnMapping, Variable
 from .table import TableError, name_rows

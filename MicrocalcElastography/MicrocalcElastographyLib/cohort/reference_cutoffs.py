@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from MicrocalcAILib.errors import ParameterError, ResultError
-from MicrocalcAILib.evaluation.diagnostic import DiagnosticTable
+from MicrocalcAILib.base.errors import ParameterError, ResultError
+from MicrocalcAILib.statistics.diagnostic import DiagnosticTable
 
 from ..resources import resource_path
 

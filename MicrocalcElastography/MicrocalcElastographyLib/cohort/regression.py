@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
-from MicrocalcAILib.evaluation.calibration import ChiSquareTest, calibration_line, hosmer_lemeshow
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcAILib.statistics.calibration import ChiSquareTest, calibration_line, hosmer_lemeshow
+from MicrocalcAILib.statistics.estimate import Estimate
 
 from .columns import Variable
 from .design import Term, candidate_variables, design_of, terms_of

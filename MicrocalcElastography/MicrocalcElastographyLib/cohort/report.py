@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from MicrocalcAILib.evaluation.sample_size import auc_sample_size
+from MicrocalcAILib.statistics.sample_size import auc_sample_size
 
 from .analysis import CohortAnalysis
 from .cautions import study_cautions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from MicrocalcAILib.evaluation.agreement import BlandAltman
+from MicrocalcAILib.statistics.agreement import BlandAltman
 
 from .analysis import CohortAnalysis
 from .page import Page

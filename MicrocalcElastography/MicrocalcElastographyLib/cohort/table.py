@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from MicrocalcAILib.errors import MicrocalcError
+from MicrocalcAILib.base.errors import MicrocalcError
 
 from .wording import file_name
 

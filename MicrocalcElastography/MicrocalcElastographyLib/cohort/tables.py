@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.statistics.estimate import Estimate
 
 from .analysis import CohortAnalysis
 from .groups import Comparison, GroupSummary

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from .columns import Variable, as_number
 from .quantities import QUANTITIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from MicrocalcAILib.evaluation.estimate import Estimate
+from MicrocalcAILib.statistics.estimate import Estimate
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from MicrocalcAILib.errors import MicrocalcError, ParameterError
-from MicrocalcAILib.progress import Cancelled, Progress
+from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
+from MicrocalcAILib.base.progress import Cancelled, Progress
 
 if TYPE_CHECKING:
     from ..cohort.analysis import CohortAnalysis
@@ -111,7 +111,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
         _clear_progress()
         _report(analysis, arguments.output)
         return 0
-    from MicrocalcAILib.json_progress import JsonProgress
+    from MicrocalcAILib.base.json_progress import JsonProgress
 
     progress = JsonProgress()
     try:
@@ -126,7 +126,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
 
 def _analyze_and_write(arguments: argparse.Namespace, progress: Progress) -> CohortAnalysis:
-    from MicrocalcAILib.provenance import sha256_of_file
+    from MicrocalcAILib.base.provenance import sha256_of_file
 
     from ..cohort.analysis import StudyOptions, analyze_cohort
     from ..cohort.lesions import read_cohort
@@ -202,7 +202,7 @@ def _add_risk(parser: argparse.ArgumentParser) -> None:
 def _risk(arguments: argparse.Namespace) -> int:
     import json
 
-    from MicrocalcAILib.files import replaced_on_success
+    from MicrocalcAILib.base.files import replaced_on_success
 
     from ..fusion import MammographicProbability, MapQuality, combine, published_likelihood_ratio
 
@@ -266,7 +266,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from MicrocalcAILib.evaluation.statistics import auc_power, auc_sample_size
+    from MicrocalcAILib.statistics import auc_power, auc_sample_size
 
     question = f"AUC {arguments.auc:g} against {arguments.exclude:g}, two-sided {arguments.significance:g}"
     if arguments.lesions is not None:
@@ -299,7 +299,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from MicrocalcAILib.files import replaced_on_success
+    from MicrocalcAILib.base.files import replaced_on_success
 
     from ..simulated_cohort import simulate_cohort
 

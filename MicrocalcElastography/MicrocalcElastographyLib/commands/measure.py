@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure every file, then write; a refused file stops the command before anything is written."""
     from dataclasses import asdict
 
-    from MicrocalcAILib.provenance import provenance
+    from MicrocalcAILib.base.provenance import provenance
 
     from ..assessment import assess
     from ..protocol import check_repeats, repeat_spread

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Simulate and write; screen i is finished before screen i + 1 is begun."""
     from dataclasses import replace
 
-    from MicrocalcAILib.errors import ParameterError
+    from MicrocalcAILib.base.errors import ParameterError
 
     from ..elastogram import Unit
     from ..phantom import PhantomParameters, simulate_cine

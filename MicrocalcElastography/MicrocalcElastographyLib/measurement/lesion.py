@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from MicrocalcAILib.errors import ParameterError, WarningRecord
-from MicrocalcAILib.parameters import check_range
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.parameters import check_range
 
 from ..elastogram import TISSUE_DENSITY_KG_M3, Elastogram, Unit
 from .ratios import Ratios

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from ..elastogram import Direction, Elastogram, Unit
 from .statistics import RegionStatistics

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 
 from ..elastogram import Elastogram
 from ..geometry import Rectangle

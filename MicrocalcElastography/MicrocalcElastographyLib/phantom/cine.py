@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 
 from .parameters import PhantomParameters
 from .screen import SimulatedScreen, draw_screen

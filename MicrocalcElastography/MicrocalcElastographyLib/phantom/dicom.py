@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from MicrocalcAILib import __version__
-from MicrocalcAILib.files import replaced_on_success
+from MicrocalcAILib.base.files import replaced_on_success
 
 from ..geometry import Rectangle
 from .screen import SimulatedScreen

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from MicrocalcAILib.files import replaced_on_success
-from MicrocalcAILib.provenance import provenance
+from MicrocalcAILib.base.files import replaced_on_success
+from MicrocalcAILib.base.provenance import provenance
 
 from ..elastogram import Direction, Unit
 from ..reading.value_maps import DIRECTION_KEY, UNIT_KEY

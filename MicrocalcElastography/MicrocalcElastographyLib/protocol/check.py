@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from MicrocalcAILib.parameters import check_range
+from MicrocalcAILib.base.parameters import check_range
 
 
 class Status(StrEnum):

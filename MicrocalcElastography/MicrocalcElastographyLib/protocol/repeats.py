@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from MicrocalcAILib.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError
 
 from .check import USUAL_LIMITS, Check, ProtocolParameters, Status
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.reading.codestreams import declared_size
 from MicrocalcAILib.reading.content import check_size
 from MicrocalcAILib.reading.dicom_pixels import decode_frame

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
+from MicrocalcAILib.base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
 from MicrocalcAILib.reading.dicom_values import text
 
 from ..screen.frame import ScreenFrame

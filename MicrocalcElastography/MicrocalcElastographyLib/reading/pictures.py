@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from MicrocalcAILib.errors import ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.reading.content import check_size
 
 from ..screen.frame import ScreenFrame

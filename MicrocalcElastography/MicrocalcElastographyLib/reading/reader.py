@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError, UnreadableImageError
-from MicrocalcAILib.progress import Progress, no_progress
-from MicrocalcAILib.provenance import sha256_of_file
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError
+from MicrocalcAILib.base.progress import Progress, no_progress
+from MicrocalcAILib.base.provenance import sha256_of_file
 from MicrocalcAILib.reading.content import damage_reported
 from MicrocalcAILib.reading.reader import file_kind
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.reading.dicom_values import number, values
 
 from ..geometry import Rectangle

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError, UnsupportedImageError, WarningRecord
-from MicrocalcAILib.provenance import provenance
+from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError, WarningRecord
+from MicrocalcAILib.base.provenance import provenance
 from MicrocalcAILib.reading.dicom_values import number, numbers, text, values
 
 from ..elastogram import Direction, Elastogram, Quality, Unit

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from MicrocalcAILib.errors import UnsupportedImageError
+from MicrocalcAILib.base.errors import UnsupportedImageError
 from MicrocalcAILib.reading.content import check_size
 from MicrocalcAILib.reading.volume_files import IMAGE_IO, check_data_length, data_file
 

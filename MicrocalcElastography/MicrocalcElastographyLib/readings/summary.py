@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from MicrocalcAILib.errors import ResultError
+from MicrocalcAILib.base.errors import ResultError
 
 from ..cohort.readings import is_consensus
 from ..cohort.wording import estimate_text, number
@@ -106,7 +106,7 @@ def _repeats(reader: str, values: list[float], quantity: str, limits: ProtocolPa
 
 def reader_summary(readings: Sequence[Reading]) -> tuple[str, ...]:
     """Agreement of the first two readers over all lesions that both read; nothing below three such lesions."""
-    from MicrocalcAILib.evaluation.agreement import bland_altman, intraclass_correlation
+    from MicrocalcAILib.statistics.agreement import bland_altman, intraclass_correlation
 
     if not readings:
         return ()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from MicrocalcAILib.errors import ResultError
-from MicrocalcAILib.files import replaced_on_success
+from MicrocalcAILib.base.errors import ResultError
+from MicrocalcAILib.base.files import replaced_on_success
 
 from .reading import KEY_COLUMNS, QUANTITY_COLUMNS, Reading
 

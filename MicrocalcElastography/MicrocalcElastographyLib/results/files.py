@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.files import replaced_on_success
-from MicrocalcAILib.provenance import provenance
-from MicrocalcAILib.volumes import write_volume
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.files import replaced_on_success
+from MicrocalcAILib.base.provenance import provenance
+from MicrocalcAILib.base.volumes import write_volume
 
 from ..assessment import Assessment
 from ..reading import DIRECTION_KEY, UNIT_KEY

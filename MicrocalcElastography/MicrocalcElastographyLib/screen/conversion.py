@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import ParameterError
-from MicrocalcAILib.provenance import provenance
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.provenance import provenance
 
 from ..calibration import Calibration
 from ..elastogram import Direction, Elastogram, Unit

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from ..geometry import Rectangle
 

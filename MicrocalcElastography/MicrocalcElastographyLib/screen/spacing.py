@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from MicrocalcAILib.errors import WarningRecord
+from MicrocalcAILib.base.errors import WarningRecord
 
 from ..geometry import Rectangle
 from .frame import UltrasoundRegion

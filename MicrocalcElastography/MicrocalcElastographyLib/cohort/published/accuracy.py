@@ -6,7 +6,7 @@ from typing import Any
 
 from scipy import optimize, stats
 
-from MicrocalcAILib.evaluation.statistics import auc_sample_size, hanley_mcneil_standard_error
+from MicrocalcAILib.statistics import auc_sample_size, hanley_mcneil_standard_error
 
 from ..wording import percent
 from .finding import AGREES, CONTRADICTS, IMPLIED, IMPOSSIBLE, UNUSUAL, Finding, printed_groups

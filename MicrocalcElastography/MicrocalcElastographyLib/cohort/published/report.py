@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from MicrocalcAILib.files import folder_replaced_on_success
-from MicrocalcAILib.provenance import provenance
+from MicrocalcAILib.base.files import folder_replaced_on_success
+from MicrocalcAILib.base.provenance import provenance
 
 from ..page import Page
 from .finding import AGREES, CONTRADICTS, IMPLIED, IMPOSSIBLE, UNUSUAL

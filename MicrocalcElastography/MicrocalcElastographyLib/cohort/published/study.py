@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from MicrocalcAILib.errors import ResultError
+from MicrocalcAILib.base.errors import ResultError
 
 from ...resources import resource_path
 from . import accuracy, groups, regression

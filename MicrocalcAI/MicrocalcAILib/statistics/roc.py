@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .diagnostic import checked_cases
 from .estimate import Estimate, normal_quantile
 

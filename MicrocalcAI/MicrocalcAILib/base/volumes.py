@@ -28,7 +28,7 @@ def write_volume(
     spacing_mm : (float, float)
         Between rows, between columns.
     origin_lps_mm, direction_lps
-        As in :class:`~MicrocalcAILib.mammogram.Mammogram`.
+        As in :class:`~MicrocalcAILib.reading.mammogram.Mammogram`.
     path : Path
         Written under a temporary name and renamed.
     header : mapping, optional

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 from .estimate import Estimate, normal_quantile
 
 

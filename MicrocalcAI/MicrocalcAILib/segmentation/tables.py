@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
-from .mammogram import Mammogram
-from .segmentation.breast import BreastRegion
+from ..reading.mammogram import Mammogram
+from .breast import BreastRegion
 
 MACHINE = "machine"  # ``source`` of a calcification that no reader has touched
 _REPORTED_MEASUREMENTS = ("contrast_to_noise", "response", "edge_distance_mm")

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ParameterError
-from ..files import replaced_on_success
+from ..base.errors import ParameterError
+from ..base.files import replaced_on_success
 from .diagnostic import checked_cases
 from .estimate import Estimate, normal_quantile, proportion
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ParameterError, WarningRecord
+from ..base.errors import ParameterError, WarningRecord
 
 
 @dataclass(frozen=True)
@@ -77,38 +76,3 @@ class Mammogram:
             )
         if self.valid is not None and self.valid.shape != self.pixels.shape:
             raise ParameterError("The mask of valid pixels has another shape than the image.")
-
-
-def read_mammogram(
-    path: Path,
-    spacing_mm: float | tuple[float, float] | None = None,
-    assumed_spacing_mm: float | tuple[float, float] | None = None,
-    byte_budget: int = 512 * 2**20,
-) -> Mammogram:
-    """Read a mammogram from DICOM, PNG, TIFF, JPEG, NRRD, MetaImage or NIfTI; the only place where images are opened.
-
-    Files are recognized by their content and checked before they are decoded. What is doubtful about them becomes a
-    warning of the result.
-
-    Parameters
-    ----------
-    path : Path
-    spacing_mm : float or (float, float), optional
-        Pixel spacing in the plane of the breast (between rows, between columns); it wins over the file's own.
-    assumed_spacing_mm : float or (float, float), optional
-        Taken, with a warning, when neither the caller nor the file knows the spacing.
-    byte_budget : int
-        Largest decoded size of the stored image, in bytes; the float32 copy comes on top.
-
-    Raises
-    ------
-    UnreadableImageError
-        When the file is missing, damaged, cut off, contradictory or larger than the budget.
-    UnsupportedImageError
-        When it is something else than a single mammogram, or in an encoding that is not read.
-    ParameterError
-        When nobody knows the pixel spacing, or the spacing given is impossible.
-    """
-    from .reading.reader import read
-
-    return read(path, spacing_mm, assumed_spacing_mm, byte_budget)

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from .. import __version__
 
 _PACKAGES = (
     *("numpy", "scipy", "pandas", "scikit-image", "SimpleITK", "numba", "lightgbm", "scikit-learn", "statsmodels"),

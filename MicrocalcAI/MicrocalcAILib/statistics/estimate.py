@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..errors import ParameterError
+from ..base.errors import ParameterError
 
 IntervalMethod = Literal["wilson", "clopper-pearson", "wald"]
 

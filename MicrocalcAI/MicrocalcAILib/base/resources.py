@@ -15,7 +15,7 @@ def resource_path(name: str) -> Path:
     ModelError
         When the file is not part of this installation.
     """
-    return bundled_path(Path(__file__).resolve().parent, "MicrocalcAI", name)
+    return bundled_path(Path(__file__).resolve().parents[1], "MicrocalcAI", name)
 
 
 def bundled_path(library: Path, module: str, name: str) -> Path:

@@ -10,20 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .classification.explanation import report
-from .classification.feature_tables import FeatureTables, measure_features
-from .classification.model import ClusterClassifier
-from .errors import WarningRecord
-from .features import estimate_nipple
-from .lexicon.arrangement import BreastContext
-from .lexicon.columns import word_columns, word_record
-from .lexicon.describe import describe_clusters
-from .lexicon.descriptor_model import DescriptorModel
-from .lexicon.word_model import WordModel
-from .mammogram import Mammogram
-from .progress import Progress, no_progress
-from .resources import resource_path
-from .segmentation.breast import BreastRegion
+from ..base.errors import WarningRecord
+from ..base.progress import Progress, no_progress
+from ..base.resources import resource_path
+from ..features import estimate_nipple
+from ..lexicon.arrangement import BreastContext
+from ..lexicon.columns import word_columns, word_record
+from ..lexicon.describe import describe_clusters
+from ..lexicon.descriptor_model import DescriptorModel
+from ..lexicon.word_model import WordModel
+from ..reading.mammogram import Mammogram
+from ..segmentation.breast import BreastRegion
+from .explanation import report
+from .feature_tables import FeatureTables, measure_features
+from .model import ClusterClassifier
 
 _LATERAL_VIEWS = ("MLO", "ML", "LM")
 
