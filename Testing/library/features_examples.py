@@ -70,8 +70,8 @@ def simulated_specks(
 
 @lru_cache(maxsize=1)
 def real_specks() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Part of a real film in 8 bits, and its specks that stand out by three local standard deviations."""
-    pixels = np.round(film().pixels[1500:2700, 300:1100] / 256)
+    """Part of a real film in 12 bits, and its specks that stand out by three local standard deviations."""
+    pixels = np.round(film().pixels[1500:2700, 300:1100] / 16)
     difference = ndimage.gaussian_filter(pixels, 0.8) - ndimage.gaussian_filter(pixels, 5)
     noise = np.sqrt(ndimage.gaussian_filter(difference**2, 15))
     labels, _ = ndimage.label(difference > 3 * noise, np.ones((3, 3)))
