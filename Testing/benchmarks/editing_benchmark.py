@@ -1,4 +1,4 @@
-"""What a reader waits for when calcifications of the bundled mammogram are edited: CPU milliseconds of the process.
+"""What a reader waits for when calcifications of a real film with a known cluster are edited: CPU milliseconds.
 
 Compiled code is loaded before. Clicks are on every calcification of the analysis and on random places of the breast.
 
@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from library.known_cluster import film_with_cluster
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.editing.areas import area_around
 from MicrocalcAILib.editing.refresh import Findings, refresh
 from MicrocalcAILib.editing.specks import LOWEST_CONTRAST, SpeckFinder
 from MicrocalcAILib.pipeline import analyze
-from MicrocalcAILib.reading import read_mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.segmentation.candidates import CandidateFinder
 from MicrocalcAILib.segmentation.selection import MeasurementSelector
@@ -41,7 +41,7 @@ def report(what: str, times: list[float] | float) -> None:
 
 
 def main() -> None:
-    mammogram = read_mammogram(resource_path("SampleData/mammogram_right_mlo.jpg"), assumed_spacing_mm=0.07)
+    mammogram = film_with_cluster().mammogram
     selector = MeasurementSelector.load(resource_path("Models/SpeckSelector"))
     models = DescriptionModels.load()
     analysis = analyze(mammogram, selector=selector, models=models)
@@ -61,13 +61,14 @@ def main() -> None:
     for lowest in (3.0, LOWEST_CONTRAST):
         times = [milliseconds(lambda p=p, low=lowest: finder.speck_at(*p, labels, low), 1) for p in places]
         report(f"click on a random place, lowest contrast {lowest:g}", times)
-    everything = area_around([(0, 0), (0, 2559), (3327, 2559), (3327, 0)], labels.shape, mammogram.spacing_mm)
+    last = (labels.shape[0] - 1, labels.shape[1] - 1)
+    everything = area_around([(0, 0), (0, last[1]), last, (last[0], 0)], labels.shape, mammogram.spacing_mm)
     report(
         "all specks of the image above both thresholds",
         milliseconds(lambda: finder.specks_in(everything, labels, 0.2, 3)),
     )
 
-    removed = int(analysis.calcifications.query("cluster_id == 2")["id"].iloc[0])
+    removed = int(analysis.calcifications.query("cluster_id == 1")["id"].iloc[0])
     edited = np.where(labels == removed, np.int32(0), labels)
     kept = analysis.calcifications[analysis.calcifications["id"] != removed]
     owners = dict(zip(kept["id"].tolist(), kept["cluster_id"].tolist(), strict=True))

@@ -18,7 +18,7 @@ from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
 from MicrocalcElastographyLib.phantom.output import write_screens
 from MicrocalcElastographyLib.reading import read_elastogram
-from MicrocalcElastographyLib.resources import resource_path
+from real_data import more_data
 
 LESION, FAT = "20,15,4,3.6 mm", "11,13,1.6,1.6 mm"
 Run = Callable[..., int]
@@ -211,7 +211,7 @@ def test_outputs_hold_no_name_of_the_input(run: Run, screens: Path, tmp_path: Pa
 
 
 def test_the_real_frame_is_measured(run: Run, tmp_path: Path) -> None:
-    frame = resource_path("SampleData/mach30_frame.png")
+    frame = more_data("swe/mach30_frame.png")
     run("measure", frame, "--lesion", "690,322,20,15", "--output", tmp_path)
     (record,) = json.loads((tmp_path / "measurement.json").read_text())["acquisitions"]
     measured = record["measurement"]

@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
+from library.known_cluster import film_with_cluster
 from MicrocalcAILib.analysis import load_analysis, save_analysis
 from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecord
 from MicrocalcAILib.base.parameters import (
@@ -21,16 +22,15 @@ from MicrocalcAILib.base.parameters import (
     SelectionParameters,
 )
 from MicrocalcAILib.base.progress import Cancelled
-from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.cli import main
+from MicrocalcAILib.evaluation.findings import Findings
+from MicrocalcAILib.evaluation.matching import HIT, match_calcifications
 from MicrocalcAILib.export.overlay import write_overlay
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.export.segmentation import segments, write_segmentation
 from MicrocalcAILib.pipeline import analyze
 from MicrocalcAILib.reading import Mammogram
 from speck_images import breast_with_specks
-
-SAMPLE = "SampleData/mammogram_right_mlo.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -303,12 +303,21 @@ def test_importing_the_library_and_its_command_line_is_light():
 
 
 @pytest.mark.slow
-def test_the_real_group_of_the_sample_mammogram_is_found(tmp_path):
-    assert main(["analyze", str(resource_path(SAMPLE)), "--output", str(tmp_path)]) == 0
-    analysis = load_analysis(tmp_path / "mammogram_right_mlo")
+def test_a_known_cluster_in_a_real_film_is_found(tmp_path):
+    phantom = film_with_cluster()
+    Image.fromarray(phantom.mammogram.pixels.astype(np.uint16)).save(tmp_path / "film_right_mlo.png")
+    (tmp_path / "parameters.json").write_text('{"reading": {"assumed_spacing_mm": 0.05}}')
+    arguments = ["--parameters", str(tmp_path / "parameters.json"), "--output", str(tmp_path / "out")]
+    assert main(["analyze", str(tmp_path / "film_right_mlo.png"), *arguments]) == 0
+    analysis = load_analysis(tmp_path / "out" / "film_right_mlo")
+    found = Findings(analysis.calcifications, analysis.labels)
+    truth = Findings(phantom.calcifications, phantom.labels)
+    truths = match_calcifications(found, truth, analysis.spacing_mm).truths
+    assert (truths["outcome"] == HIT).sum() >= 18
+    assert (truths.query("contrast_to_noise > 10")["outcome"] == HIT).mean() > 0.9
     clusters = analysis.clusters
-    here = clusters[clusters["row"].between(1755, 1850) & clusters["column"].between(2210, 2340)]
-    assert len(here) == 1
-    assert int(here["count"].iloc[0]) >= 6
-    assert len(clusters) <= 6
+    assert len(clusters) == 1  # nothing else is marked as a cluster in this film
+    assert int(clusters["count"].iloc[0]) >= 18
+    true_cluster = phantom.clusters.iloc[0]
+    assert np.hypot(*(clusters[["y_mm", "x_mm"]].iloc[0] - true_cluster[["y_mm", "x_mm"]])) < 2
     assert "spacing-unknown" in [warning.code for warning in analysis.warnings]

@@ -1,7 +1,5 @@
 """Specks that a reader points at are outlined and judged as the analysis does it."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,10 +13,11 @@ from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.editing.areas import area_around
 from MicrocalcAILib.editing.borders import border_lines
 from MicrocalcAILib.editing.specks import SpeckFinder
-from MicrocalcAILib.reading import Mammogram, read_mammogram
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.segmentation.candidates import CandidateFinder
 from MicrocalcAILib.segmentation.selection import MeasurementSelector
+from real_data import film
 from speck_images import speck_image
 
 SPACING = (0.07, 0.07)
@@ -58,9 +57,8 @@ def _around_peaks(count, seed=0):
     return places
 
 
-def test_candidates_near_a_place_are_those_of_the_whole_image_on_the_sample_mammogram():
-    path = Path(resource_path("SampleData/mammogram_right_mlo.jpg"))
-    mammogram = read_mammogram(path, assumed_spacing_mm=0.07)
+def test_candidates_near_a_place_are_those_of_the_whole_image_on_a_real_mammogram():
+    mammogram = film()
     mask = find_breast(mammogram).mask
     _assert_local_equals_everywhere(mammogram.pixels, mask, mammogram.spacing_mm, _around_peaks(150))
 

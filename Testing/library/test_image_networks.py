@@ -11,7 +11,6 @@ from PIL import Image
 from MicrocalcAILib.analysis import load_analysis
 from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import AnalysisParameters, HeatmapParameters
-from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.export.overlay import BOX_COLOR, write_overlay
@@ -106,9 +105,14 @@ def test_without_networks_there_is_neither_heatmap_nor_box(tmp_path):
     assert again.boxes is None
 
 
+def blank_image(folder):
+    Image.fromarray(np.zeros((60, 50), np.uint8)).save(folder / "blank.png")
+    return str(folder / "blank.png")
+
+
 def test_an_unknown_network_is_one_sentence_before_any_work(tmp_path, capsys):
     pytest.importorskip("torch")
-    image = str(resource_path("SampleData/mammogram_right_mlo.jpg"))
+    image = blank_image(tmp_path)
     assert main(["analyze", image, "--heatmap", "Nobody", "--output", str(tmp_path / "out")]) == 2
     assert "There is no model “Nobody”" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -120,6 +124,6 @@ def test_without_pytorch_the_analysis_works_and_says_what_is_missing(monkeypatch
     mammogram, _ = breast_with_specks()
     analysis = analyze(mammogram, selector=selector)
     assert "selector-without-network" in {warning.code for warning in analysis.warnings}
-    image = str(resource_path("SampleData/mammogram_right_mlo.jpg"))
+    image = blank_image(tmp_path)
     assert main(["analyze", image, "--heatmap", "detection", "--output", str(tmp_path / "out")]) == 2
     assert "pip install torch" in capsys.readouterr().err
