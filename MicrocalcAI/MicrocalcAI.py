@@ -81,7 +81,7 @@ class MicrocalcAIWidget(ModulePanel):
 
     def selectInput(self):
         found = mammogramNodes()
-        if self.parameters.inputVolume is None and found:
+        if found and self.parameters.inputVolume not in found:  # the selector takes whatever volume came first
             self.parameters.inputVolume = found[0]
 
     def stopWork(self):

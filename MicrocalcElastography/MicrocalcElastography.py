@@ -65,6 +65,7 @@ class MicrocalcElastographyWidget(ModulePanel):
 
     def onParametersChanged(self, caller=None, event=None):
         if self.parameters is not None:
+            self.followImage(self.parameters.inputVolume)
             for section in self._sections:
                 section.show()
 

@@ -79,6 +79,7 @@ class ImageSection(Section):
             self.parameters.frame = 0
             views.showScreen(node)
             showText(self.ui.statusLabel, _("Loaded."))
+            self.panel.onParametersChanged()
 
     def onConvert(self):
         volumeNode, frame = self.parameters.inputVolume, self.parameters.frame

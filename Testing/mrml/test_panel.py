@@ -209,11 +209,12 @@ def test_unforeseen_failure_also_leaves_the_panel_usable_and_goes_to_the_log(pan
     assert panel.ui.applyButton.isEnabled()
 
 
-def test_label_map_is_not_taken_for_a_mammogram(slicer, panel, make_volume):
+def test_neither_a_label_map_nor_a_stack_is_taken_for_a_mammogram(slicer, panel, make_volume):
     slicer.util.addVolumeFromArray(np.zeros((1, 9, 9), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
     slicer.util.addVolumeFromArray(np.zeros((5, 9, 9), np.uint8))
     panel.enter()
-    assert panel.ui.inputSelector.currentNode() is None
+    assert not panel.ui.applyButton.isEnabled()
+    assert "5 slices" in panel.ui.applyButton.toolTip()
     volume = make_volume()
     panel.enter()
     assert panel.ui.inputSelector.currentNode() is volume
