@@ -221,6 +221,12 @@ def referenceOf(valueNode):
     return (valueNode, 0) if screenNode is None else (screenNode, frameOf(valueNode, screenNode))
 
 
+def shownVolumes(valueNode) -> list:
+    """The volumes that show an elastogram: values, screen and B-mode, as far as there are."""
+    nodes = _nodesOf(valueNode)
+    return [node for node in (valueNode, nodes.screenNode, nodes.bModeNode) if node is not None]
+
+
 def frameOf(valueNode, screenNode) -> int:
     """Slice of the screen that the values belong to; a screen of this module's own has one."""
     return recall(valueNode, _FRAME) if screenNode is referred(valueNode, _SOURCE) else 0

@@ -270,6 +270,19 @@ def test_study_of_a_reopened_scene_is_found(slicer, logic, two_readers_file):
     assert (found.malignant, found.benign, found.warnings) == (25, 25, shown.warnings)
 
 
+def test_every_chart_comes_after_its_series_and_they_after_their_tables_so_that_a_plot_view_finds_all(
+    slicer, logic, two_readers_file
+):
+    """Plot views draw a scene while it is read; a series that comes after its chart is lost there."""
+    charts = logic.analyzeCohort(two_readers_file, options=QUICK).chartNodes.values()
+    place = {node.GetID(): index for index, node in enumerate(slicer.util.getNodesByClass("vtkMRMLNode"))}
+    assert charts
+    for chart in charts:
+        assert series_of(chart)
+        for series in series_of(chart):
+            assert place[series.GetTableNode().GetID()] < place[series.GetID()] < place[chart.GetID()]
+
+
 def test_scatter_shows_the_two_best_parameters(logic, table_file):
     chart = logic.analyzeCohort(table_file, options=QUICK).chartNodes["scatter"]
     groups = series_of(chart)

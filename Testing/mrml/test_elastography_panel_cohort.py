@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pandas as pd
@@ -15,6 +16,7 @@ from MicrocalcElastographyLib.cohort.analysis import StudyOptions, analyze_cohor
 from MicrocalcElastographyLib.cohort.lesions import build_cohort
 from MicrocalcElastographyLib.cohort.outputs import write_study
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
+from MicrocalcElastographySlicer.cohortnodes import findStudy
 from MicrocalcElastographySlicer.cohortrun import CohortRun, StudyRequest
 from MicrocalcElastographySlicer.cohortsection import CohortState
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
@@ -182,6 +184,30 @@ def test_chosen_plot_is_shown(slicer, panel, running, study):
     panel.cohortSection.onShowChart()
     chart = slicer.mrmlScene.GetNodeByID(slicer.app.applicationLogic().GetSelectionNode().GetActivePlotChartID())
     assert "Elasticity and" in chart.GetTitle() or "and Elasticity" in chart.GetTitle()
+
+
+def test_legend_lies_where_curves_leave_room_also_when_a_scene_shows_a_chart_already(
+    slicer, panel, running, study, monkeypatch
+):
+    from vtkmodules.vtkChartsCore import vtkChartXY
+
+    chart, view = vtkChartXY(), slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
+    plot = SimpleNamespace(mrmlPlotViewNode=lambda: view, plotView=lambda: SimpleNamespace(chart=lambda: chart))
+    monkeypatch.setattr(slicer.app, "layoutManager", lambda: SimpleNamespace(plotWidget=lambda index: plot))
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    legend = chart.GetLegend()
+    running.waiting = [{"result": str(study)}]
+    wait_until(lambda: panel.cohortSection.state is CohortState.IDLE)
+    assert legend.GetVerticalAlignment() == legend.TOP  # of another chart
+    panel.ui.chartButton.click()
+    assert (legend.GetHorizontalAlignment(), legend.GetVerticalAlignment()) == (legend.RIGHT, legend.BOTTOM)
+
+    legend.SetVerticalAlignment(legend.TOP)
+    shown = next(iter(findStudy().chartNodes.values()))
+    assert shown.GetLegendFontSize() == 11
+    view.SetPlotChartNodeID(shown.GetID())
+    panel.enter()
+    assert legend.GetVerticalAlignment() == legend.BOTTOM
 
 
 def test_running_again_replaces_the_own_results_only(slicer, panel, running, study, table_file, tmp_path, lesions):

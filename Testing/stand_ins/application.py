@@ -13,6 +13,7 @@ _LOGIC_CLASSES = {
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "Markups": "vtkSlicerMarkupsLogic",
     "Tables": "vtkSlicerTablesLogic",
+    "Plots": "vtkSlicerPlotsLogic",
 }
 
 
