@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from .analysisprocess import AnalysisProcessError
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcessError
+
 from .inputvolume import fileName, writeVolume
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MicrocalcAILib.base.errors import ParameterError, ResultError
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
 
 from . import inputvolume, lesionboxes, probabilitymaps, region, results
-from .analysisprocess import AnalysisProcess
 from .analysisqueue import AnalysisQueue, Outcome
 from .analysisrun import AnalysisRun, StartProcess
 from .folderrun import FolderRun

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
+from MicrocalcSlicerShared.nodes import addNode, groupUnder, nothingLeftBehind, removeNode
+
 from .inputvolume import ijkToRas
-from .nodes import addNode, groupUnder, nothingLeftBehind, removeNode
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis

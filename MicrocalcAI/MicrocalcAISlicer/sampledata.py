@@ -12,12 +12,12 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
 
-from . import dependencies
-from .analysisprocess import AnalysisProcess
 from .inputvolume import ijkToRas
 from .mammogramloading import loadMammogram
-from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
 
 SAMPLE_NAME = "MammogramMLO"
 PHANTOM_NAME = "MammogramPhantom"

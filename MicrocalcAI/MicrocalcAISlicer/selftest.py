@@ -10,8 +10,9 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared import dependencies
 
-from . import dependencies, sampledata
+from . import sampledata
 from .analyzesection import PanelState
 from .inputvolume import ijkToRas
 from .logic import MicrocalcAILogic

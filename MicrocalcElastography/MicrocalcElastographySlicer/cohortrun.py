@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.analysisrun import Process, answerOf
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
 
 from .cohortnodes import tableOfNode
 

@@ -7,7 +7,7 @@ import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
+from MicrocalcSlicerShared.panel import enable, showText
 
 from . import views
 from .cohortnodes import findStudy

@@ -8,9 +8,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.panel import enable, showText
 
 from . import regions, screens, views
 from .elastogramnodes import calibrationOf, isOwn, meaningOf, qualityOf, referenceOf, shownVolumes, warningsOf

@@ -11,10 +11,10 @@ import numpy as np
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.analysisrun import Process
 from MicrocalcElastographyLib.elastogram import Direction, Elastogram, Unit
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
 
 from . import cohortnodes, elastogramnodes, measurementnodes, readingsnodes, regions, screens
 from .cohortrun import REPORT_FOLDER, CohortRun, StudyRequest, StudySource

@@ -8,7 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
+from MicrocalcSlicerShared.panel import enable, showText
 
 from .drawings import Drawings
 from .measurementtexts import headline, protocolRows, ratioRows, statisticsRows

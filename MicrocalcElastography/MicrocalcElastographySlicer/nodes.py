@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import slicer
 
-from MicrocalcAISlicer.nodes import addNode as addNode
-from MicrocalcAISlicer.nodes import fillTable as fillTable
-from MicrocalcAISlicer.nodes import groupUnder as groupUnder
-from MicrocalcAISlicer.nodes import nothingLeftBehind as nothingLeftBehind
-from MicrocalcAISlicer.nodes import removeNode as removeNode
-from MicrocalcAISlicer.nodes import tableRows as tableRows
+from MicrocalcSlicerShared.nodes import addNode as addNode
+from MicrocalcSlicerShared.nodes import fillTable as fillTable
+from MicrocalcSlicerShared.nodes import groupUnder as groupUnder
+from MicrocalcSlicerShared.nodes import nothingLeftBehind as nothingLeftBehind
+from MicrocalcSlicerShared.nodes import removeNode as removeNode
+from MicrocalcSlicerShared.nodes import tableRows as tableRows
 
 PREFIX = "MicrocalcElastography"
 

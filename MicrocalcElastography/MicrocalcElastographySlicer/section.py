@@ -4,7 +4,7 @@ import qt
 import slicer
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import showText
+from MicrocalcSlicerShared.panel import showText
 
 from .nodes import numberOf
 

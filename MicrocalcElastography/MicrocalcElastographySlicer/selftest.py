@@ -8,7 +8,7 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies
+from MicrocalcSlicerShared import dependencies
 
 from . import regions, sampledata
 from .cohortrun import StudyRequest

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.analysisprocess import AnalysisProcessError
 from MicrocalcElastographyLib.cohort.analysis import StudyOptions, analyze_cohort
 from MicrocalcElastographyLib.cohort.lesions import build_cohort
 from MicrocalcElastographyLib.cohort.outputs import write_study
@@ -21,6 +20,7 @@ from MicrocalcElastographySlicer.cohortrun import CohortRun, StudyRequest
 from MicrocalcElastographySlicer.cohortsection import CohortState
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
 from MicrocalcElastographySlicer.nodes import fillTable
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcessError
 from mrml.elastography_panel import discard, make_panel, picture, texts, wait_until
 from mrml.elastography_scene import node_names
 

@@ -10,7 +10,8 @@ import qt
 
 from MicrocalcAI import PanelState
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import analyzesection, dependencies
+from MicrocalcAISlicer import analyzesection
+from MicrocalcSlicerShared import dependencies
 from mrml.panel_runs import finish, table
 
 
