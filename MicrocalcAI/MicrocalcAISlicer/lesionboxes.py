@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import slicer
 
+from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import groupUnder, nothingLeftBehind, removeNode
-
-from .inputvolume import ijkToRas
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
+from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import addNode, groupUnder, nothingLeftBehind, removeNode
-
-from .inputvolume import ijkToRas
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis

@@ -14,9 +14,9 @@ from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
 
-from .inputvolume import ijkToRas
 from .mammogramloading import loadMammogram
 
 SAMPLE_NAME = "MammogramMLO"

@@ -11,10 +11,10 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 from . import sampledata
 from .analyzesection import PanelState
-from .inputvolume import ijkToRas
 from .logic import MicrocalcAILogic
 from .results import clusterRows, findResults
 

@@ -9,8 +9,9 @@ import numpy as np
 import slicer
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcSlicerShared.nodes import fillTable, nothingLeftBehind, removeNode
 
-from .nodes import fillTable, nothingLeftBehind, recall, remember, removeNode
+from .nodes import recall, remember
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd

@@ -7,12 +7,12 @@ import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.nodes import numberOf, tableRows
 from MicrocalcSlicerShared.panel import enable, showText
 
 from . import views
 from .cohortnodes import findStudy
 from .cohortrun import REPORT_FOLDER, StudyRequest, StudySource
-from .nodes import numberOf, tableRows
 from .section import Section, fillCells, numberText, prepareTable
 
 _POLLING_INTERVAL_MS = 100

@@ -16,10 +16,11 @@ from MicrocalcElastographyLib.elastogram import (
     Unit,
 )
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.nodes import addNode, groupUnder, nothingLeftBehind, removeNode
 
 from . import screens
 from .elastogramcolors import displayValues, fillColors
-from .nodes import addNode, groupUnder, nothingLeftBehind, ownedNode, recall, refer, referred, remember, removeNode
+from .nodes import ownedNode, recall, refer, referred, remember
 
 if TYPE_CHECKING:  # scipy need not be installed yet
     from MicrocalcElastographyLib.calibration import Calibration

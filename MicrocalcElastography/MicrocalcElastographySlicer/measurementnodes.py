@@ -9,10 +9,11 @@ import numpy as np
 import slicer
 
 from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcSlicerShared.nodes import fillTable, groupUnder, noOrphanedDisplays, nothingLeftBehind
 
 from . import views
 from .elastogramnodes import referenceOf, shownVolumes
-from .nodes import fillTable, groupUnder, noOrphanedDisplays, nothingLeftBehind, ownedNode, recall, referred, remember
+from .nodes import ownedNode, recall, referred, remember
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd

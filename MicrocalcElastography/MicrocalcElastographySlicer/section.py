@@ -4,9 +4,8 @@ import qt
 import slicer
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.nodes import numberOf
 from MicrocalcSlicerShared.panel import showText
-
-from .nodes import numberOf
 
 
 class Section:

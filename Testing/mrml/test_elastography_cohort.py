@@ -10,7 +10,7 @@ from MicrocalcElastographyLib.cohort.analysis import StudyOptions
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
 from MicrocalcElastographySlicer import cohortnodes
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcElastographySlicer.nodes import fillTable, tableRows
+from MicrocalcSlicerShared.nodes import fillTable, tableRows
 from mrml.elastography_scene import node_names
 
 COLUMNS = ["lesion", "outcome", "elasticity_kpa", "strain_ratio"]

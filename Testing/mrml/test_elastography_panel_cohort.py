@@ -19,8 +19,8 @@ from MicrocalcElastographySlicer.cohortnodes import findStudy
 from MicrocalcElastographySlicer.cohortrun import CohortRun, StudyRequest
 from MicrocalcElastographySlicer.cohortsection import CohortState
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcElastographySlicer.nodes import fillTable
 from MicrocalcSlicerShared.analysisprocess import AnalysisProcessError
+from MicrocalcSlicerShared.nodes import fillTable
 from mrml.elastography_panel import discard, make_panel, picture, texts, wait_until
 from mrml.elastography_scene import node_names
 
@@ -314,7 +314,7 @@ def test_real_child_analyzes_a_study_and_can_be_killed(slicer, table_file, tmp_p
     assert len(run.results.chartNodes) > 5
     assert (tmp_path / "reports" / "microcalc_study" / "report.html").is_file()
     again = logic.startCohort(table_file, QUICK)
-    folder, process = again._folder, again._process
+    folder, process = again._folder, again.run._process
     again.cancel()
     assert not folder.exists()
     assert process._process.poll() is not None
