@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAISlicer import dependencies, sampledata
+from MicrocalcAISlicer import sampledata
 from MicrocalcAISlicer.analyzesection import AnalyzeSection, PanelState
 from MicrocalcAISlicer.clusterssection import ClustersSection
 from MicrocalcAISlicer.displaysection import DisplaySection
@@ -15,11 +15,12 @@ from MicrocalcAISlicer.exportsection import ExportSection
 from MicrocalcAISlicer.imagessection import ImagesSection
 from MicrocalcAISlicer.inputvolume import mammogramNodes
 from MicrocalcAISlicer.logic import MicrocalcAILogic
-from MicrocalcAISlicer.panel import ModulePanel, showText
 from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
 from MicrocalcAISlicer.probabilitymaps import findMap
 from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
 from MicrocalcAISlicer.views import showVolume, sliceViews
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.panel import ModulePanel, showText
 
 _POLLING_INTERVAL_MS = 100
 _SCENE_INTERVAL_MS = 300  # nodes come and go in bursts
@@ -81,7 +82,7 @@ class MicrocalcAIWidget(ModulePanel):
 
     def selectInput(self):
         found = mammogramNodes()
-        if self.parameters.inputVolume is None and found:
+        if found and self.parameters.inputVolume not in found:  # the selector takes whatever volume came first
             self.parameters.inputVolume = found[0]
 
     def stopWork(self):

@@ -6,10 +6,10 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.panel import enable, showText
 
 from .inputvolume import hasPlausibleSpacing
 from .options import hasNetwork
-from .panel import enable, showText
 from .parameternode import Heatmap
 
 

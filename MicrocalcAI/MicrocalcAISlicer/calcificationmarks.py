@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from MicrocalcSlicerShared.nodes import tableFrame
+
 from . import results
-from .nodes import tableFrame
 from .segmentimages import clusterSegments, segmentMask
 
 if TYPE_CHECKING:  # what these need may not be installed yet

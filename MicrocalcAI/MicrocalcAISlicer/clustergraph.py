@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import vtk
 
+from MicrocalcSlicerShared.nodes import addNode, nothingLeftBehind, removeNode
+
 from .inputvolume import pixelToWorld
-from .nodes import addNode, nothingLeftBehind, removeNode
 from .results import ResultNodes, calcificationRows, volumeOf
 
 _ROLE = "Microcalc.ClusterGraph"  # node reference from the segmentation

@@ -4,10 +4,10 @@ import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.panel import showText
 
 from . import clustertext
 from .inputvolume import ijkToRas
-from .panel import showText
 from .readercolumns import ACCEPTED, KINDS, REJECTED, UNDECIDED, ReaderEdits, currentWord, decision
 from .results import clusterRows, imageRecord, volumeOf, wordsOf
 from .views import centerViews, fitViews, showVolume

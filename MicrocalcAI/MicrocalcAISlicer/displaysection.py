@@ -3,8 +3,9 @@
 import slicer
 from slicer.i18n import tr as _
 
+from MicrocalcSlicerShared.panel import enable
+
 from . import clustergraph, lesionboxes, probabilitymaps
-from .panel import enable
 from .parameternode import Heatmap
 from .results import findResults, volumeOf
 from .views import sliceViews, viewsShowing

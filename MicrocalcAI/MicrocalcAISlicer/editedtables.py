@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from MicrocalcAILib.base.errors import ResultError, WarningRecord
+from MicrocalcSlicerShared.nodes import tableFrame
 
 from . import results
-from .nodes import tableFrame
 from .segmentimages import clusterSegments
 
 if TYPE_CHECKING:  # what these need may not be installed yet

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
 from MicrocalcAILib.base.files import replaced_on_success, result_name
+from MicrocalcSlicerShared.childrun import StartProcess
 
-from .analysisrun import FileRun, StartProcess
+from .analysisrun import FileRun
 
 SUMMARY_FILE = "summary.csv"
 SUMMARY_COLUMNS = ("image", "status", "calcifications", "clusters", "highest_risk_by_words", "folder", "message")

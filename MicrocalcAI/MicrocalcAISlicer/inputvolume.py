@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-import vtk
 
 from MicrocalcAILib.base.errors import MicrocalcError, ParameterError, UnsupportedImageError
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.reading.spacing import is_plausible
 from MicrocalcAILib.reading.views import view_from_words
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
@@ -67,13 +67,6 @@ def fileName(volumeNode) -> str:
     """A name for the image's file that tells laterality and view, as the node's name has them, and nothing else."""
     view = view_from_words(volumeNode.GetName())
     return "_".join(filter(None, ("mammogram", view.laterality, view.view))) + ".nrrd"
-
-
-def ijkToRas(volumeNode) -> np.ndarray:
-    """The volume's own IJK to RAS matrix, shape (4, 4), without its parent transforms."""
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
 def writeVolume(volumeNode, path: Path) -> None:

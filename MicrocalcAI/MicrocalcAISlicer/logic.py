@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MicrocalcAILib.base.errors import ParameterError, ResultError
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.childrun import StartProcess
 
 from . import inputvolume, lesionboxes, probabilitymaps, region, results
-from .analysisprocess import AnalysisProcess
 from .analysisqueue import AnalysisQueue, Outcome
-from .analysisrun import AnalysisRun, StartProcess
+from .analysisrun import AnalysisRun
 from .folderrun import FolderRun
 from .options import AnalysisOptions
 

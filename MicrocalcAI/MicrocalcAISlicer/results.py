@@ -17,9 +17,9 @@ import vtk
 import vtk.util.numpy_support
 
 from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecord
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 
-from .inputvolume import ijkToRas
-from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 from .readercolumns import carriedOver
 
 if TYPE_CHECKING:  # what these need may not be installed yet

@@ -17,12 +17,13 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
 
-from . import dependencies, hanging
-from .analysisprocess import AnalysisProcess
-from .inputvolume import ijkToRas
+from . import hanging
 from .mammogramloading import loadMammogram
-from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
 
 FILMS_NAME = "MammogramFilms"
 PHANTOM_NAME = "MammogramPhantom"

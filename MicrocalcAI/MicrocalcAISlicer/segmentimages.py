@@ -11,7 +11,7 @@ import slicer
 import vtk
 import vtk.util.numpy_support
 
-from .inputvolume import ijkToRas
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.export.segmentation import Segment

@@ -10,10 +10,11 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.geometry import ijkToRas
 
-from . import dependencies, sampledata
+from . import sampledata
 from .analyzesection import PanelState
-from .inputvolume import ijkToRas
 from .logic import MicrocalcAILogic
 from .nodes import removeNode
 from .results import clusterRows, findResults

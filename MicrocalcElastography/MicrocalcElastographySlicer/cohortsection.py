@@ -4,15 +4,15 @@ import enum
 from pathlib import Path
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
+from MicrocalcSlicerShared.nodes import numberOf, tableRows
+from MicrocalcSlicerShared.panel import enable, showText
 
+from . import views
 from .cohortnodes import findStudy
 from .cohortrun import REPORT_FOLDER, StudyRequest, StudySource
-from .nodes import numberOf, tableRows
 from .section import Section, fillCells, numberText, prepareTable
 
 _POLLING_INTERVAL_MS = 100
@@ -92,12 +92,7 @@ class CohortSection(Section):
         study = findStudy(self._study())
         index = _currentIndex(self.ui.chartSelector)
         if study is not None and 0 <= index < len(study.chartNodes):
-            chartNode = list(study.chartNodes.values())[index]
-            if slicer.app.layoutManager() is not None:
-                slicer.modules.plots.logic().ShowChartInLayout(chartNode)
-            else:
-                selection = slicer.app.applicationLogic().GetSelectionNode()
-                selection.SetActivePlotChartID(chartNode.GetID())
+            views.showChart(list(study.chartNodes.values())[index])
 
     def onOpenReport(self):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._report())))
@@ -167,6 +162,8 @@ class CohortSection(Section):
 
     def _showStudy(self):
         study = findStudy(self._study()) if self._study() is not None else findStudy()
+        if study is not None:
+            views.placeLegendOf(study.chartNodes.values())  # a scene that was opened may show one already
         fillCells(self.ui.aucTable, _aucRows(study))
         counts = ""
         if study is not None:

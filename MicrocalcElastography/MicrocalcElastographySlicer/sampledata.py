@@ -6,8 +6,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies
 from MicrocalcElastographyLib.resources import resource_path
+from MicrocalcSlicerShared import dependencies
 
 from . import screens
 

@@ -8,13 +8,13 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.nodes import fillTable, tableRows
 
 from . import regions, sampledata
 from .cohortrun import StudyRequest
 from .elastogramnodes import calibrationOf, elastogramOf
 from .logic import MicrocalcElastographyLogic
-from .nodes import fillTable, tableRows
 
 _LONGEST_STUDY_S = 300.0
 

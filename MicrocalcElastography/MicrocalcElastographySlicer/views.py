@@ -1,4 +1,4 @@
-"""B-mode and stiffness side by side: two slice views that show the same place, with linked cursors."""
+"""B-mode and stiffness side by side in two linked slice views, outlines only over their image, and charts."""
 
 from __future__ import annotations
 
@@ -53,6 +53,62 @@ def showSideBySide(nodes) -> None:
         composite.SetHotLinkedControl(True)
     _fit(layers)
     _linkCursors()
+
+
+def showOnlyOver(node, volumeNodes) -> None:
+    """Let an outline be drawn only in the views that show one of these images; elsewhere it would float over nothing.
+
+    Without such a view nothing is changed. The choice is saved with the scene.
+
+    Parameters
+    ----------
+    node : markups or segmentation node
+    volumeNodes : sequence of volume nodes
+    """
+    shown = {volumeNode.GetID() for volumeNode in volumeNodes}
+    sliceNodes = {view.GetLayoutName(): view.GetID() for view in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
+    views = [
+        sliceNodes[composite.GetLayoutName()]
+        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if composite.GetLayoutName() in sliceNodes
+        and {composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()} & shown
+    ]
+    for index in range(node.GetNumberOfDisplayNodes()) if views else ():
+        displayNode = node.GetNthDisplayNode(index)
+        if tuple(displayNode.GetViewNodeIDs()) != tuple(views):
+            displayNode.SetViewNodeIDs(views)
+
+
+def showChart(chartNode) -> None:
+    """Show a chart in the layout; without a window it becomes the active one."""
+    if slicer.app.layoutManager() is None:
+        slicer.app.applicationLogic().GetSelectionNode().SetActivePlotChartID(chartNode.GetID())
+        return
+    slicer.modules.plots.logic().ShowChartInLayout(chartNode)
+    _placeLegend(_plotWidget())
+
+
+def placeLegendOf(chartNodes) -> None:
+    """Place the legend again when the plot view shows one of these charts, as after opening a scene."""
+    plotWidget = _plotWidget()
+    if plotWidget is not None and plotWidget.mrmlPlotViewNode().GetPlotChartNodeID() in {
+        chartNode.GetID() for chartNode in chartNodes
+    }:
+        _placeLegend(plotWidget)
+
+
+def _plotWidget():
+    layoutManager = slicer.app.layoutManager()
+    return None if layoutManager is None else layoutManager.plotWidget(0)
+
+
+def _placeLegend(plotWidget) -> None:
+    """At the bottom right, where the curves of a study leave room; the place is the view's and is never saved."""
+    import vtkmodules.vtkChartsCore  # noqa: F401, for Python to know what a legend is
+
+    legend = plotWidget.plotView().chart().GetLegend()
+    legend.SetHorizontalAlignment(legend.RIGHT)
+    legend.SetVerticalAlignment(legend.BOTTOM)
 
 
 def _useLayout() -> None:

@@ -86,7 +86,8 @@ def panel(slicer, monkeypatch):
     from slicer import mrmlwidgets
 
     import MicrocalcAI
-    from MicrocalcAISlicer import analyzesection, dependencies
+    from MicrocalcAISlicer import analyzesection
+    from MicrocalcSlicerShared import dependencies
     from mrml.panel_runs import WaitingLogic
 
     monkeypatch.setattr(MicrocalcAI, "MicrocalcAILogic", WaitingLogic)

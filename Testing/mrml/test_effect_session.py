@@ -11,8 +11,8 @@ import vtk
 from editing_scene import editing_scene
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import editing, results
-from MicrocalcAISlicer.nodes import tableFrame
 from MicrocalcAISlicer.segmentimages import clusterSegments, segmentMask
+from MicrocalcSlicerShared.nodes import tableFrame
 from mrml import editor_scene
 from mrml.editor_scene import calcifications, clusters, marked_pixels, no_editor, unmarked_specks
 

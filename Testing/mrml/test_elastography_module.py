@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import MicrocalcElastography
-from MicrocalcAISlicer import dependencies
 from MicrocalcElastographySlicer import sampledata
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
+from MicrocalcSlicerShared import dependencies
 from stand_ins import application
 
 

@@ -9,9 +9,9 @@ import pytest
 import SimpleITK as sitk
 
 from MicrocalcAILib.base.errors import ParameterError
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.folderrun import imageFiles
 from MicrocalcAISlicer.logic import MicrocalcAILogic
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
 
 CHILD = str(Path(__file__).with_name("child.py"))
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 import MicrocalcAI
-from MicrocalcAISlicer import dependencies, sampledata
+from MicrocalcAISlicer import sampledata
+from MicrocalcSlicerShared import dependencies
 from stand_ins import application
 
 

@@ -10,7 +10,8 @@ import qt
 
 from MicrocalcAI import PanelState
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import analyzesection, dependencies
+from MicrocalcAISlicer import analyzesection
+from MicrocalcSlicerShared import dependencies
 from mrml.panel_runs import finish, table
 
 
@@ -209,11 +210,12 @@ def test_unforeseen_failure_also_leaves_the_panel_usable_and_goes_to_the_log(pan
     assert panel.ui.applyButton.isEnabled()
 
 
-def test_label_map_is_not_taken_for_a_mammogram(slicer, panel, make_volume):
+def test_neither_a_label_map_nor_a_stack_is_taken_for_a_mammogram(slicer, panel, make_volume):
     slicer.util.addVolumeFromArray(np.zeros((1, 9, 9), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
     slicer.util.addVolumeFromArray(np.zeros((5, 9, 9), np.uint8))
     panel.enter()
-    assert panel.ui.inputSelector.currentNode() is None
+    assert not panel.ui.applyButton.isEnabled()
+    assert "5 slices" in panel.ui.applyButton.toolTip()
     volume = make_volume()
     panel.enter()
     assert panel.ui.inputSelector.currentNode() is volume

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies, inputvolume, mammogramloading, sampledata
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError
-from MicrocalcAISlicer.nodes import tableRows
+from MicrocalcAISlicer import inputvolume, mammogramloading, sampledata
 from MicrocalcElastographySlicer import sampledata as elastographySampleData
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess, AnalysisProcessError
+from MicrocalcSlicerShared.nodes import tableRows
 
 
 @pytest.fixture

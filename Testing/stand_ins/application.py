@@ -13,6 +13,7 @@ _LOGIC_CLASSES = {
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "Markups": "vtkSlicerMarkupsLogic",
     "Tables": "vtkSlicerTablesLogic",
+    "Plots": "vtkSlicerPlotsLogic",
 }
 
 
@@ -89,8 +90,14 @@ def startWithWidgets():
     """:func:`start`, and a Qt application that draws to memory."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     slicer = start()
+    import ctk
     import qt
+    from slicer import mrmlwidgets
 
+    qt.QUiLoader.widgetClasses = (
+        *(ctk.ctkCollapsibleButton, ctk.ctkPathLineEdit, ctk.ctkSliderWidget),
+        *(mrmlwidgets.qMRMLNodeComboBox, mrmlwidgets.qMRMLWidget),
+    )
     slicer.qtApplication = qt.QApplication.instance() or qt.QApplication([])
     return slicer
 

@@ -10,6 +10,9 @@ from slicer.util import VTKObservationMixin
 from MicrocalcAILib.base.errors import MicrocalcError
 
 from . import dependencies
+from .pathfields import PathFieldConnector
+
+_REST_MS = 0  # image data arrive in several steps; the panel looks when they are through
 
 
 class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -30,6 +33,8 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.missingPackages = []
         self._connection = None
         self._timers = []
+        self._imageTimer = None
+        self._followedImage = None
 
     # Hooks
 
@@ -65,6 +70,10 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = self.makeLogic()
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        for event in (slicer.mrmlScene.EndImportEvent, slicer.mrmlScene.EndRestoreEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onSceneRead)
+        self._imageTimer = self.makeTimer(_REST_MS, self.onImageTimer)
+        self._imageTimer.setSingleShot(True)
         self.ui.installButton.clicked.connect(self.onInstallButton)
         self.connectWidgets()
         self.enter()
@@ -94,6 +103,11 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    def onSceneRead(self, caller, event):
+        """A scene was read or restored; the old wrapper keeps None for nodes that came after the parameter node."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
     # Parameter node
 
     def initializeParameterNode(self):
@@ -105,11 +119,48 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Bind the panel to a wrapped parameter node, or to none."""
         if self.parameters is not None:
             self.parameters.disconnectGui(self._connection)
-            self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
-        self.parameters = parameters
+            self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.onModified)
+            self.parameters = None
+        self.followImage(None)
         if parameters is not None:
-            self._connection = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
+            self._connection = parameters.connectParametersToGui(self._boundWidgets(parameters))
+            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.onModified)
+            self.parameters = parameters  # last: what was not bound must not be taken away again
+            self.onParametersChanged()
+
+    def onModified(self, caller, event):
+        """A parameter changed; while a scene is being read nothing is shown, its nodes come one by one."""
+        if not slicer.mrmlScene.IsBatchProcessing():
+            self.onParametersChanged()
+
+    def _boundWidgets(self, parameters):
+        """Widget, or what ties it, by the parameter that the ``.ui`` file names."""
+        bound = {}
+        for widget in vars(self.ui).values():
+            name = widget.property("SlicerParameterName")
+            if name:
+                isPath = PathFieldConnector.canRepresent(widget, parameters.dataType(name))
+                bound[name] = PathFieldConnector(widget, parameters.dataType(name)) if isPath else widget
+        return bound
+
+    # Image data
+
+    def followImage(self, volumeNode):
+        """Show the parameters again whenever the image data of a volume arrive or change; None for no volume."""
+        if volumeNode is self._followedImage:
+            return
+        event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
+        if self._followedImage is not None:
+            self.removeObserver(self._followedImage, event, self.onImageModified)
+        self._followedImage = volumeNode
+        if volumeNode is not None:
+            self.addObserver(volumeNode, event, self.onImageModified)
+
+    def onImageModified(self, caller, event):
+        self._imageTimer.start()
+
+    def onImageTimer(self):
+        if self.parameters is not None and not slicer.mrmlScene.IsBatchProcessing():
             self.onParametersChanged()
 
     # Missing packages

@@ -80,6 +80,25 @@ def tableFrame(tableNode) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def numberOf(cell) -> float:
+    """The number of a table cell; NaN where there is none. Tables of a saved scene come back as text."""
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+@contextmanager
+def noOrphanedDisplays():
+    """Remove the display nodes that ``slicer.util`` forgets when it reads or writes a segment."""
+    before = set(slicer.util.getNodesByClass("vtkMRMLLabelMapVolumeDisplayNode"))
+    try:
+        yield
+    finally:
+        for node in set(slicer.util.getNodesByClass("vtkMRMLLabelMapVolumeDisplayNode")) - before:
+            slicer.mrmlScene.RemoveNode(node)
+
+
 def groupUnder(parentNode, nodes) -> None:
     """Show nodes below another one in the subject hierarchy."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
