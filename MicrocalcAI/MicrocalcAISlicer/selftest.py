@@ -12,11 +12,11 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import removeNode
 
 from . import sampledata
 from .analyzesection import PanelState
 from .logic import MicrocalcAILogic
-from .nodes import removeNode
 from .results import clusterRows, findResults
 
 _MOST_SECONDS = 300

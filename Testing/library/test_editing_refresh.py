@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from editing_scene import editing_scene
-from MicrocalcAILib.editing.label_map import divide, known_from_table
+from MicrocalcAILib.editing.label_map import PaintedPixels, divide, known_from_table
 from MicrocalcAILib.editing.refresh import refresh
 
 
@@ -169,5 +169,8 @@ def test_segments_alone_give_back_the_calcifications_of_the_table(scene):
     for identifier, cluster in scene.cluster_ids.items():
         owner[identifier] = cluster + 1
     owners = owner[scene.analysis.labels]
-    known = known_from_table(owners, scene.analysis.calcifications)
-    np.testing.assert_array_equal(divide(owners, known), scene.analysis.labels)
+    masks = [(0, 0, owners == number) for number in range(1, int(owners.max()) + 1)]
+    pixels = PaintedPixels.of(masks, owners.shape[1])
+    ids = divide(pixels, known_from_table(pixels, scene.analysis.calcifications))
+    np.testing.assert_array_equal(ids, scene.analysis.labels[pixels.rows, pixels.columns])
+    assert len(ids) == np.count_nonzero(scene.analysis.labels)

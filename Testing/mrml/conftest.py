@@ -94,6 +94,7 @@ def panel(slicer, monkeypatch):
     monkeypatch.setattr(dependencies, "missingPackages", list)
     monkeypatch.setattr(dependencies, "missingNetworkPackages", list)
     monkeypatch.setattr(analyzesection, "hasNetwork", lambda name: True)
+    monkeypatch.setattr(analyzesection, "hasTorchvision", lambda: True)
     panel = MicrocalcAI.MicrocalcAIWidget()
     panel.setup()
     yield panel

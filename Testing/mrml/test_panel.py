@@ -10,7 +10,7 @@ import qt
 
 from MicrocalcAI import PanelState
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import analyzesection
+from MicrocalcAISlicer import analyzesection, options
 from MicrocalcSlicerShared import dependencies
 from mrml.panel_runs import finish, table
 
@@ -280,14 +280,15 @@ def test_missing_packages_are_named_and_block_the_analysis(panel, make_volume, m
     assert panel.ui.applyButton.isEnabled()
 
 
-def test_without_pytorch_everything_but_heatmaps_and_boxes_works(panel, make_volume, monkeypatch):
+def test_without_pytorch_the_analysis_works_and_the_panel_says_what_differs(panel, make_volume, monkeypatch):
     missing = ["torch>=2.4"]
     monkeypatch.setattr(dependencies, "missingNetworkPackages", lambda: missing)
     monkeypatch.setattr(dependencies, "installNetworkPackages", missing.clear)
     make_volume()
     panel.parameters.detectionHeatmap = panel.parameters.lesionBoxes = True  # of a scene from another computer
     panel.enter()
-    assert "PyTorch" in panel.ui.dependencyLabel.text()
+    assert "PyTorch is not installed" in panel.ui.dependencyLabel.text()
+    assert "finds fewer calcifications" in panel.ui.dependencyLabel.text()  # the default selection is a network too
     for box in (panel.ui.detectionCheckBox, panel.ui.malignancyCheckBox, panel.ui.boxesToFindCheckBox):
         assert not box.isEnabled()
         assert "Install" in box.toolTip()
@@ -297,6 +298,23 @@ def test_without_pytorch_everything_but_heatmaps_and_boxes_works(panel, make_vol
     panel.ui.installButton.click()
     assert panel.ui.dependencyFrame.isHidden()
     assert panel.ui.detectionCheckBox.isEnabled()
+
+
+def test_without_torchvision_lesion_boxes_are_not_offered_and_the_rest_is_analyzed(panel, make_volume, monkeypatch):
+    monkeypatch.setattr(analyzesection, "hasTorchvision", lambda: False)
+    make_volume()
+    panel.parameters.detectionHeatmap = panel.parameters.lesionBoxes = True
+    panel.enter()
+    assert not panel.ui.boxesToFindCheckBox.isEnabled()
+    assert "torchvision" in panel.ui.boxesToFindCheckBox.toolTip()
+    assert panel.ui.detectionCheckBox.isEnabled()
+    panel.onApplyButton()
+    assert (panel.logic.arguments["heatmaps"], panel.logic.arguments["detector"]) == (["detection"], None)
+
+
+def test_torchvision_is_looked_for_without_importing_it(slicer, monkeypatch):
+    monkeypatch.setattr(options.importlib.util, "find_spec", lambda name: None if name == "torchvision" else name)
+    assert not options.hasTorchvision()
 
 
 def test_network_that_is_not_bundled_is_not_offered(panel, make_volume, monkeypatch):

@@ -8,6 +8,7 @@ which, and how often they were right on simulated mammograms that were held out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class WordModel:
         names = self.card["words"][kind]
         if measurements.empty:
             return pd.DataFrame(np.empty((0, len(names))), columns=names)
-        raw = self._booster(kind).predict(as_inputs(kind, measurements), raw_score=True, num_threads=1)
+        raw = self._boosters[kind].predict(as_inputs(kind, measurements), raw_score=True, num_threads=1)
         return pd.DataFrame(softmax(raw, self.card["temperature"][kind]), index=measurements.index, columns=names)
 
     def contributions(self, kind: str, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -77,7 +78,7 @@ class WordModel:
             Word to table; rows as in ``measurements``, columns ``MEASUREMENTS_FOR[kind]``.
         """
         names, columns = self.card["words"][kind], list(MEASUREMENTS_FOR[kind])
-        values = self._booster(kind).predict(as_inputs(kind, measurements), pred_contrib=True, num_threads=1)
+        values = self._boosters[kind].predict(as_inputs(kind, measurements), pred_contrib=True, num_threads=1)
         values = np.asarray(values).reshape(len(measurements), len(names), len(columns) + 1)
         return {
             name: pd.DataFrame(values[:, position, :-1], index=measurements.index, columns=columns)
@@ -88,10 +89,11 @@ class WordModel:
         """Name, digest and training data, for the outputs."""
         return {key: self.card[key] for key in ("name", "sha256", "training_data")}
 
-    def _booster(self, kind: str) -> Any:
+    @cached_property
+    def _boosters(self) -> dict[str, Any]:
         import lightgbm
 
-        return lightgbm.Booster(model_str=self.models[kind])
+        return {kind: lightgbm.Booster(model_str=text) for kind, text in self.models.items()}
 
 
 def as_inputs(kind: str, measurements: pd.DataFrame) -> NDArray[np.float64]:
