@@ -88,6 +88,8 @@ class Matches:
         One row per truth: ``id``, ``outcome`` (``hit``, ``missed``, ``ignored``), ``mark_id`` (0: none),
         ``probability`` of the mark that hit it (NaN: none), and columns that describe it.
     pixels : PixelCounts
+    patient : str
+        Whose image it is; empty when nobody said.
     """
 
     image: str
@@ -95,6 +97,17 @@ class Matches:
     marks: pd.DataFrame
     truths: pd.DataFrame
     pixels: PixelCounts = PixelCounts()
+    patient: str = ""
+
+
+def patient_units(matches: Sequence[Matches]) -> NDArray[np.intp]:
+    """Number of each image's patient, from 0, shape (images,); an image without one stands for itself.
+
+    What is drawn in a bootstrap: the images of a patient are alike.
+    """
+    names = [("patient", match.patient) if match.patient else ("image", index) for index, match in enumerate(matches)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.intp)
 
 
 def match_calcifications(
