@@ -113,7 +113,7 @@ def figure_of_merit(
     whole = positive_weights.sum() * weights[negatives].sum()
     if not whole > 0:
         return math.nan
-    return float(credit @ _weight_below(images.false[negatives], weights[negatives], positives) / whole)
+    return float(credit @ weight_below(images.false[negatives], weights[negatives], positives) / whole)
 
 
 def figures_of_merit(
@@ -149,7 +149,7 @@ def figures_of_merit(
     return estimates
 
 
-def _weight_below(
+def weight_below(
     negatives: NDArray[np.float64], weights: NDArray[np.float64], positives: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Summed weight of the negatives rated below each positive, equal ones by half; shape (positives,)."""
