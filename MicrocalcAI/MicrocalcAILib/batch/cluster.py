@@ -52,7 +52,7 @@ class ClusterWorkers:
         with client:
             waiting = iter(enumerate(jobs))
             futures: dict[Any, int] = {}
-            running = as_completed()
+            running = as_completed(loop=client.loop)
 
             def hand_out() -> None:
                 slots = sum(client.nthreads().values())

@@ -74,6 +74,8 @@ def run_batch(
 
         def take(index: int, row: dict[str, Any]) -> None:
             summary.add(index, row)
+            if summary.is_complete():  # whoever hears of the last row may end this process
+                summary.write()
             reporter.ended(items[index], row, output / items[index].folder)
 
         try:

@@ -30,12 +30,14 @@ class Summary:
         self._items, self._output = items, Path(output)
         self._rows: dict[int, dict[str, Any]] = {}
         self._written_at = time.monotonic()
+        self._is_written = False
 
     def add(self, index: int, row: dict[str, Any]) -> None:
         """Take in the row of an item."""
         item = self._items[index]
         has_results = row["status"] in (DONE, FINISHED_BEFORE)
         self._rows[index] = {"image": item.name, "folder": item.folder if has_results else "", **row}
+        self._is_written = False
         if time.monotonic() - self._written_at > _SECONDS_BETWEEN_WRITES:
             self.write()
 
@@ -43,8 +45,14 @@ class Summary:
         """The rows that there are, in the order of the items."""
         return [self._rows[index] for index in sorted(self._rows)]
 
+    def is_complete(self) -> bool:
+        """Whether every item has its row."""
+        return len(self._rows) == len(self._items)
+
     def write(self) -> None:
         """Write what there is."""
+        if self._is_written:
+            return
         rows = self.rows()
         own = dict.fromkeys(name for row in rows for name in row if name not in _FIRST + _LAST)
         with (
@@ -54,7 +62,7 @@ class Summary:
             writer = csv.DictWriter(file, [*_FIRST, *own, *_LAST], restval="")
             writer.writeheader()
             writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
-        self._written_at = time.monotonic()
+        self._written_at, self._is_written = time.monotonic(), True
 
 
 def _text(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.errors import MicrocalcError, ParameterError
 from ..base.parameters import AnalysisParameters, HeatmapParameters
-from ..batch.inputs import find_inputs
+from ..batch.inputs import absolute, find_inputs
 from ..batch.plan import plan
 from ..batch.worker_process import TaskName
 from . import batch_options
@@ -77,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     reporter = batch_options.reporter_of(arguments, _found)
     try:
         task = TaskName("MicrocalcAILib.commands.analysis_task:AnalysisTask", _options(arguments))
+        if absolute(arguments.output) in map(absolute, arguments.images):
+            raise ParameterError("Results cannot be written among the images; choose another output folder.")
         items = plan(find_inputs(arguments.images, arguments.output))
         if not items:
             raise ParameterError("There is no file below these folders; choose the folder that holds the images.")
