@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; refusals become one sentence on standard error and exit status 2."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when PyTorch loads: idle threads take no CPU time
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="microcalc", description="Breast microcalcifications in mammograms. Research software, not for diagnosis."
@@ -45,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except Cancelled:
         print("Cancelled; nothing was changed.", file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("Cancelled.", file=sys.stderr)
         return 130
     except MicrocalcError as error:
         print(f"microcalc: {error}", file=sys.stderr)

@@ -32,6 +32,9 @@ from MicrocalcAILib.pipeline import analyze
 from MicrocalcAILib.reading import Mammogram
 from speck_images import breast_with_specks
 
+LIGHT = ("--selector", "measurements", "--workers", "1")
+"""Options with which a worker starts soonest."""
+
 
 @pytest.fixture(scope="module")
 def found():
@@ -241,9 +244,9 @@ def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_
     sitk.WriteImage(image, str(tmp_path / "good.nrrd"))
     (tmp_path / "good.nrrd").rename(good)
     bad.write_bytes(b"no picture")
-    status = main(["analyze", str(bad), str(good), "--output", str(tmp_path / "out"), "--false-marks", "0.2"])
+    status = main(["analyze", str(bad), str(good), "--output", str(tmp_path / "out"), "--false-marks", "0.2", *LIGHT])
     assert status == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["größe"]
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"größe"}
     with (tmp_path / "out" / "größe" / "calcifications.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) > 10
     output = capsys.readouterr()
@@ -254,38 +257,38 @@ def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_
 
 def test_json_progress_is_one_object_per_line_and_ends_with_the_result(tmp_path, capsys):
     Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "blank.png")
-    arguments = ["analyze", str(tmp_path / "blank.png"), "--output", str(tmp_path / "out"), "--json-progress"]
+    arguments = ["analyze", str(tmp_path / "blank.png"), "--output", str(tmp_path / "out"), "--json-progress", *LIGHT]
     assert main(arguments) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert list(lines[0]) == ["pid"]
-    assert lines[1] == {"image": "blank.png"}
-    assert next(line["stage"] for line in lines if "stage" in line) == "reading"
+    assert lines[1] == {"stage": "images", "done": 0, "total": 1}
+    assert lines[2] == {"image": "blank.png"}
+    assert lines[3]["stage"] == "reading"
     assert lines[-1]["result"].endswith("blank")
     assert lines[-1]["calcifications"] == 0
 
 
-def test_images_of_the_same_name_are_refused_before_any_work(tmp_path, capsys):
+def test_images_of_one_name_lie_in_the_tree_of_their_folders(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / folder / "x.png")
     images = [str(tmp_path / folder / "x.png") for folder in ("a", "b")]
-    assert main(["analyze", *images, "--output", str(tmp_path / "out")]) == 2
-    assert "overwrite" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert main(["analyze", *images, "--output", str(tmp_path / "out"), *LIGHT]) == 0
+    assert all((tmp_path / "out" / folder / "x" / "analysis.json").is_file() for folder in ("a", "b"))
 
 
-def test_a_folder_of_the_users_is_refused_before_any_work(tmp_path, capsys):
+def test_a_folder_of_the_users_is_refused_and_kept(tmp_path, capsys):
     Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "x.png")
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "notes.txt").write_text("precious")
-    assert main(["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path)]) == 2
+    assert main(["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path), *LIGHT]) == 1
     assert "nothing is lost" in capsys.readouterr().err
     assert (tmp_path / "x" / "notes.txt").read_text() == "precious"
 
 
 def test_a_refused_image_leaves_an_earlier_result_as_it_was(tmp_path):
     Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "x.png")
-    arguments = ["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path / "out")]
+    arguments = ["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path / "out"), *LIGHT]
     assert main(arguments) == 0
     before = (tmp_path / "out" / "x" / "analysis.json").read_bytes()
     (tmp_path / "x.png").write_bytes(b"")

@@ -28,12 +28,6 @@ def replaced_on_success(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def result_name(image: Path) -> str:
-    """Name of the folder of an image's results: the file's name without its suffixes."""
-    name = Path(image).name
-    return name.split(".")[0] or name
-
-
 def check_replaceable(folder: Path, marker: str) -> None:
     """Refuse to replace a folder that we did not write: one that is not empty and lacks our file ``marker``.
 
