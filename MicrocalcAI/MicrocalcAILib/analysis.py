@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .base.errors import ResultError, WarningRecord
 from .base.volumes import read_label_map, write_volume
 from .networks.heatmap import Heatmap
+from .reading.admission import AdmissionCard
 
 if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
     from .classification.feature_tables import FeatureTables
@@ -56,6 +57,8 @@ class Analysis:
     warnings : tuple of WarningRecord
     provenance : dict
         Versions, parameters, models with their SHA-256, input digest, timings. JSON-ready.
+    admission : AdmissionCard
+        What kind of image was analyzed, with the evidence for its side, view and spacing.
     """
 
     labels: NDArray[np.int32]
@@ -72,6 +75,7 @@ class Analysis:
     boxes: pd.DataFrame | None = None
     warnings: tuple[WarningRecord, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    admission: AdmissionCard = field(default_factory=AdmissionCard)
 
 
 SCHEMA = 2
@@ -117,6 +121,7 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
         "boxes": None if analysis.boxes is None else len(analysis.boxes),
         "warnings": [dataclasses.asdict(warning) for warning in analysis.warnings],
         "provenance": analysis.provenance,
+        "admission": analysis.admission.to_dict(),
     }
     (folder / ANALYSIS_FILE).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -148,6 +153,8 @@ def load_analysis(folder: Path) -> Analysis:
             boxes=None if record["boxes"] is None else read_boxes(folder / BOXES_FILE),
             warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),
             provenance=record["provenance"],
+            # results of earlier versions carry no card
+            admission=AdmissionCard.from_dict(record["admission"]) if "admission" in record else AdmissionCard(),
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ResultError(

@@ -177,6 +177,7 @@ def analyze(
             candidates=len(candidates),
             seconds=clock.seconds,
         ),
+        admission=mammogram.admission,
     )
 
 

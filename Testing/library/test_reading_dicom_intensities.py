@@ -218,5 +218,5 @@ def test_raw_linear_images_become_proportional_to_attenuation(tmp_path: Path, si
 
 def test_raw_image_without_relationship_says_so(tmp_path: Path) -> None:
     mammogram = read(tmp_path, gray_pattern(12), PresentationIntentType="FOR PROCESSING")
-    (warning,) = (warning for warning in mammogram.warnings if warning.code == "for-processing")
+    (warning,) = (warning for warning in mammogram.warnings if warning.code == "beam-relation-unknown")
     assert "does not say" in warning.message

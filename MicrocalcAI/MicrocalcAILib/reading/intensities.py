@@ -25,6 +25,7 @@ class Intensities:
     valid: NDArray[np.bool_] | None
     display_window: tuple[float, float] | None
     treatment: str
+    padding: str
     warnings: list[WarningRecord]
 
 
@@ -68,14 +69,14 @@ def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
         linear_in_beam = relationship == "LIN"
         if sign in (1, -1):
             negative = sign == 1
-        known = relationship in ("LIN", "LOG") and sign in (1, -1)
-        warnings.append(
-            WarningRecord(
-                "for-processing",
-                "This is a raw image (For Processing); results were measured on images For Presentation and do not "
-                "carry over." + ("" if known else " The file does not say how its values relate to the X-ray beam."),
+        if not (relationship in ("LIN", "LOG") and sign in (1, -1)):
+            warnings.append(
+                WarningRecord(
+                    "beam-relation-unknown",
+                    "The file does not say how its raw values relate to the X-ray beam; if dense tissue is dark in it, "
+                    "nothing is found.",
+                )
             )
-        )
     elif (text(header, "PresentationLUTShape") == "INVERSE") != negative and text(header, "PresentationLUTShape"):
         warnings.append(
             WarningRecord(
@@ -107,7 +108,8 @@ def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
         warnings.append(
             WarningRecord("modality-lut-ignored", "The file's nonlinear Modality LUT was not applied to the pixels.")
         )
-    return Intensities(pixels, valid, window, ", ".join(done) or "as stored", warnings)
+    treatment = ", ".join(done) or "as stored"
+    return Intensities(pixels, valid, window, treatment, _padding_in_words(header), warnings)
 
 
 def is_for_processing(header: Dataset) -> bool:
@@ -125,6 +127,13 @@ def _outside_padding(stored: NDArray[Any], header: Dataset) -> NDArray[np.bool_]
         ends = [end + (1 << int(header.BitsAllocated)) if end < 0 else end for end in ends]
     valid = (stored < min(ends)) | (stored > max(ends))
     return None if valid.all() else valid
+
+
+def _padding_in_words(header: Dataset) -> str:
+    padding, limit = number(header, "PixelPaddingValue"), number(header, "PixelPaddingRangeLimit")
+    if padding is None:
+        return ""
+    return f"value {padding:g}" if limit is None else f"values {padding:g} to {limit:g}"
 
 
 def _rescaling(header: Dataset) -> tuple[float, float]:

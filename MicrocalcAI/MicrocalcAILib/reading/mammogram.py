@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import ParameterError, WarningRecord
+from .admission import AdmissionCard
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Mammogram:
         stored values, in words), and ``header_spacing_mm``: the (row, column) spacing that an ITK reader such as
         Slicer would give this file; of DICOM files also ``transfer_syntax``, ``photometric_interpretation``,
         ``manufacturer``, ``manufacturer_model``. JSON-ready, no patient data.
+    admission : AdmissionCard
+        What kind of image this is and what the file says about it, with the evidence.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Mammogram:
     direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     warnings: tuple[WarningRecord, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
+    admission: AdmissionCard = field(default_factory=AdmissionCard)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or min(self.pixels.shape) < 1:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
 from ..base.provenance import sha256_of_file
+from .admission import AdmissionCard, BitUse, Statement
 from .chest_wall import appearance
 from .content import ImageContent, damage_reported
 from .dicom import read_dicom
@@ -123,12 +124,37 @@ def _with_view_of_name(content: ImageContent, name: str) -> ImageContent:
     if not (view.laterality or view.view):
         return content
     warning = WarningRecord("view-from-text", "Laterality or view were taken from the name of the file; please check.")
+    sides, views = ((Statement("file name", value),) if value else () for value in (view.laterality, view.view))
     return replace(
         content,
+        admission=replace(content.admission, side_statements=sides, view_statements=views),
         laterality=view.laterality,
         view=view.view,
         view_modifiers=view.modifiers,
         warnings=[*content.warnings, warning],
+    )
+
+
+def _completed_card(content: ImageContent, spacing_mm: tuple[float, float], source: str) -> AdmissionCard:
+    """The card with what is known of every kind of file."""
+    card, valid = content.admission, content.valid
+    bits = card.bits
+    if not bits.allocated:  # a file without a notion of its own
+        stored = int(content.source["bits_stored"])
+        values = content.pixels if valid is None else content.pixels[valid]
+        bits = BitUse(stored, stored, stored - 1, float(values.min()), float(values.max()))
+    return replace(
+        card,
+        laterality=content.laterality,
+        view=content.view,
+        view_modifiers=content.view_modifiers,
+        spacing_mm=spacing_mm,
+        spacing_source=source,
+        spacing_statements=content.spacing.statements or card.spacing_statements,
+        magnification=content.spacing.magnification or card.magnification,
+        bits=bits,
+        padding_share=0.0 if valid is None else 1 - float(valid.mean()),
+        polarity=content.source["intensities"] if card.kind == "unstated" else card.polarity,
     )
 
 
@@ -201,4 +227,5 @@ def _mammogram(
         direction_lps=content.direction_lps,
         warnings=tuple(dict.fromkeys(warnings)),  # a file that was loaded before carries some of them
         source={**content.source, "sha256": digest},
+        admission=_completed_card(replace(content, valid=valid), spacing_mm, spacing_source),
     )
