@@ -17,6 +17,7 @@ COMMANDS = {
     "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
     "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
+    "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
     "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),
     "train": ("MicrocalcAILib.commands.train", "train a model"),
     "elastography": ("MicrocalcElastographyLib.commands.elastography", "measure or simulate ultrasound elastograms"),
