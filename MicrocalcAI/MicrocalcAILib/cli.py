@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
     "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
     "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
+    "pacs": ("MicrocalcAILib.commands.pacs", "mammograms from an archive, results back; or be a node that analyzes"),
     "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),
     "train": ("MicrocalcAILib.commands.train", "train a model"),
     "elastography": ("MicrocalcElastographyLib.commands.elastography", "measure or simulate ultrasound elastograms"),
