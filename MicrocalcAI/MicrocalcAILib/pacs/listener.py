@@ -75,9 +75,9 @@ def listening(
     handlers: list[Any] = [(evt.EVT_C_STORE, store)]
     server = entity.start_server((host, port), block=False, evt_handlers=handlers, ssl_context=tls)
     try:
-        yield int(server.socket.getsockname()[1])  # type: ignore[union-attr]
+        yield int(server.socket.getsockname()[1])
     finally:
-        server.shutdown()  # type: ignore[union-attr]
+        server.shutdown()
 
 
 def work_off(
