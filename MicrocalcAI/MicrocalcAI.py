@@ -103,6 +103,7 @@ class MicrocalcAIWidget(ModulePanel):
         if self._shownVolume is not None and volumeNode not in (None, self._shownVolume):
             showVolume(volumeNode)  # another image was selected
         self._shownVolume = volumeNode
+        self.followImage(volumeNode)
         self.images.show(self.parameters)
         self.showWhatCanBeDone()
         self.showResults()

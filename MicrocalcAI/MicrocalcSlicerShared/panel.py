@@ -213,3 +213,8 @@ def enable(widget, missing, purpose):
     """Enable a widget unless something is missing; its tooltip says what that is, otherwise what it is for."""
     widget.setEnabled(not missing)
     widget.setToolTip(missing or purpose)
+
+
+def valueOf(qtProperty):
+    """The value of a widget's property, which is a property in PythonQt and a method in Qt for Python."""
+    return qtProperty() if callable(qtProperty) else qtProperty

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.nodes import numberOf, tableRows
-from MicrocalcSlicerShared.panel import enable, showText
+from MicrocalcSlicerShared.panel import enable, showText, valueOf
 
 from . import views
 from .cohortnodes import findStudy
@@ -90,7 +90,7 @@ class CohortSection(Section):
 
     def onShowChart(self):
         study = findStudy(self._study())
-        index = _currentIndex(self.ui.chartSelector)
+        index = valueOf(self.ui.chartSelector.currentIndex)
         if study is not None and 0 <= index < len(study.chartNodes):
             views.showChart(list(study.chartNodes.values())[index])
 
@@ -183,7 +183,7 @@ class CohortSection(Section):
 
     def _chartNames(self):
         selector = self.ui.chartSelector
-        return [selector.itemText(index) for index in range(_count(selector))]
+        return [selector.itemText(index) for index in range(valueOf(selector.count))]
 
     def _report(self):
         return self.parameters.reportFolder / REPORT_FOLDER / "report.html"
@@ -224,12 +224,3 @@ def _aucRows(study):
             cells = (f"{numberText(cutoff['cutoff'], unit)} {unit}".rstrip(), *shares)
         shown.append((row["parameter"], area, *cells))
     return shown
-
-
-def _currentIndex(selector):
-    """A property in PythonQt, a method in Qt for Python."""
-    return selector.currentIndex() if callable(selector.currentIndex) else selector.currentIndex
-
-
-def _count(selector):
-    return selector.count() if callable(selector.count) else selector.count

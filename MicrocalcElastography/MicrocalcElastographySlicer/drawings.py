@@ -141,7 +141,7 @@ class Drawings:
         """Show a drawing only where its image is shown."""
         nodes = self._section.panel.elastogram()
         if nodes is not None:
-            views.showOnlyOver(node, shownVolumes(nodes.valueNode))
+            views.showOnlySideBySide(node, shownVolumes(nodes.valueNode))
 
     def _bring(self, volumeNode):
         parameters = self._parameters

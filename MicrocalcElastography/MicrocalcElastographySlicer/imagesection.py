@@ -92,7 +92,7 @@ class ImageSection(Section):
         self._adopt(nodes)
         views.showSideBySide(nodes)
         for roiNode in filter(None, (self.parameters.barRegion, self.parameters.boxRegion)):
-            views.showOnlyOver(roiNode, shownVolumes(nodes.valueNode))
+            views.showOnlySideBySide(roiNode, shownVolumes(nodes.valueNode))
         showText(self.ui.statusLabel, _("Converted. Compare the numbers below with the screen."))
         self.panel.onParametersChanged()
 

@@ -157,7 +157,7 @@ def _outline(segmentationNode, assessment: Assessment, valueNode) -> None:
     if segmentationNode.GetDisplayNode() is None:
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.GetDisplayNode().SetOpacity2DFill(0.0)
-    views.showOnlyOver(segmentationNode, shownVolumes(valueNode))
+    views.showOnlySideBySide(segmentationNode, shownVolumes(valueNode))
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(valueNode)
     segmentationNode.SetAndObserveTransformNodeID(valueNode.GetTransformNodeID())
     segmentation = segmentationNode.GetSegmentation()

@@ -65,18 +65,33 @@ def showOnlyOver(node, volumeNodes) -> None:
     node : markups or segmentation node
     volumeNodes : sequence of volume nodes
     """
-    shown = {volumeNode.GetID() for volumeNode in volumeNodes}
-    sliceNodes = {view.GetLayoutName(): view.GetID() for view in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
-    views = [
-        sliceNodes[composite.GetLayoutName()]
+    _drawOnlyIn(node, _viewsShowing(volumeNodes))
+
+
+def showOnlySideBySide(node, volumeNodes) -> None:
+    """:func:`showOnlyOver`, in the two views of an elastogram alone where they show it: others may be emptied."""
+    showing = _viewsShowing(volumeNodes)
+    own = [view for view in showing if view.GetLayoutName() in (B_MODE_VIEW, STIFFNESS_VIEW)]
+    _drawOnlyIn(node, own or showing)
+
+
+def _viewsShowing(volumeNodes) -> list:
+    """Slice nodes of the views with one of these images in the background or the foreground."""
+    identifiers = {volumeNode.GetID() for volumeNode in volumeNodes}
+    names = {
+        composite.GetLayoutName()
         for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        if composite.GetLayoutName() in sliceNodes
-        and {composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()} & shown
-    ]
-    for index in range(node.GetNumberOfDisplayNodes()) if views else ():
+        if {composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()} & identifiers
+    }
+    return [view for view in slicer.util.getNodesByClass("vtkMRMLSliceNode") if view.GetLayoutName() in names]
+
+
+def _drawOnlyIn(node, sliceNodes) -> None:
+    identifiers = [sliceNode.GetID() for sliceNode in sliceNodes]
+    for index in range(node.GetNumberOfDisplayNodes()) if identifiers else ():
         displayNode = node.GetNthDisplayNode(index)
-        if tuple(displayNode.GetViewNodeIDs()) != tuple(views):
-            displayNode.SetViewNodeIDs(views)
+        if list(displayNode.GetViewNodeIDs()) != identifiers:
+            displayNode.SetViewNodeIDs(identifiers)
 
 
 def showChart(chartNode) -> None:

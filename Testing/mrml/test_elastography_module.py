@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 import MicrocalcElastography
 from MicrocalcElastographySlicer import sampledata
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcSlicerShared import dependencies
+from mrml.elastography_panel import discard, make_panel
 from stand_ins import application
 
 
@@ -48,10 +49,32 @@ def test_sample_screen_is_read_without_a_question(slicer):
     assert shown.bModeNode is not None
 
 
-@pytest.mark.slow
-def test_self_test_passes(slicer, monkeypatch):
-    monkeypatch.setattr(dependencies, "missingPackages", list)
-    MicrocalcElastography.MicrocalcElastographyTest().runTest()
+@pytest.fixture
+def real_panel(slicer, monkeypatch, tmp_path):
+    """The panel where the self test looks for it."""
+    panel = make_panel(monkeypatch, tmp_path / "settings")
+    monkeypatch.setattr(slicer.util, "getModuleWidget", lambda name: panel)
+    yield panel
+    discard(panel)
+
+
+def self_test(name):
+    """Run one test of the module's self test, as ctest does."""
+    outcome = unittest.TestResult()
+    MicrocalcElastography.MicrocalcElastographyTest(name).run(outcome)
+    assert outcome.testsRun == 1
+    assert not outcome.skipped
+    problems = [trace for _test, trace in outcome.failures + outcome.errors]
+    assert not problems, problems[0]
+
+
+SLOW = {"test_study_is_analyzed_in_a_child_process", "test_study_is_canceled_and_analyzed_in_the_panel"}
+SELF_TESTS = unittest.defaultTestLoader.getTestCaseNames(MicrocalcElastography.MicrocalcElastographyTest)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in SELF_TESTS])
+def test_self_test_passes(slicer, real_panel, name):
+    self_test(name)
 
 
 def test_self_test_fails_when_one_of_its_tests_fails(slicer):

@@ -1,5 +1,6 @@
 """The module as Slicer registers it: description, sample data, self test."""
 
+import unittest
 from types import SimpleNamespace
 
 import pytest
@@ -33,9 +34,24 @@ def real_panel(slicer, monkeypatch):
     panel.parent.findChild(mrmlwidgets.qMRMLWidget).setMRMLScene(None)
 
 
+def self_test(name):
+    """Run one test of the module's self test, as ctest does."""
+    outcome = unittest.TestResult()
+    MicrocalcAI.MicrocalcAITest(name).run(outcome)
+    assert outcome.testsRun == 1
+    assert not outcome.skipped
+    problems = [trace for _test, trace in outcome.failures + outcome.errors]
+    assert not problems, problems[0]
+
+
 @pytest.mark.slow
-def test_self_test_passes(slicer, real_panel):
-    MicrocalcAI.MicrocalcAITest().runTest()
+@pytest.mark.parametrize("name", unittest.defaultTestLoader.getTestCaseNames(MicrocalcAI.MicrocalcAITest))
+def test_self_test_passes(slicer, real_panel, name):
+    self_test(name)
+
+
+def test_self_test_of_a_late_image_passes(slicer, real_panel):
+    self_test("test_image_whose_pixels_come_late_can_be_analyzed_in_the_panel")
 
 
 def test_self_test_fails_when_one_of_its_tests_fails(slicer, monkeypatch):

@@ -48,7 +48,10 @@ class Application:
         pass
 
     def processEvents(self):
-        pass
+        import slicer
+
+        if hasattr(slicer, "qtApplication"):
+            slicer.qtApplication.processEvents()
 
 
 def start():

@@ -57,6 +57,8 @@ class _Parameter:
         return any(key in node.GetParameterNames() for key in self._keys)
 
     def read(self, node):
+        if not self.isIn(node):  # as when a scene is read
+            self.write(node, self.default)
         if self.isNode:
             return next(filter(None, map(node.GetNodeReference, self._keys)), None)
         text = node.GetParameter(self.name)
@@ -96,9 +98,6 @@ class _Wrapper:
         self.parameterNode = parameterNode
         self._connected = {}
         self._isUpdatingGui = False
-        for parameter in self.allParameters.values():
-            if not parameter.isIn(parameterNode):
-                parameter.write(parameterNode, parameter.default)
         self._readAll()
         own = weakref.ref(self)
         self._tag = self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: own()._readAll())
