@@ -72,7 +72,7 @@ def test_brightness_on_a_display_and_pixel_value_always_have_the_same_order(
     header.PhotometricInterpretation = photometric
     header.RescaleSlope, header.RescaleIntercept = slope, intercept
     displayed = (stored * slope + intercept) * (-1 if photometric == "MONOCHROME1" else 1)
-    pixels = intensities_of_dicom(stored[np.newaxis], header).pixels[0]
+    pixels = intensities_of_dicom(stored[np.newaxis], header, bits).pixels[0]
     order = np.argsort(displayed, kind="stable")
     assert (np.diff(pixels[order]) >= 0).all()
     np.testing.assert_array_equal(np.diff(displayed[order]) > 0, np.diff(pixels[order]) > 0)

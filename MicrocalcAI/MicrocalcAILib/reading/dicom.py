@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import UnsupportedImageError, WarningRecord
-from .admission import AdmissionCard, BitUse
+from .admission import CANNOT_BE_CHECKED, DECODER_COMPLAINED, AdmissionCard, BitUse
 from .content import FileSpacing, ImageContent, damage_reported, gray_channel
 from .dicom_pixels import decode_frame
 from .dicom_safety import DicomHeader, check_image_attributes, read_header, read_pixel_data
@@ -94,12 +94,12 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
     stored, opaque, warnings = frame.stored, None, list[WarningRecord]()
     if stored.ndim == 3:
         stored, opaque, warnings = gray_channel(stored)
-    intensities = intensities_of_dicom(stored, attributes)
+    intensities = intensities_of_dicom(stored, attributes, frame.bits)
     valid = intensities.valid if opaque is None else opaque
 
     seen = stored[valid] if valid is not None and valid.any() else stored
 
-    warnings += [*intensities.warnings, *description.warnings]
+    warnings += [*header.warnings, *frame.warnings, *intensities.warnings, *description.warnings]
     return ImageContent(
         pixels=intensities.pixels,
         valid=valid,
@@ -114,7 +114,7 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
         warnings=warnings,
         source={
             "kind": "DICOM",
-            "bits_stored": int(attributes.BitsStored),
+            "bits_stored": frame.bits,
             "transfer_syntax": header.transfer_syntax.name,
             "photometric_interpretation": text(attributes, "PhotometricInterpretation"),
             "intensities": intensities.treatment,
@@ -126,13 +126,14 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
             description.admission,
             bits=BitUse(
                 int(attributes.BitsAllocated),
-                int(attributes.BitsStored),
+                frame.bits,
                 int(number(attributes, "HighBit") or attributes.BitsStored - 1),
                 float(seen.min()),
                 float(seen.max()),
             ),
             padding=intensities.padding,
             polarity=intensities.treatment,
+            integrity=DECODER_COMPLAINED if frame.has_complaints else CANNOT_BE_CHECKED,
         ),
     )
 

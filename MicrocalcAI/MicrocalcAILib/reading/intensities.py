@@ -29,12 +29,12 @@ class Intensities:
     warnings: list[WarningRecord]
 
 
-def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
+def intensities_of_dicom(stored: NDArray[Any], header: Dataset, bits: int) -> Intensities:
     """Mask padding, invert once where the file stores attenuation as dark, apply the linear rescaling.
 
     The order is: padding by the stored values (Pixel Padding Value (0028,0120) to Range Limit (0028,0121)); inversion
-    ``lowest + highest - x`` over the range of Bits Stored (0028,0101), which is ``2^b - 1 - x`` for unsigned and
-    ``-1 - x`` for signed values; then Rescale Slope and Intercept.
+    ``lowest + highest - x`` over the range of ``bits`` (Bits Stored (0028,0101), or more where values need more), which
+    is ``2^b - 1 - x`` for unsigned and ``-1 - x`` for signed values; then Rescale Slope and Intercept.
 
     * For Presentation and scanned images are inverted when they are MONOCHROME1.
     * For Processing images are inverted when Pixel Intensity Relationship Sign (0028,1041) is 1 (more X-rays = higher
@@ -50,7 +50,6 @@ def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
     UnreadableImageError
         When Rescale Slope is zero.
     """
-    bits = int(header.BitsStored)
     lowest, highest = (
         (-(1 << bits - 1), (1 << bits - 1) - 1) if int(header.PixelRepresentation) else (0, (1 << bits) - 1)
     )

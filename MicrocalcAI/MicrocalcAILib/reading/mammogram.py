@@ -20,13 +20,14 @@ class Mammogram:
     ----------
     pixels : float32 array, shape (rows, columns)
         Raw modality values, brighter = more attenuating (MONOCHROME1 is already inverted). Padding is set to the
-        smallest valid value and is False in ``valid``.
+        smallest valid value, marks to the mean of their surroundings; both are False in ``valid``.
     spacing_mm : (float, float)
         Distance between rows, between columns, in mm, in the plane of the breast.
     spacing_source : str
         In words, e.g. ``Imager Pixel Spacing / magnification factor 1.05``, ``given by the user``, ``assumed``.
     valid : bool array, shape (rows, columns), or None
-        False where the file marks padding; None when every pixel is image.
+        False where pixels have no value: padding, and marks such as arrows, boxes and holes; None when every pixel is
+        image.
     laterality : {"L", "R"} or None
     view : {"CC", "MLO", "ML", "LM", "LMO", "XCCL", "XCCM", "XCC", "FB", "SIO", "ISO", "specimen"} or None
     view_modifiers : tuple of str
