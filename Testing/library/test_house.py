@@ -11,19 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "MicrocalcAI/MicrocalcAILib": (
         *("base", "statistics", "reading", "segmentation", "networks", "features", "lexicon", "classification"),
-        *(
-            "analysis",
-            "pipeline",
-            "batch",
-            "editing",
-            "export",
-            "dicom",
-            "phantom",
-            "evaluation",
-            "training",
-            "commands",
-        ),
-        *("commands", "cli", "__main__"),
+        *("analysis", "pipeline", "batch", "editing", "export", "dicom", "pacs", "phantom", "evaluation"),
+        *("training", "commands", "cli", "__main__"),
     ),
 }
 PACKAGES = {"MicrocalcAILib": ROOT / "MicrocalcAI", "MicrocalcElastographyLib": ROOT / "MicrocalcElastography"}

@@ -15,7 +15,7 @@ from MicrocalcAILib.analysis import save_analysis
 from MicrocalcAILib.base.files import folder_replaced_on_success
 from MicrocalcAILib.dicom import write_objects
 from MicrocalcAILib.export.results import OVERLAY_FILE
-from MicrocalcAILib.pacs.archive import archive
+from MicrocalcAILib.pacs.addresses import archive
 from MicrocalcAILib.pacs.inbox import Inbox, Limits
 from MicrocalcAILib.pacs.listener import listening, work_off
 

@@ -9,7 +9,8 @@ from dicom_results import results
 from dicom_samples import breast_picture, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.dicom import read_marks, write_objects
-from MicrocalcAILib.pacs.archive import ArchiveError, Instance, Query, archive
+from MicrocalcAILib.pacs.addresses import archive
+from MicrocalcAILib.pacs.archive import ArchiveError, Instance, Query
 
 
 @pytest.fixture(params=["web", "node"])

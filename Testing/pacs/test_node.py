@@ -12,7 +12,8 @@ from pydicom import dcmread
 
 from dicom_samples import SECONDARY_CAPTURE, breast_picture, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import ResultError
-from MicrocalcAILib.pacs.archive import ArchiveError, archive
+from MicrocalcAILib.pacs.addresses import archive
+from MicrocalcAILib.pacs.archive import ArchiveError
 from MicrocalcAILib.pacs.inbox import Inbox, Limits
 from MicrocalcAILib.pacs.listener import listening, work_off
 from pacs.conftest import free_port

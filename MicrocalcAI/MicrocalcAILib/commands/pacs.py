@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _found(arguments: argparse.Namespace) -> tuple[Archive, list[Instance]]:
-    from ..pacs.archive import Query, archive
+    from ..pacs.addresses import archive
+    from ..pacs.archive import Query
 
     query = Query(arguments.patient, arguments.study, arguments.dates)
     source = archive(arguments.archive, arguments.title, arguments.authorities)
@@ -138,7 +139,7 @@ def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
 
 def _work_off(inbox: Inbox, arguments: argparse.Namespace) -> int:
     from ..dicom import write_objects
-    from ..pacs.archive import archive
+    from ..pacs.addresses import archive
     from ..pacs.listener import work_off
 
     target = archive(arguments.send, arguments.title, arguments.authorities) if arguments.send else None
