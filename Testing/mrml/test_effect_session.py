@@ -325,13 +325,20 @@ def test_the_panel_opens_the_segment_editor_with_the_effect_on_the_results(slice
     monkeypatch.setattr(slicer.util, "selectModule", lambda name: calls.update(module=name), raising=False)
     module = SimpleNamespace(widgetRepresentation=lambda: widget)
     monkeypatch.setattr(slicer.modules, "segmenteditor", module, raising=False)
-    editing.openSegmentEditor(session.volumeNode)
-    assert calls == {
+    expected = {
         "module": "SegmentEditor",
         "setSegmentationNode": session.segmentationNode,
         "setSourceVolumeNode": session.volumeNode,
+        "setCurrentSegmentID": "MicrocalcCluster2",
         "setActiveEffectByName": "Microcalcification",
     }
+    editing.openSegmentEditor(session.volumeNode, cluster=2)
+    assert list(calls.items()) == list(expected.items())  # in this order: the effect comes last
+    del expected["setCurrentSegmentID"]
+    for nobody in (None, 77):
+        calls.clear()
+        editing.openSegmentEditor(session.volumeNode, nobody)
+        assert calls == expected
     with pytest.raises(MicrocalcError, match="analyze it first"):
         editing.openSegmentEditor(editor_scene.add_volume(name="Right CC"))
 
