@@ -18,6 +18,7 @@ from .analysisprocess import AnalysisProcess
 from .inputvolume import ijkToRas
 from .mammogramloading import loadMammogram
 from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
+from .results import layOver
 
 SAMPLE_NAME = "MammogramMLO"
 PHANTOM_NAME = "MammogramPhantom"
@@ -105,6 +106,7 @@ def _addTruth(folder: Path, volumeNode) -> None:
     with nothingLeftBehind() as created:
         segmentationNode = addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} truth", created)
         _fillSegmentation(segmentationNode, segmentOf[labels], names, volumeNode)
+        layOver(segmentationNode, volumeNode)
         tableNode = addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} true clusters", created)
         fillTable(tableNode, clusters)
     groupUnder(volumeNode, (segmentationNode, tableNode))
