@@ -11,7 +11,7 @@ import numpy as np
 
 from . import results
 from .nodes import tableFrame
-from .segmentimages import clusterSegments, segmentMask
+from .segmentimages import clusterSegments, segmentPixels
 
 if TYPE_CHECKING:  # what these need may not be installed yet
     from MicrocalcAILib.editing.areas import Area
@@ -99,8 +99,7 @@ class MarkReader:
 
         segments = clusterSegments(self._segmentationNode)
         columns, rows, _ = self._volumeNode.GetImageData().GetDimensions()
-        masks = [segmentMask(self._segmentationNode, segmentId, self._volumeNode) for segmentId in segments]
-        painted = PaintedPixels.of(masks, columns)
+        painted = PaintedPixels.of(segmentPixels(self._segmentationNode, list(segments), self._volumeNode), columns)
         places = painted.rows, painted.columns
         if self._known is None:
             self._known = np.zeros((rows, columns), np.int32)
