@@ -12,7 +12,7 @@ import numpy as np
 from MicrocalcSlicerShared.nodes import tableFrame
 
 from . import results
-from .segmentimages import clusterSegments, segmentMask
+from .segmentimages import clusterSegments, segmentPixels
 
 if TYPE_CHECKING:  # what these need may not be installed yet
     from MicrocalcAILib.editing.areas import Area
@@ -100,8 +100,7 @@ class MarkReader:
 
         segments = clusterSegments(self._segmentationNode)
         columns, rows, _ = self._volumeNode.GetImageData().GetDimensions()
-        masks = [segmentMask(self._segmentationNode, segmentId, self._volumeNode) for segmentId in segments]
-        painted = PaintedPixels.of(masks, columns)
+        painted = PaintedPixels.of(segmentPixels(self._segmentationNode, list(segments), self._volumeNode), columns)
         places = painted.rows, painted.columns
         if self._known is None:
             self._known = np.zeros((rows, columns), np.int32)

@@ -12,6 +12,7 @@ from .results import ResultNodes, calcificationRows, volumeOf
 
 _ROLE = "Microcalc.ClusterGraph"  # node reference from the segmentation
 _COLOR = (1.0, 0.9, 0.2)
+_OPACITY = 0.35  # the specks under the links have to be seen
 
 
 def showGraph(results: ResultNodes, clusterId: int):
@@ -40,7 +41,8 @@ def showGraph(results: ResultNodes, clusterId: int):
             displayNode.SetVisibility2D(True)
             # Lines in the plane of the slice have no intersection with it; their projection is drawn.
             displayNode.SetSliceDisplayModeToProjection()
-            displayNode.SetSliceIntersectionThickness(2)
+            displayNode.SetSliceIntersectionThickness(1)
+            displayNode.SetOpacity(_OPACITY)
             results.segmentationNode.SetNodeReferenceID(_ROLE, modelNode.GetID())
     modelNode.SetAndObservePolyData(lines)
     return modelNode

@@ -115,12 +115,15 @@ class ClustersSection:
             self.show(self._results)
 
     def _onWholeImage(self, *_):
-        fitViews(volumeOf(self._results))
+        volumeNode = volumeOf(self._results)
+        if volumeNode is not None:
+            showVolume(volumeNode)
+            fitViews(volumeNode)
 
     def _onEdit(self, *_):
         from .editing import openSegmentEditor
 
-        openSegmentEditor(volumeOf(self._results))
+        openSegmentEditor(volumeOf(self._results), self.selectedId)
 
     def _onUndo(self, *_):
         self.edits.undo()

@@ -19,6 +19,12 @@ def hasPlausibleSpacing(volumeNode) -> bool:
     return is_plausible(volumeNode.GetSpacing()[:2])
 
 
+def hasPixels(volumeNode) -> bool:
+    """Whether the volume has its image data already; these may come after the node."""
+    image = volumeNode.GetImageData()
+    return image is not None and image.GetNumberOfPoints() > 0
+
+
 def checkVolume(volumeNode, spacingMm: float | None = None) -> None:
     """Refuse a volume that cannot be a mammogram.
 
@@ -30,7 +36,7 @@ def checkVolume(volumeNode, spacingMm: float | None = None) -> None:
     if volumeNode is None:
         raise ParameterError("Select the mammogram to analyze.")
     image = volumeNode.GetImageData()
-    if image is None or image.GetNumberOfPoints() == 0:
+    if not hasPixels(volumeNode):
         raise UnsupportedImageError("This volume holds no image; select a mammogram.")
     if image.GetNumberOfScalarComponents() != 1:
         raise UnsupportedImageError("This is a color image; a mammogram has one gray value per pixel.")

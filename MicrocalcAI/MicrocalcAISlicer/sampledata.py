@@ -24,6 +24,7 @@ from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingL
 
 from . import hanging
 from .mammogramloading import loadMammogram
+from .results import layOver
 
 FILMS_NAME = "MammogramFilms"
 PHANTOM_NAME = "MammogramPhantom"
@@ -151,6 +152,7 @@ def _addTruth(folder: Path, volumeNode) -> None:
     with nothingLeftBehind() as created:
         segmentationNode = addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} truth", created)
         _fillSegmentation(segmentationNode, segmentOf[labels], names, volumeNode)
+        layOver(segmentationNode, volumeNode)
         tableNode = addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} true clusters", created)
         fillTable(tableNode, clusters)
     groupUnder(volumeNode, (segmentationNode, tableNode))

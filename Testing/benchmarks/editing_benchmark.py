@@ -86,9 +86,13 @@ def report_drawing(finder: SpeckFinder, analysis: Analysis) -> None:
         where = np.nonzero(np.isin(labels, ids))
         window = tuple(slice(part.min(), part.max() + 1) for part in where)
         masks.append((window[0].start, window[1].start, np.isin(labels[window], ids)))
+    layer = np.zeros(labels.shape, np.int16)  # segments that do not overlap share an image, as in Slicer
+    for number, (top, left, mask) in enumerate(masks, start=1):
+        layer[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = number
 
     def read() -> None:
-        pixels = PaintedPixels.of(masks, labels.shape[1])
+        rows, columns = np.divmod(np.flatnonzero(layer), layer.shape[1])
+        pixels = PaintedPixels.of([(rows, columns, layer[rows, columns])], labels.shape[1])
         divide(pixels, labels[pixels.rows, pixels.columns], 1 + int(labels.max()))
 
     compare("reading all marks after the release", read, lambda: divide_image(masks, labels, 1 + int(labels.max())))

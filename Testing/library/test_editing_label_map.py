@@ -19,8 +19,8 @@ def _map(*lines):
 
 
 def _painted(owners):
-    masks = [(0, 0, owners == number) for number in range(1, int(owners.max(initial=0)) + 1)]
-    return PaintedPixels.of(masks, owners.shape[1])
+    places = np.nonzero(owners)
+    return PaintedPixels.of([(*places, owners[places])], owners.shape[1])
 
 
 def _image(pixels, values, shape):
@@ -41,8 +41,8 @@ def _known(owners, table):
 
 
 def test_a_pixel_painted_twice_belongs_to_the_first_segment():
-    first, second = np.ones((2, 2), bool), np.ones((1, 3), bool)
-    pixels = PaintedPixels.of([(3, 4, first), (0, 0, np.zeros((0, 0), bool)), (4, 4, second)], width=8)
+    layers = [([4, 4, 4], [4, 5, 6], [3, 3, 3]), ([], [], []), ([3, 3, 4, 4], [4, 5, 4, 5], [1, 1, 1, 1])]
+    pixels = PaintedPixels.of([tuple(np.array(part, np.int64) for part in layer) for layer in layers], width=8)
     assert pixels.rows.tolist() == [3, 3, 4, 4, 4]
     assert pixels.columns.tolist() == [4, 5, 4, 5, 6]
     assert pixels.owners.tolist() == [1, 1, 1, 1, 3]

@@ -169,8 +169,8 @@ def test_segments_alone_give_back_the_calcifications_of_the_table(scene):
     for identifier, cluster in scene.cluster_ids.items():
         owner[identifier] = cluster + 1
     owners = owner[scene.analysis.labels]
-    masks = [(0, 0, owners == number) for number in range(1, int(owners.max()) + 1)]
-    pixels = PaintedPixels.of(masks, owners.shape[1])
+    places = np.nonzero(owners)
+    pixels = PaintedPixels.of([(*places, owners[places])], owners.shape[1])
     ids = divide(pixels, known_from_table(pixels, scene.analysis.calcifications))
     np.testing.assert_array_equal(ids, scene.analysis.labels[pixels.rows, pixels.columns])
     assert len(ids) == np.count_nonzero(scene.analysis.labels)

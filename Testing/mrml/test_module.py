@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import MicrocalcAI
-from MicrocalcAISlicer import sampledata
+from MicrocalcAISlicer import hanging, ownviews, sampledata
 from MicrocalcSlicerShared import dependencies
 from stand_ins import application
 
@@ -17,7 +17,8 @@ def test_module_describes_itself_and_registers_its_sample_data_when_slicer_has_s
     MicrocalcAI.MicrocalcAI(parent)
     assert "not for diagnosis" in parent.helpText
     assert not parent.icon.isNull()
-    assert slicer.app.connections[-1] == ("startupCompleted()", sampledata.registerSampleData)
+    called = [slot for signal, slot in slicer.app.connections[-3:] if signal == "startupCompleted()"]
+    assert called == [hanging.registerLayout, ownviews.startFollowing, sampledata.registerSampleData]
 
 
 @pytest.fixture

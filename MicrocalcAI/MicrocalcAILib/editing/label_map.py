@@ -31,24 +31,26 @@ class PaintedPixels:
     owners: NDArray[np.int64]
 
     @classmethod
-    def of(cls, masks: Sequence[tuple[int, int, NDArray[np.bool_]]], width: int) -> PaintedPixels:
-        """The pixels of segments; what two have painted belongs to the first.
+    def of(
+        cls, layers: Sequence[tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]], width: int
+    ) -> PaintedPixels:
+        """The pixels of layers of segments; what two segments have painted belongs to the one with the lower number.
 
         Parameters
         ----------
-        masks : sequence of (top, left, bool array)
-            Per segment a window of the image, and its row and column.
+        layers : sequence of (rows, columns, owners)
+            Pixels in any order, and the number of the segment of each.
         width : int
             Columns of the image.
         """
-        places, owners = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for number, (top, left, mask) in enumerate(masks, start=1):
-            rows, columns = np.divmod(np.flatnonzero(mask), max(mask.shape[1], 1))
-            places.append((rows + top) * width + columns + left)
-            owners.append(np.full(len(rows), number))
-        painted, first = np.unique(np.concatenate(places), return_index=True)
-        rows, columns = np.divmod(painted, width)
-        return cls(rows, columns, np.concatenate(owners)[first])
+        nothing = np.empty(0, np.int64)
+        rows, columns, owners = (
+            np.concatenate(parts) for parts in zip((nothing, nothing, nothing), *layers, strict=True)
+        )
+        places = rows * width + columns
+        order = np.lexsort((owners, places))
+        painted, first = np.unique(places[order], return_index=True)
+        return cls(*np.divmod(painted, width), owners[order][first].astype(np.int64))
 
 
 def divide(pixels: PaintedPixels, known: NDArray[np.integer], first_new_id: int = 1) -> NDArray[np.int64]:
