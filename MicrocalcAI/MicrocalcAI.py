@@ -18,7 +18,8 @@ from MicrocalcAISlicer.logic import MicrocalcAILogic
 from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
 from MicrocalcAISlicer.probabilitymaps import findMap
 from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
-from MicrocalcAISlicer.views import showVolume, sliceViews, useOneView
+from MicrocalcAISlicer.showing import showVolume, useOneView
+from MicrocalcAISlicer.views import sliceViews
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.panel import ModulePanel, showText
 

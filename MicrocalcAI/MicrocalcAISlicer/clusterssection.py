@@ -10,7 +10,8 @@ from . import clustertext
 from .inputvolume import ijkToRas
 from .readercolumns import ACCEPTED, KINDS, REJECTED, UNDECIDED, ReaderEdits, currentWord, decision
 from .results import clusterRows, imageRecord, volumeOf, wordsOf
-from .views import centerViews, fitViews, showVolume
+from .showing import showVolume
+from .views import centerViews, fitViews
 
 _SMALLEST_FIELD_OF_VIEW_MM = 20.0  # around a selected cluster
 _MARGIN = 3.0  # field of view by the extent of the cluster

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import slicer
 
-from .inputvolume import hasPixels, pixelToWorld
+from .inputvolume import pixelToWorld
 
 
 def sliceViews() -> list[tuple]:
@@ -27,52 +27,6 @@ def backgroundVolume(compositeNode):
 def viewsShowing(volumeNode) -> list[tuple]:
     """(slice node, composite node) of the views whose background is this image."""
     return [(view, composite) for view, composite in sliceViews() if backgroundVolume(composite) is volumeNode]
-
-
-def showVolume(volumeNode, isFitted: bool = True) -> None:
-    """Make an image visible: if no view on the screen shows it, all do, or in the layout of four its place does.
-
-    Parameters
-    ----------
-    volumeNode : vtkMRMLScalarVolumeNode
-        Nothing happens while its image data are missing: views fitted to nothing stay black.
-    isFitted : bool
-        False when the data came after the node: views that show it already are fitted again.
-    """
-    from .hanging import hangInItsPlace
-
-    if not hasPixels(volumeNode) or (isFitted and _isOnScreen(volumeNode)):
-        return
-    displayNode = volumeNode.GetDisplayNode()
-    if displayNode is not None and displayNode.GetAutoWindowLevel():
-        displayNode.SetAutoWindowLevel(False)  # one that is older than the data keeps the window it began with
-        displayNode.SetAutoWindowLevel(True)
-    if not hangInItsPlace(volumeNode):
-        slicer.util.setSliceViewerLayers(background=volumeNode, fit=slicer.app.layoutManager() is not None)
-
-
-def useOneView() -> bool:
-    """Change a layout that nobody chose to one view; return whether that was done.
-
-    The layouts Slicer begins with show an image of one slice edge-on in two of three views.
-    """
-    layoutManager = slicer.app.layoutManager()
-    if layoutManager is None:
-        return False
-    layout = slicer.vtkMRMLLayoutNode
-    begins = (layout.SlicerLayoutInitialView, layout.SlicerLayoutConventionalView, layout.SlicerLayoutFourUpView)
-    if layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement() not in begins:
-        return False
-    layoutManager.setLayout(layout.SlicerLayoutOneUpRedSliceView)
-    slicer.app.processEvents()  # the view gets its size
-    return True
-
-
-def _isOnScreen(volumeNode) -> bool:
-    """Whether a view shows the image that the layout shows; without a window every view counts."""
-    inLayout = {sliceNode.GetID() for sliceNode, _composite in sliceViews() if sliceNode.IsMappedInLayout()}
-    showing = [sliceNode for sliceNode, _composite in viewsShowing(volumeNode)]
-    return any(sliceNode.GetID() in inLayout or not inLayout for sliceNode in showing)
 
 
 def centerViews(volumeNode, row: float, column: float, fieldOfViewMm: float) -> None:

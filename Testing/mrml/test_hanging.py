@@ -12,7 +12,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 from library.dicom_samples import FOR_PROCESSING
 from MicrocalcAISlicer import hanging
 from MicrocalcAISlicer.mammogramloading import loadMammogram
-from MicrocalcAISlicer.views import backgroundVolume, showVolume
+from MicrocalcAISlicer.showing import showVolume
+from MicrocalcAISlicer.views import backgroundVolume
 from mrml.mammogram_files import file, picture
 
 VIEWS = [("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")]
