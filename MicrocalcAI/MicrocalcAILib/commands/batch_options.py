@@ -34,12 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scheduler", metavar="ADDRESS", help="use the machines of a Dask cluster, e.g. tcp://host:8786"
     )
-    group.add_argument(
-        "--pseudonyms",
-        type=Path,
-        metavar="FILE",
-        help="name outputs by pseudonyms, and keep the key in this CSV file, apart from the results",
-    )
     group.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
 
 
@@ -56,12 +50,8 @@ def run(
     megabytes_per_result: float,
 ) -> int:
     """Work on all items; exit status 0 when all went well, 1 when some failed, 2 when nothing could be done."""
-    from ..batch.pseudonyms import pseudonymized
-
     try:
         workers, limits = _workers(arguments, len(items))
-        if arguments.pseudonyms is not None:
-            items = pseudonymized(items, arguments.pseudonyms, arguments.output)
         rows = run_batch(
             items, arguments.output, task, workers, limits, reporter, arguments.fresh, megabytes_per_result
         )

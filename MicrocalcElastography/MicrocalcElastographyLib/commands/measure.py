@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.commands import batch_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,20 +30,24 @@ _REGION_HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path,
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path,
                         help="acquisitions of the same lesion: screens (DICOM, PNG, JPEG, TIFF) or maps")  # fmt: skip
+    parser.add_argument("--regions", type=Path, metavar="TABLE",
+                        help="many lesions instead: a CSV table with a row for each acquisition, columns file, lesion "
+                        "and, where they differ, fat, skin, …, name, reader, repeat, patient, outcome")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     _add_regions(parser.add_argument_group("regions", _REGION_HELP))
     _add_reading(parser.add_argument_group("what cannot be read from the file (what is given here wins)"))
     _add_measurement(parser.add_argument_group("measurement and protocol"))
     _add_record(parser.add_argument_group("record"))
+    batch_options.add_arguments(parser)
 
 
 def _add_regions(group: argparse._ArgumentGroup) -> None:
-    def region(option: str, text: str, required: bool = False) -> None:
-        group.add_argument(option, required=required, nargs="+", metavar="REGION", help=text)
+    def region(option: str, text: str) -> None:
+        group.add_argument(option, nargs="+", metavar="REGION", help=text)
 
-    region("--lesion", "outline of the lesion, usually as seen on B-mode", required=True)
+    region("--lesion", "outline of the lesion, usually as seen on B-mode")
     region("--fat", "fat at the same depth, the reference of the ratios")
     region("--lesion-on-elastogram", "the same lesion as seen on the elastogram, for the size ratio")
     region("--calcification", "calcifications seen on B-mode")
@@ -95,22 +100,53 @@ def _add_record(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every file, then write; a refused file stops the command before anything is written."""
-    from dataclasses import asdict
+    if arguments.regions is not None:
+        from . import measure_many
 
-    from MicrocalcAILib.base.provenance import provenance
+        return measure_many.run(arguments)
+    if not arguments.files or arguments.lesion is None:
+        raise ParameterError("Give the files of a lesion and its outline (--lesion), or a table of many (--regions).")
+    from ..readings import one_row_per_lesion, with_readings, write_readings, write_table
 
+    measured = measure(arguments)
+    study = with_readings(arguments.table, measured.readings) if arguments.table is not None else None
+    write(measured, arguments.output)
+    _report(measured, arguments.output)
+    if study is not None:
+        lesions = one_row_per_lesion(study)
+        write_table(lesions, arguments.output / "lesions.csv")
+        write_readings(study, arguments.table)
+        _report_agreement(lesions.set_index("lesion").loc[arguments.name])
+    return 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The acquisitions of a lesion: what was measured in each, its row, published cut-offs beside it, and repeats."""
+
+    assessments: list[Assessment]
+    readings: list[Reading]
+    references: list[list[dict[str, Any]]]
+    parameters: AssessmentParameters
+
+    def repeated(self) -> list[tuple[str, str, list[float]]]:
+        """Column, words and values of the quantities that were measured at least once."""
+        quantities = (("elasticity_mean_kpa", "mean elasticity"), ("strain_ratio", "the strain ratio"))
+        found = [(name, words, [getattr(reading, name) for reading in self.readings]) for name, words in quantities]
+        known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
+        return [entry for entry in known if entry[2]]
+
+    def repeat_checks(self) -> dict[str, Any]:
+        """Checks of the repeats of each quantity."""
+        from ..protocol import check_repeats
+
+        return {name: check_repeats(values, words, self.parameters.protocol) for name, words, values in self.repeated()}
+
+
+def measure(arguments: argparse.Namespace) -> Measured:
+    """Measure the files of one lesion; nothing is written."""
     from ..assessment import assess
-    from ..protocol import check_repeats, repeat_spread
-    from ..readings import (
-        one_row_per_lesion,
-        reading_of,
-        references_beside,
-        table_of,
-        with_readings,
-        write_readings,
-        write_table,
-    )
-    from ..results import write_assessment, write_record
+    from ..readings import reading_of, references_beside
 
     parameters = _parameters(arguments)
     assessments, readings = [], []
@@ -132,16 +168,25 @@ def run(arguments: argparse.Namespace) -> int:
                 outcome=arguments.outcome,
             )
         )
-    repeats = _repeated(readings)
-    repeat_checks = {name: check_repeats(values, words, parameters.protocol) for name, words, values in repeats}
     references = [references_beside(reading, arguments.cutoffs) for reading in readings]
-    study = with_readings(arguments.table, readings) if arguments.table is not None else None
-    names = [f"acquisition_{reading.repeat}" for reading in readings]
-    for assessment, reading, name, beside in zip(assessments, readings, names, references, strict=True):
-        write_assessment(assessment, arguments.output, name, _title(reading), beside)
-    write_readings(table_of(readings), arguments.output / "readings.csv")
-    record = {
-        "acquisitions": [
+    return Measured(assessments, readings, references, parameters)
+
+
+def write(measured: Measured, folder: Path) -> None:
+    """Write pictures, maps of values, ``readings.csv`` and ``measurement.json``."""
+    from dataclasses import asdict
+
+    from MicrocalcAILib.base.provenance import provenance
+
+    from ..protocol import repeat_spread
+    from ..readings import table_of, write_readings
+    from ..results import write_assessment, write_record
+
+    acquisitions = []
+    for assessment, reading, beside in zip(measured.assessments, measured.readings, measured.references, strict=True):
+        name = f"acquisition_{reading.repeat}"
+        write_assessment(assessment, folder, name, _title(reading), beside)
+        acquisitions.append(
             {
                 "name": name,
                 "reading": asdict(reading),
@@ -149,19 +194,15 @@ def run(arguments: argparse.Namespace) -> int:
                 **assessment.as_dict(),
                 "references": beside,
             }
-            for assessment, reading, name, beside in zip(assessments, readings, names, references, strict=True)
-        ],
-        "repeats": {name: asdict(repeat_spread(values)) for name, _, values in repeats if values},
-        "repeat_checks": {name: [check.as_dict() for check in checks] for name, checks in repeat_checks.items()},
+        )
+    write_readings(table_of(measured.readings), folder / "readings.csv")
+    checks = measured.repeat_checks()
+    record = {
+        "acquisitions": acquisitions,
+        "repeats": {name: asdict(repeat_spread(values)) for name, _, values in measured.repeated()},
+        "repeat_checks": {name: [check.as_dict() for check in found] for name, found in checks.items()},
     }
-    write_record(provenance(**record), arguments.output / "measurement.json")
-    _report(assessments, readings, [check for checks in repeat_checks.values() for check in checks], arguments.output)
-    if study is not None:
-        lesions = one_row_per_lesion(study)
-        write_table(lesions, arguments.output / "lesions.csv")
-        write_readings(study, arguments.table)
-        _report_agreement(lesions.set_index("lesion").loc[arguments.name])
-    return 0
+    write_record(provenance(**record), folder / "measurement.json")
 
 
 def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
@@ -247,37 +288,28 @@ def _as_number(text: str) -> float | None:
         return None
 
 
-def _repeated(readings: Sequence[Reading]) -> list[tuple[str, str, list[float]]]:
-    """Column, words and values of the quantities that were measured at least once."""
-    quantities = (("elasticity_mean_kpa", "mean elasticity"), ("strain_ratio", "the strain ratio"))
-    found = [(name, words, [getattr(reading, name) for reading in readings]) for name, words in quantities]
-    known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
-    return [entry for entry in known if entry[2]]
-
-
 def _title(reading: Reading) -> str:
     reader = f" · reader {reading.reader}" if reading.reader else ""
     return f"{reading.lesion}{reader} · acquisition {reading.repeat}"
 
 
-def _report(
-    assessments: Sequence[Assessment], readings: Sequence[Reading], checks: Sequence[Any], folder: Path
-) -> None:
+def _report(measured: Measured, folder: Path) -> None:
     from ..protocol import Status, repeat_spread
 
-    for assessment, reading in zip(assessments, readings, strict=True):
-        print(f"{_title(reading)}: {_summary(reading)}")
+    for assessment, reading in zip(measured.assessments, measured.readings, strict=True):
+        print(f"{_title(reading)}: {summary(reading)}")
         for check in assessment.checks:
             if check.status is not Status.PASS:
                 print(f"  {check.status}: {check.message}")
         for warning in dict.fromkeys(assessment.warnings):
             print(f"  Note: {warning.message}")
-    for _, words, values in _repeated(readings):
+    for _, words, values in measured.repeated():
         if len(values) > 1:
             spread = repeat_spread(values)
             print(f"{words} of {spread.count} acquisitions: {spread.mean:.4g}")
-    for check in checks:
-        print(f"  {check.status}: {check.message}")
+    for checks in measured.repeat_checks().values():
+        for check in checks:
+            print(f"  {check.status}: {check.message}")
     print(f"Results: {folder}")
 
 
@@ -286,7 +318,8 @@ def _report_agreement(lesion: pd.Series) -> None:
     print(f"In the table: {lesion['agreement']} (readers {lesion['readers']}, readings {lesion['acquisitions']})")
 
 
-def _summary(reading: Reading) -> str:
+def summary(reading: Reading) -> str:
+    """What was measured, in words."""
     parts = []
     if reading.elasticity_mean_kpa is not None:
         parts.append(f"mean {reading.elasticity_mean_kpa:.1f} kPa, maximum {reading.elasticity_max_kpa:.1f} kPa")
