@@ -237,6 +237,7 @@ def test_what_the_examiner_confirms_is_recorded(run: Run, screens: Path, tmp_pat
     assert (statuses["breath-hold"], statuses["position"], statuses["recovery"]) == ("pass", "pass", "cannot tell")
 
 
+@pytest.mark.slow
 def test_a_table_of_regions_is_measured_row_by_row_and_resumed(run: Run, screens: Path, tmp_path: Path) -> None:
     table = tmp_path / "regions.csv"
     rows = [

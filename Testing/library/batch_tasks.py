@@ -37,7 +37,8 @@ class Words:
             time.sleep(self.options.get("seconds_to_write", 0))
             (folder / "pid.txt").write_text(str(os.getpid()))
 
-        return Finished({"letters": letters, "threads": os.environ["OMP_NUM_THREADS"], "warnings": []}, write)
+        openmp = {name: os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")}
+        return Finished({"letters": letters, **openmp, "warnings": []}, write)
 
 
 def _fall_into_trap(text, options):

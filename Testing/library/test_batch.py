@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import io
 import json
 import os
 import random
@@ -26,6 +27,8 @@ from MicrocalcAILib.batch.run import run_batch
 from MicrocalcAILib.batch.work import RESULT_FILE, FullDiskError
 from MicrocalcAILib.batch.worker_process import Limits, TaskName
 from MicrocalcAILib.batch.workers import LocalWorkers
+from MicrocalcAILib.cli import main
+from MicrocalcAILib.commands.terminal import TerminalProgress
 
 TASKS = Path(__file__).with_name("batch_tasks.py")
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -162,7 +165,8 @@ def test_workers_live_for_many_files_and_share_the_cores(files, run, tmp_path, m
     rows = run(files(**{f"f{number}": "fine" for number in range(12)}))
     pids = {(tmp_path / "out" / name / "pid.txt").read_text() for name in rows}
     assert 1 <= len(pids) <= 2
-    assert {row["threads"] for row in rows.values()} == {"3"}
+    assert {row["OMP_NUM_THREADS"] for row in rows.values()} == {"3"}
+    assert {row["OMP_WAIT_POLICY"] for row in rows.values()} == {"PASSIVE"}
 
 
 def test_rows_say_what_a_file_took(files, run):
@@ -330,3 +334,31 @@ def test_ctrl_c_ends_the_command_in_one_word(tmp_path):
     assert process.returncode == 130
     assert errors.split() == ["Cancelled."]
     assert not leftovers(tmp_path / "out")
+
+
+def test_the_command_line_keeps_idle_threads_from_spinning(monkeypatch, capsys):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"  # whoever sets it knows why
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_progress_is_a_bar_with_rate_and_remaining_time_on_a_terminal_only(monkeypatch):
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        progress = TerminalProgress()
+        for done in range(3):
+            progress("training", done, 2)
+        assert ("training: 100%" in stream.getvalue()) == shown
+        assert ("it/s" in stream.getvalue()) == shown

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("many files")
     group.add_argument("--fresh", action="store_true", help="work on files again whose results are there already")
     group.add_argument("--workers", type=int, metavar="N", help="processes (default: by cores and memory at hand)")
-    group.add_argument("--time-limit", type=float, default=900.0, metavar="SECONDS", help="for one file (default: 900)")
+    group.add_argument(
+        "--time-limit", type=float, default=1800.0, metavar="SECONDS", help="for one file (default: 1800)"
+    )
     group.add_argument(
         "--memory-limit", type=float, metavar="GB", help="for one worker (default: its share of what is at hand)"
     )

@@ -13,7 +13,7 @@ from MicrocalcAILib.base.provenance import sha256_of_file
 from MicrocalcAILib.batch.work import Finished
 
 from ..elastogram import Unit
-from . import measure
+from . import acquisitions
 
 COLUMNS = {
     **dict.fromkeys(("lesion", "fat", "lesion_on_elastogram", "calcification", "skin", "chest_wall", "box_at"), str),
@@ -61,12 +61,12 @@ class MeasurementTask:
         values = {**self._shared, **_DEFAULTS, **row}
         values |= {name: [values[name]] for name in _LISTS if values[name] is not None}
         arguments = argparse.Namespace(files=[path], first_repeat=values.pop("repeat"), **values)
-        measured = measure.measure(arguments)
+        measured = acquisitions.measure(arguments)
         (reading,) = measured.readings
         (assessment,) = measured.assessments
         cells = {
             **{name: value for name, value in asdict(reading).items() if value is not None},
-            "found": measure.summary(reading),
+            "found": acquisitions.summary(reading),
             "warnings": [warning.message for warning in dict.fromkeys(assessment.warnings)],
         }
-        return Finished(cells, lambda folder, name: measure.write(measured, folder))
+        return Finished(cells, lambda folder, name: acquisitions.write(measured, folder))
