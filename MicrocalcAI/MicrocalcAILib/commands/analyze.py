@@ -15,7 +15,7 @@ from ..batch.pseudonyms import pseudonymized
 from ..batch.worker_process import TaskName
 from . import batch_options
 
-_MEGABYTES_PER_RESULT = 6.0
+_MEGABYTES_PER_RESULT = 12.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
