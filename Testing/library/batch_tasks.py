@@ -2,11 +2,17 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 from MicrocalcAILib.base.errors import ModelError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.batch.inputs import find_inputs
+from MicrocalcAILib.batch.plan import plan
+from MicrocalcAILib.batch.run import run_batch
 from MicrocalcAILib.batch.work import Finished
+from MicrocalcAILib.batch.worker_process import Limits, TaskName
+from MicrocalcAILib.batch.workers import LocalWorkers
 
 
 class Words:
@@ -31,7 +37,8 @@ class Words:
             time.sleep(self.options.get("seconds_to_write", 0))
             (folder / "pid.txt").write_text(str(os.getpid()))
 
-        return Finished({"letters": letters, "threads": os.environ["OMP_NUM_THREADS"], "warnings": []}, write)
+        openmp = {name: os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")}
+        return Finished({"letters": letters, **openmp, "warnings": []}, write)
 
 
 def _fall_into_trap(text, options):
@@ -63,3 +70,33 @@ def _fall_into_trap(text, options):
         raise UnsupportedImageError("This is a letter, not an image.")
     elif text == "slow":
         time.sleep(options.get("slow", 1.0))
+
+
+class Silent:
+    """Hears everything and says nothing."""
+
+    def __init__(self):
+        self.heard = []
+
+    def starts(self, total):
+        self.heard.append(("starts", total))
+
+    def begins(self, item):
+        self.heard.append(("begins", item.name))
+
+    def progress(self, item, stage, done, total):
+        self.heard.append((stage, item.name))
+
+    def ended(self, item, row, folder):
+        self.heard.append((row["status"], item.name))
+
+
+def count_words(root, output, workers=2, **options):
+    """Run the task on a folder, as a command would."""
+    items = plan(find_inputs([root], output))
+    task = TaskName("batch_tasks:Words", options)
+    return run_batch(items, output, task, LocalWorkers(workers), Limits(60.0, 2048.0), Silent())
+
+
+if __name__ == "__main__":
+    count_words(Path(sys.argv[1]), Path(sys.argv[2]), slow=0.05, seconds_to_write=0.05)

@@ -249,6 +249,13 @@ def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"größe"}
     with (tmp_path / "out" / "größe" / "calcifications.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) > 10
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        failed, done = csv.DictReader(file)
+    assert (failed["status"], done["status"], done["folder"]) == ("failed", "done", "größe")
+    assert int(done["calcifications"]) > 10
+    assert int(done["clusters"]) > 0
+    assert 0 < float(done["highest_risk_by_words"]) < 1
+    assert done["highest_risk_words"]
     output = capsys.readouterr()
     assert "größe.nrrd" in output.out
     assert "bad.png" in output.err

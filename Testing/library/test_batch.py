@@ -2,8 +2,10 @@
 
 import csv
 import errno
+import io
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from batch_tasks import Silent, Words
 from MicrocalcAILib.base.errors import MicrocalcError, ResultError
 from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.batch import capacity
@@ -24,29 +27,11 @@ from MicrocalcAILib.batch.run import run_batch
 from MicrocalcAILib.batch.work import RESULT_FILE, FullDiskError
 from MicrocalcAILib.batch.worker_process import Limits, TaskName
 from MicrocalcAILib.batch.workers import LocalWorkers
+from MicrocalcAILib.cli import main
+from MicrocalcAILib.commands.terminal import TerminalProgress
 
+TASKS = Path(__file__).with_name("batch_tasks.py")
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-
-
-class Silent:
-    """Hears everything, says nothing, and may cancel."""
-
-    def __init__(self, cancel_at=None):
-        self.heard, self.cancel_at = [], cancel_at
-
-    def starts(self, total):
-        self.heard.append(("starts", total))
-
-    def begins(self, item):
-        self.heard.append(("begins", item.name))
-
-    def progress(self, item, stage, done, total):
-        self.heard.append((stage, item.name))
-        if stage == self.cancel_at:
-            raise Cancelled
-
-    def ended(self, item, row, folder):
-        self.heard.append((row["status"], item.name))
 
 
 @pytest.fixture
@@ -180,7 +165,8 @@ def test_workers_live_for_many_files_and_share_the_cores(files, run, tmp_path, m
     rows = run(files(**{f"f{number}": "fine" for number in range(12)}))
     pids = {(tmp_path / "out" / name / "pid.txt").read_text() for name in rows}
     assert 1 <= len(pids) <= 2
-    assert {row["threads"] for row in rows.values()} == {"3"}
+    assert {row["OMP_NUM_THREADS"] for row in rows.values()} == {"3"}
+    assert {row["OMP_WAIT_POLICY"] for row in rows.values()} == {"PASSIVE"}
 
 
 def test_rows_say_what_a_file_took(files, run):
@@ -263,8 +249,6 @@ def test_a_disk_that_fills_up_stops_the_run_in_a_sentence(files, run, tmp_path, 
     def full(folder, name):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    from batch_tasks import Words
-
     class Full(Words):
         def run(self, path, options, progress):
             return work.Finished({}, full)
@@ -287,14 +271,8 @@ def test_numbers_of_workers_follow_cores_memory_and_files(monkeypatch):
 @posix
 def test_workers_end_when_their_owner_is_killed(files, tmp_path):
     root = files(**{f"f{number}": "slow" for number in range(50)})
-    code = (
-        "import sys; from pathlib import Path; import test_batch as t; "
-        f"items = t.plan(t.find_inputs([Path(r'{root}')], Path('.'))); "
-        f"t.run_batch(items, Path(r'{tmp_path / 'out'}'), t.TaskName('batch_tasks:Words', {{}}), t.LocalWorkers(2), "
-        "t.Limits(60, 2000), t.Silent())"
-    )
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([*sys.path, str(Path(__file__).parent)]))
-    owner = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([*sys.path, str(TASKS.parent)]))
+    owner = subprocess.Popen([sys.executable, str(TASKS), str(root), str(tmp_path / "out")], env=environment)
     while len(workers := psutil.Process(owner.pid).children()) < 2:
         time.sleep(0.05)
     owner.send_signal(signal.SIGKILL)
@@ -308,3 +286,79 @@ def test_the_record_of_a_result_says_what_made_it(files, run, tmp_path):
     record = json.loads((tmp_path / "out" / "a" / RESULT_FILE).read_text())
     assert set(record["key"]) == {"input", "parameters", "models", "version"}
     assert record["files"] == ["letters.txt", "pid.txt"]
+
+
+@posix
+@pytest.mark.slow
+def test_nothing_is_lost_by_twenty_kills_at_random_instants(files, tmp_path):
+    chance = random.Random(7)
+    root = files(**{f"f{number:02}": "slow" * (number % 2) or "fine" for number in range(30)})
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([*sys.path, str(TASKS.parent)]))
+    output = tmp_path / "out"
+    command = [sys.executable, str(TASKS), str(root), str(output)]
+    counts = []
+    for _ in range(20):
+        before = len(list(output.glob(f"f*/{RESULT_FILE}")))
+        owner = subprocess.Popen(command, env=environment)
+        deadline = time.monotonic() + 60  # until it has done something new
+        while len(list(output.glob(f"f*/{RESULT_FILE}"))) <= min(before, 28) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.15))
+        owner.kill()
+        owner.wait()
+        counts.append(len(list(output.glob(f"f*/{RESULT_FILE}"))))
+    assert counts == sorted(counts)  # no result is ever lost again
+    subprocess.run(command, env=environment, check=True)
+    for file in root.iterdir():
+        letters = len(file.read_text())
+        assert (output / file.name / "letters.txt").read_text() == f"{letters} letters in {file.name}"
+        assert (output / file.name / "pid.txt").is_file()
+    with (output / "summary.csv").open(newline="", encoding="utf-8") as table:
+        assert {row["status"] for row in csv.DictReader(table)} <= {"done", "finished before"}
+    assert len((output / "summary.csv").read_text().splitlines()) == 31
+    assert not leftovers(output)
+
+
+@posix
+def test_ctrl_c_ends_the_command_in_one_word(tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(b"x")
+    command = [sys.executable, "-m", "MicrocalcAILib", "analyze", str(tmp_path), "--output", str(tmp_path / "out")]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not psutil.Process(process.pid).children():
+        time.sleep(0.02)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.split() == ["Cancelled."]
+    assert not leftovers(tmp_path / "out")
+
+
+def test_the_command_line_keeps_idle_threads_from_spinning(monkeypatch, capsys):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"  # whoever sets it knows why
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_progress_is_a_bar_with_rate_and_remaining_time_on_a_terminal_only(monkeypatch):
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        progress = TerminalProgress()
+        for done in range(3):
+            progress("training", done, 2)
+        assert ("training: 100%" in stream.getvalue()) == shown
+        assert ("it/s" in stream.getvalue()) == shown

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import SimpleITK as sitk
 
+from batch_tasks import Silent
 from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
 from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.batch.cluster import ClusterWorkers
@@ -22,7 +23,6 @@ from MicrocalcAILib.batch.run import run_batch
 from MicrocalcAILib.batch.worker_process import Limits, TaskName
 from MicrocalcAILib.batch.workers import LocalWorkers
 from speck_images import breast_with_specks
-from test_batch import Silent
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from MicrocalcAISlicer import inputvolume, views
+from MicrocalcAISlicer import inputvolume, showing, views
 
 
 def test_only_the_views_that_show_the_image_are_centered_and_zoomed(slicer, make_volume, make_view):

@@ -21,7 +21,7 @@ from ..base.errors import MicrocalcError
 from ..base.progress import Cancelled, Progress
 from .work import FAILED, FullDiskError, Job, as_line, job_message
 
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.25
 _SECONDS_TO_START = 600.0
 _THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"),
@@ -43,7 +43,7 @@ class TaskName:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one item may take: wall-clock seconds, and MB of resident memory with the processes it starts."""
+    """What one item may take: wall-clock seconds, and MB of resident memory of its worker."""
 
     seconds: float
     memory_mb: float
@@ -160,17 +160,13 @@ class WorkerProcess:
                 return answer
 
     def _memory_mb(self) -> float:
-        """Resident memory of the worker and of the processes it started."""
+        """Resident memory of the worker; listing the processes it started would cost more than watching is worth."""
         import psutil
 
         assert self._process is not None
-        total = 0
         with contextlib.suppress(psutil.Error):
-            worker = psutil.Process(self._process.pid)
-            for process in (worker, *worker.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    total += process.memory_info().rss
-        return total / 2**20
+            return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+        return 0.0
 
     def _how_it_ended(self) -> str:
         assert self._process is not None

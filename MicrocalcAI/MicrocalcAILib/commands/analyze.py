@@ -11,10 +11,11 @@ from ..base.errors import MicrocalcError, ParameterError
 from ..base.parameters import AnalysisParameters, HeatmapParameters
 from ..batch.inputs import absolute, find_inputs
 from ..batch.plan import plan
+from ..batch.pseudonyms import pseudonymized
 from ..batch.worker_process import TaskName
 from . import batch_options
 
-_MEGABYTES_PER_RESULT = 6.0
+_MEGABYTES_PER_RESULT = 12.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="for networks (default: auto)"
     )
     parser.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
+    parser.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="FILE",
+        help="name outputs by pseudonyms, and keep the key in this CSV file, apart from the results",
+    )
     batch_options.add_arguments(parser)
 
 
@@ -82,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         items = plan(find_inputs(arguments.images, arguments.output))
         if not items:
             raise ParameterError("There is no file below these folders; choose the folder that holds the images.")
+        if arguments.pseudonyms is not None:
+            items = pseudonymized(items, arguments.pseudonyms, arguments.output)
     except MicrocalcError as error:
         reporter.stopped(str(error))
         return 2

@@ -27,18 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("many files")
     group.add_argument("--fresh", action="store_true", help="work on files again whose results are there already")
     group.add_argument("--workers", type=int, metavar="N", help="processes (default: by cores and memory at hand)")
-    group.add_argument("--time-limit", type=float, default=900.0, metavar="SECONDS", help="for one file (default: 900)")
+    group.add_argument(
+        "--time-limit", type=float, default=1800.0, metavar="SECONDS", help="for one file (default: 1800)"
+    )
     group.add_argument(
         "--memory-limit", type=float, metavar="GB", help="for one worker (default: its share of what is at hand)"
     )
     group.add_argument(
         "--scheduler", metavar="ADDRESS", help="use the machines of a Dask cluster, e.g. tcp://host:8786"
-    )
-    group.add_argument(
-        "--pseudonyms",
-        type=Path,
-        metavar="FILE",
-        help="name outputs by pseudonyms, and keep the key in this CSV file, apart from the results",
     )
     group.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
 
@@ -56,12 +52,8 @@ def run(
     megabytes_per_result: float,
 ) -> int:
     """Work on all items; exit status 0 when all went well, 1 when some failed, 2 when nothing could be done."""
-    from ..batch.pseudonyms import pseudonymized
-
     try:
         workers, limits = _workers(arguments, len(items))
-        if arguments.pseudonyms is not None:
-            items = pseudonymized(items, arguments.pseudonyms, arguments.output)
         rows = run_batch(
             items, arguments.output, task, workers, limits, reporter, arguments.fresh, megabytes_per_result
         )
