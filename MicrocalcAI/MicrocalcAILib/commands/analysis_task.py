@@ -58,8 +58,7 @@ class AnalysisTask:
         mammogram = read_mammogram(path, self._spacing_mm, self._parameters.reading.assumed_spacing_mm)
         analysis = analyze(mammogram, self._parameters, self._selector, self._models, self._networks, progress=progress)
         progress("writing", 0, 1)
-        admission = getattr(mammogram, "admission", None)
-        cells = {**(admission.columns() if admission is not None else {}), **summary_cells(analysis)}
+        cells = {**mammogram.admission.columns(), **summary_cells(analysis)}
         return Finished(cells, lambda folder, name: fill_folder(mammogram, analysis, folder, name))
 
 
