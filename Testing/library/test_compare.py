@@ -147,6 +147,10 @@ def test_the_page_is_well_formed_says_its_results_in_words_and_holds_no_script(t
     assert "ridge <simple> & honest" in names
     assert "ResNet18 <b>" in names
     assert page.find(".//script") is None
+    words = " ".join(page.find(".//body").itertext())
+    assert "48 items of 24 patients" in words
+    assert "60 items of 30 patients, 20 positive" in words
+    assert "<" not in words.replace("<simple>", "").replace("<b>", "").replace("<else>", "")
     assert "http" not in text.replace("http-equiv", "")
     assert "Something &lt;else&gt;" in text
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.evaluation.detection import EvaluatedImage, evaluate_boxes, match_boxes
+from MicrocalcAILib.training.compare import read_predictions
 
 EDGES = ["row_min", "row_max", "column_min", "column_max"]
 
@@ -163,3 +164,22 @@ def test_bands_are_over_patients_whose_images_are_alike() -> None:
     one_each = evaluate_boxes(images[::4], resamples=300).free_response["iou"].operating_points.iloc[-1]
     assert all_marks["sensitivity_low"] == one_each["sensitivity_low"]
     assert all_marks["sensitivity_high"] == one_each["sensitivity_high"]
+
+
+def test_predictions_of_lesions_breasts_and_exams_give_the_tables_again(tmp_path) -> None:
+    images = []
+    rng = np.random.default_rng(3)
+    for patient in "abcdefgh":
+        for view in "12":
+            malignant = patient in "abcd"
+            score = rng.uniform(0, 0.6) + 0.3 * malignant
+            images.append(_image(_boxes((0, 9, 0, 9, 0.9, score)), _lesions((0, 9, 0, 9, malignant)), patient + view))
+    evaluation = evaluate_boxes(images, resamples=20)
+    evaluation.predictions.assign(model="detector").to_csv(tmp_path / "predictions.csv", index=False)
+    tasks = read_predictions([tmp_path / "predictions.csv"])
+    assert [task.name for task in tasks] == ["Lesions", "Breasts", "Exams"]
+    for task, level in zip(tasks, ("lesions", "breasts", "exams"), strict=True):
+        found, table = task.measures["detector"].measures, evaluation.tables[level]
+        assert len(task.outcome) == table["cases"]
+        for name in ("auc", "sensitivity", "specificity"):
+            assert found[name].value == pytest.approx(table[name]["value"])

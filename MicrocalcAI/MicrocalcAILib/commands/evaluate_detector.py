@@ -51,7 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into-card", metavar="NAME", help="also store the figures in the card of the model (its folder), by this name"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets boxes.csv and figures.json")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets boxes.csv, figures.json and predictions.csv (which “train compare” reads)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
 
 
@@ -86,6 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.output.mkdir(parents=True, exist_ok=True)
     with replaced_on_success(arguments.output / "boxes.csv") as temporary:
         pd.concat([image.boxes.assign(image=image.name) for image in images]).to_csv(temporary, index=False)
+    with replaced_on_success(arguments.output / "predictions.csv") as temporary:
+        model = "clusters" if arguments.clusters else Path(arguments.model).name
+        evaluation.predictions.assign(model=model).to_csv(temporary, index=False)
     with replaced_on_success(arguments.output / "figures.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if arguments.into_card:

@@ -35,6 +35,8 @@ Criterion = Literal["iou", "center", "overlap"]
 RULES: dict[str, tuple[Criterion, ...]] = {"microcalc": ("iou", "center"), "faster-rcnn": ("overlap",)}
 MINIMUM_IOU = 0.3
 DECISION_THRESHOLD = 0.3  # of the malignant score; the box threshold of the published method
+_PREDICTIONS = ("task", "item", "patient", "outcome", "score", "threshold")
+_ITEMS = {"lesions": ["patient", "image", "id"], "breasts": ["patient", "breast"], "exams": ["patient"]}
 _EDGES = ["row_min", "row_max", "column_min", "column_max"]
 
 
@@ -74,11 +76,15 @@ class DetectionEvaluation:
     tables : dict
         Figures by level (``lesions found``, ``lesions``, ``breasts``, ``exams``); empty when the classes are not known.
         JSON-ready.
+    predictions : DataFrame
+        What the tables were computed from: ``task`` (``Lesions``, ``Breasts``, ``Exams``), ``item``, ``patient``,
+        ``outcome`` (1: malignant), ``score``, ``threshold``; without rows when the classes are not known.
     """
 
     free_response: dict[str, FreeResponse]
     figures_of_merit: dict[str, dict[str, Estimate]]
     tables: dict[str, dict[str, Any]]
+    predictions: pd.DataFrame
 
 
 def evaluate_boxes(
@@ -126,9 +132,10 @@ def evaluate_boxes(
         criterion: figures_of_merit(found, resamples=resamples, seed=seed) for criterion, found in matches.items()
     }
     if not all("malignant" in image.lesions for image in images):
-        return DetectionEvaluation(curves, figures, {})
+        return DetectionEvaluation(curves, figures, {}, pd.DataFrame(columns=list(_PREDICTIONS)))
     deciding = matches[RULES[rule][0]]
-    lesions = pd.concat([match.truths.assign(patient=match.patient) for match in deciding], ignore_index=True)
+    named = [match.truths.assign(patient=match.patient, image=match.image) for match in deciding]
+    lesions = pd.concat(named, ignore_index=True)
     lesions = lesions[lesions["outcome"] != IGNORED]
     found = lesions[lesions["outcome"] == HIT]
     boxes = pd.concat([image.boxes.assign(patient=image.patient, breast=image.breast) for image in images])
@@ -145,9 +152,21 @@ def evaluate_boxes(
         "breasts": breasts,
         "exams": exams,
     }
-    return DetectionEvaluation(
-        curves, figures, {level: _figures(cases, threshold, resamples, seed) for level, cases in levels.items()}
-    )
+    tables = {level: _figures(cases, threshold, resamples, seed) for level, cases in levels.items()}
+    return DetectionEvaluation(curves, figures, tables, _predictions(levels, threshold))
+
+
+def _predictions(levels: dict[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
+    """Rows of the tables that name every true thing."""
+    parts = []
+    for level, key in _ITEMS.items():
+        cases = levels[level]
+        item = [" / ".join(map(str, names)) for names in cases[key].itertuples(index=False)]
+        part = cases[["patient", "score"]].assign(
+            task=level.capitalize(), item=item, outcome=cases["malignant"].astype(int), threshold=threshold
+        )
+        parts.append(part[list(_PREDICTIONS)])
+    return pd.concat(parts, ignore_index=True)
 
 
 def match_boxes(image: EvaluatedImage, criterion: Criterion = "iou") -> Matches:

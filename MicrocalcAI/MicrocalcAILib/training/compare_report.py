@@ -23,6 +23,7 @@ from .compare import CLUSTER_TASK, Task
 
 TEMPLATE = "Reports/comparison.html"
 _COLORS = ("#1f5fa8", "#c4571a", "#3c8d40", "#7a4fa3", "#8a6d1f", "#b0357a", "#2a8f8f", "#666666")
+_BINS = 5  # of calibration curves; many models share a picture
 _LINES = ("-", "--", ":")
 _NESTED = (
     "Every model was made anew in each outer fold of a cross-validation that keeps patients together; tuning, threshold"
@@ -148,7 +149,7 @@ def _section(task: Task) -> dict[str, Any]:
         pictures.append(_calibration_picture(task))
     return {
         "name": task.name,
-        "items": len(task.outcome),
+        "count": len(task.outcome),
         "positive": int(task.outcome.sum()),
         "patients": len(np.unique(task.patients)),
         "explanation": _NESTED if task.name == CLUSTER_TASK and task.folds is not None else _GIVEN,
@@ -201,7 +202,7 @@ def _calibration_picture(task: Task) -> dict[str, str]:
         probability = task.models[name].probability
         if probability is None:
             continue
-        bins = reliability_bins(task.outcome, probability, bins=min(10, max(2, len(probability) // 15)))
+        bins = reliability_bins(task.outcome, probability, bins=_BINS)
         axes.plot(bins["predicted"], bins["observed"], "o", markersize=4, label=name, linewidth=1.4, **style)
         calibration = task.measures[name].calibration
         parts.append(f"{name} {calibration['brier_score']:.3f}" if calibration else name)
@@ -217,6 +218,6 @@ def _picture(figure: Any, alternative: str, caption: str) -> dict[str, str]:
 
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", bbox_inches="tight")  # a legend beside the axes is cut off otherwise
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return {"data": data, "alternative": alternative, "caption": caption}

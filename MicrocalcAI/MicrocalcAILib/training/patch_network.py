@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import torch
 
 CURVE_FILE = "learning_curve"
+PREDICTIONS_FILE = "test_predictions.csv"
+TASK_NAMES = {"detection": "Task 1: microcalcifications or none", "malignancy": "Task 2: malignant or benign"}
 
 
 def train_patch_network(
@@ -100,6 +102,7 @@ def train_patch_network(
     test = sets["test"]
     probability = judge(network, test, runtime)
     figures = patch_figures(test.outcome(task), probability, threshold, list(test.table["patient"]))
+    predictions = _predictions(test, task, Path(output).name, probability, float(threshold))
     card = {
         **_card(patches, sets, task, training, state, runtime),
         "threshold": float(threshold),
@@ -117,6 +120,8 @@ def train_patch_network(
         card["figures"]["images_without_known_calcifications"] = marked
         written = write_patch_network(Path(output), training.architecture, patches.input, network, card)
     _write_curves(state.history, Path(output), task)
+    with replaced_on_success(Path(output) / PREDICTIONS_FILE) as temporary:
+        predictions.to_csv(temporary, index=False)
     checkpoint.unlink(missing_ok=True)
     return written
 
@@ -177,6 +182,23 @@ def _card(
         "license": "Apache-2.0",
         "provenance": {**provenance(), **runtime.provenance()},
     }
+
+
+def _predictions(
+    test: PatchSet, task: str, model: str, probability: NDArray[np.float64], threshold: float
+) -> pd.DataFrame:
+    """What the figures of the test were computed from, as ``train compare`` reads it; patients are numbered."""
+    return pd.DataFrame(
+        {
+            "task": TASK_NAMES[task],
+            "model": model,
+            "item": np.arange(len(probability)),
+            "patient": np.unique(test.table["patient"], return_inverse=True)[1],
+            "outcome": test.outcome(task).astype(int),
+            "score": probability,
+            "threshold": threshold,
+        }
+    )
 
 
 def _command(task: str, training: PatchTraining) -> str:
