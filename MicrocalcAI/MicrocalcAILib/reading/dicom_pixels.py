@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..base.errors import UnreadableImageError
+from ..base.guarded import Decoded, guarded
 from .content import direction_of_itk
 from .dicom_safety import NATIVE_SYNTAXES, DicomHeader
 from .dicom_values import number, numbers
@@ -59,26 +61,40 @@ def decode_frame(header: DicomHeader, pixel_data: bytes) -> DecodedFrame:
     UnreadableImageError
         When the decoder refuses the pixel data, or returns another size.
     """
-    import SimpleITK as sitk
-
     with tempfile.TemporaryDirectory(prefix="microcalc-") as folder:
         path = Path(folder) / "image.dcm"
         _write_stand_in(header, pixel_data, path)
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
-        try:
-            image = reader.Execute()
-        except RuntimeError as error:
-            raise UnreadableImageError(
-                f"The pixel data ({header.transfer_syntax.name}) cannot be decoded; the file is damaged, "
-                "please export it again from the archive."
-            ) from error
-    stored = sitk.GetArrayFromImage(image)[0]
+        # What is written here without compression is sound; codecs are run where they can be ended.
+        run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)
+        facts, (stored,) = run(str(path), header.transfer_syntax.name)
     if stored.shape[:2] != header.shape:
         raise UnreadableImageError("The decoded image has another size than the header says; please export it again.")
+    return DecodedFrame(
+        stored, tuple(facts["spacing_mm"]), tuple(facts["origin_lps_mm"]), tuple(facts["direction_lps"])
+    )
+
+
+def decode_stand_in(name: str, transfer_syntax: str) -> Decoded:
+    """Let GDCM decode a file that :func:`decode_frame` has written."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(name)
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise UnreadableImageError(
+            f"The pixel data ({transfer_syntax}) cannot be decoded; the file is damaged, "
+            "please export it again from the archive."
+        ) from error
     spacing = image.GetSpacing()
-    return DecodedFrame(stored, (spacing[1], spacing[0]), image.GetOrigin(), direction_of_itk(image))
+    facts = {
+        "spacing_mm": (spacing[1], spacing[0]),
+        "origin_lps_mm": image.GetOrigin(),
+        "direction_lps": direction_of_itk(image),
+    }
+    return Decoded(facts, (sitk.GetArrayFromImage(image)[0],))
 
 
 def _write_stand_in(header: DicomHeader, pixel_data: bytes, path: Path) -> None:
