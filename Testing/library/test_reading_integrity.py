@@ -15,8 +15,9 @@ from pydicom.encaps import encapsulate
 
 from library.dicom_samples import gray_pattern, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.base.volumes import CANNOT_BE_CHECKED, CHECKSUM_VERIFIED
 from MicrocalcAILib.reading import read_mammogram
-from MicrocalcAILib.reading.admission import CANNOT_BE_CHECKED, CHECKSUM_VERIFIED, DECODER_COMPLAINED
+from MicrocalcAILib.reading.admission import DECODER_COMPLAINED
 
 LOSSLESS = [
     uid.ExplicitVRLittleEndian,

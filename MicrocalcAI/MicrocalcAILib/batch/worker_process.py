@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import MicrocalcError
+from ..base.guarded import ISOLATED_VARIABLE
 from ..base.progress import Cancelled, Progress
 from .work import FAILED, FullDiskError, Job, as_line, job_message
 
@@ -183,6 +184,7 @@ class WorkerProcess:
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ, PYTHONUTF8="1", PYTHONUNBUFFERED="1", OMP_WAIT_POLICY="PASSIVE")
+        environment[ISOLATED_VARIABLE] = "1"  # decoders may run in it: it is one that may be lost
         environment |= dict.fromkeys(_THREAD_VARIABLES, str(self._threads))
         packages = {__name__.partition(".")[0], self._task.name.partition(":")[0].partition(".")[0]}
         folders = dict.fromkeys(_folder_of(package) for package in sorted(packages))

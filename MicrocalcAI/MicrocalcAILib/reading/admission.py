@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-CHECKSUM_VERIFIED = "checksum verified"
+from ..base.volumes import CANNOT_BE_CHECKED
+
 DECODER_COMPLAINED = "decoder complained"
-CANNOT_BE_CHECKED = "cannot be checked"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import MicrocalcError, UnreadableImageError, UnsupportedImageError, WarningRecord
+from ..base.limits import check_size as check_size
 from .admission import AdmissionCard, Statement
 
 IDENTITY_DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -66,23 +67,6 @@ class ImageContent:
     direction_lps: tuple[float, ...] = IDENTITY_DIRECTION
     warnings: list[WarningRecord] = field(default_factory=list)
     admission: AdmissionCard = field(default_factory=AdmissionCard)
-
-
-def check_size(rows: int, columns: int, bytes_per_pixel: float, byte_budget: int) -> None:
-    """Refuse an empty image, and one that would need more memory than allowed, before anything is decoded.
-
-    Raises
-    ------
-    UnreadableImageError
-    """
-    if rows < 1 or columns < 1:
-        raise UnreadableImageError(f"The image has {rows} rows and {columns} columns; please export it again.")
-    needed = rows * columns * bytes_per_pixel
-    if needed > byte_budget:
-        raise UnreadableImageError(
-            f"The file declares an image of {rows} × {columns} pixels that needs {needed / 2**20:,.0f} MiB, more than "
-            f"the allowed {byte_budget / 2**20:,.0f} MiB; allow more bytes if the file is genuine."
-        )
 
 
 def gray_channel(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None, list[WarningRecord]]:

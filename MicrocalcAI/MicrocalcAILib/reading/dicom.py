@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import UnsupportedImageError, WarningRecord
-from .admission import CANNOT_BE_CHECKED, DECODER_COMPLAINED, AdmissionCard, BitUse
+from ..base.volumes import CANNOT_BE_CHECKED
+from .admission import DECODER_COMPLAINED, AdmissionCard, BitUse
 from .content import FileSpacing, ImageContent, damage_reported, gray_channel
 from .dicom_pixels import decode_frame
 from .dicom_safety import DicomHeader, check_image_attributes, read_header, read_pixel_data

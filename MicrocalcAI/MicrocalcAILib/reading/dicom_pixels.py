@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..base.errors import UnreadableImageError, WarningRecord
+from ..base.guarded import Decoded, guarded
 from .content import direction_of_itk
+from .decoder_messages import decoder_messages
 from .dicom_safety import NATIVE_SYNTAXES, DicomHeader, EncodedFrame
 from .dicom_values import number, numbers
-from .integrity import decoder_messages
 from .sample_bits import SampleValues, values_of_samples
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -71,38 +73,52 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
     UnreadableImageError
         When the decoder refuses the pixel data, or returns another size.
     """
-    import SimpleITK as sitk
-
     with tempfile.TemporaryDirectory(prefix="microcalc-") as folder:
         path = Path(folder) / "image.dcm"
         _write_stand_in(header, frame, path)
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
-        try:
-            with decoder_messages() as complaints:
-                image = reader.Execute()
-        except RuntimeError as error:
-            raise UnreadableImageError(
-                f"The pixel data ({header.transfer_syntax.name}) cannot be decoded; the file is damaged, "
-                "please export it again from the archive."
-            ) from error
-    stored = sitk.GetArrayFromImage(image)[0]
+        # What is written here without compression is sound; codecs are run where they can be ended.
+        run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)
+        facts, (stored,) = run(str(path), header.transfer_syntax.name)
     if stored.shape[:2] != header.shape:
         raise UnreadableImageError("The decoded image has another size than the header says; please export it again.")
     samples = SampleValues(stored, int(header.attributes.BitsStored), [])
     if header.samples == 1:
         samples = values_of_samples(stored, header.attributes)
-    spacing = image.GetSpacing()
+    has_complaints = bool(facts["has_complaints"])
     return DecodedFrame(
         samples.values,
         samples.bits,
-        (spacing[1], spacing[0]),
-        image.GetOrigin(),
-        direction_of_itk(image),
-        (*samples.warnings, *([_COMPLAINT] if complaints else [])),
-        bool(complaints),
+        tuple(facts["spacing_mm"]),
+        tuple(facts["origin_lps_mm"]),
+        tuple(facts["direction_lps"]),
+        (*samples.warnings, *([_COMPLAINT] if has_complaints else [])),
+        has_complaints,
     )
+
+
+def decode_stand_in(name: str, transfer_syntax: str) -> Decoded:
+    """Let GDCM decode a file that :func:`decode_frame` has written, and hear what it complains about."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(name)
+    try:
+        with decoder_messages() as complaints:
+            image = reader.Execute()
+    except RuntimeError as error:
+        raise UnreadableImageError(
+            f"The pixel data ({transfer_syntax}) cannot be decoded; the file is damaged, "
+            "please export it again from the archive."
+        ) from error
+    spacing = image.GetSpacing()
+    facts = {
+        "spacing_mm": (spacing[1], spacing[0]),
+        "origin_lps_mm": image.GetOrigin(),
+        "direction_lps": direction_of_itk(image),
+        "has_complaints": bool(complaints),
+    }
+    return Decoded(facts, (sitk.GetArrayFromImage(image)[0],))
 
 
 def _write_stand_in(header: DicomHeader, frame: EncodedFrame, path: Path) -> None:

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
 from ..base.provenance import sha256_of_file
-from .admission import CHECKSUM_VERIFIED, AdmissionCard, BitUse, Statement
+from .admission import AdmissionCard, BitUse, Statement
 from .chest_wall import appearance
 from .content import ImageContent, damage_reported
 from .dicom import read_dicom
 from .drawn_lines import drawn_lines
 from .image_files import read_image_file
-from .integrity import has_sound_checksum
 from .mammogram import Mammogram
 from .no_value import fill_pixels_without_value, padding_of
 from .pgm_files import read_pgm_file
@@ -82,8 +81,6 @@ def read_mammogram(
             content = read_pgm_file(path, byte_budget)
         else:
             content = read_volume_file(path, kind, byte_budget)
-        if has_sound_checksum(path, kind, byte_budget):
-            content = replace(content, admission=replace(content.admission, integrity=CHECKSUM_VERIFIED))
     if kind != "DICOM" and not (content.laterality or content.view):
         content = _with_view_of_name(content, path.name.partition(".")[0])
     spacing, spacing_source, warnings = choose_spacing(content.spacing, spacing_mm, assumed_spacing_mm)
