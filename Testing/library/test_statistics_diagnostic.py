@@ -239,10 +239,12 @@ def test_the_area_does_not_change_when_scores_are_stretched():
     assert auc(DISEASED, np.exp(RATINGS)) == auc(DISEASED, RATINGS)
 
 
-def test_complete_separation_has_an_area_but_no_interval():
-    estimate = auc([0, 0, 1, 1], [1, 2, 3, 4])
-    assert estimate.value == 1.0
-    assert math.isnan(estimate.low)
+def test_the_interval_of_an_area_is_that_of_its_logit():
+    estimate = auc(DISEASED, RATINGS)
+    area, error = estimate.value, math.sqrt(brute_force_delong(DISEASED, [RATINGS])[1][0, 0])
+    logits = [math.log(end / (1 - end)) for end in (estimate.low, area, estimate.high)]
+    half_width = 1.959964 * error / (area * (1 - area))
+    assert (logits[1] - logits[0], logits[2] - logits[1]) == pytest.approx((half_width, half_width), rel=1e-6)
 
 
 @pytest.mark.parametrize("outcome", [[0, 0, 0], [1, 1, 1], [0, 0, 1]])

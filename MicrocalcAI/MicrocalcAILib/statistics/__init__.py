@@ -19,6 +19,7 @@ from .calibration import (
     plot_reliability,
     reliability_bins,
 )
+from .clustered import auc_covariance, clustered_means, clustered_proportion, is_clustered, resampled_units
 from .diagnostic import DiagnosticTable, diagnostic_table
 from .estimate import Estimate, proportion
 from .resampling import bootstrap_estimate
@@ -28,7 +29,6 @@ from .roc import (
     PrecisionRecallCurve,
     RocCurve,
     auc,
-    auc_covariance,
     compare_paired_auc,
     compare_unpaired_auc,
     point_at_sensitivity,
@@ -60,6 +60,8 @@ __all__ = [
     "brier_score",
     "calibration_line",
     "calibration_summary",
+    "clustered_means",
+    "clustered_proportion",
     "cohen_kappa",
     "compare_paired_auc",
     "compare_unpaired_auc",
@@ -68,12 +70,14 @@ __all__ = [
     "hanley_mcneil_standard_error",
     "hosmer_lemeshow",
     "intraclass_correlation",
+    "is_clustered",
     "plot_reliability",
     "point_at_sensitivity",
     "point_at_specificity",
     "precision_recall_curve",
     "proportion",
     "reliability_bins",
+    "resampled_units",
     "roc_curve",
     "within_subject",
     "youden_point",

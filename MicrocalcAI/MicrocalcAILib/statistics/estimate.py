@@ -79,15 +79,36 @@ def proportion(successes: int, total: int, confidence: float = 0.95, method: Int
 
     if not 0 <= successes <= total:
         raise ParameterError(f"{successes} of {total} is not a proportion.")
-    z = normal_quantile(confidence)
     if total == 0:
         return Estimate(math.nan, math.nan, math.nan, confidence, method)
     value = successes / total
+    if method == "wilson":
+        return Estimate(value, *wilson_interval(value, total, confidence), confidence, method)
     if method == "wald":
-        half_width = z * math.sqrt(value * (1 - value) / total)
+        half_width = normal_quantile(confidence) * math.sqrt(value * (1 - value) / total)
         return Estimate(value, max(0.0, value - half_width), min(1.0, value + half_width), confidence, method)
-    scipy_name = {"wilson": "wilson", "clopper-pearson": "exact"}.get(method)
-    if scipy_name is None:
+    if method != "clopper-pearson":
         raise ParameterError(f"“{method}” is not an interval; choose wilson, clopper-pearson or wald.")
-    interval = binomtest(int(successes), int(total)).proportion_ci(confidence, scipy_name)
+    interval = binomtest(int(successes), int(total)).proportion_ci(confidence, "exact")
     return Estimate(value, float(interval.low), float(interval.high), confidence, method)
+
+
+def wilson_interval(value: float, size: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Ends of Wilson's score interval of a proportion among ``size`` cases, which may be an effective number.
+
+    NaN for no cases.
+
+    Raises
+    ------
+    ParameterError
+        When the confidence is not between 0 and 1.
+    """
+    z = normal_quantile(confidence)
+    if not size > 0:
+        return math.nan, math.nan
+    center = (value + z**2 / (2 * size)) / (1 + z**2 / size)
+    half_width = z / (1 + z**2 / size) * math.sqrt(value * (1 - value) / size + z**2 / (4 * size**2))
+    # at 0 and 1 the end is exact; rounding must not move it past
+    return (0.0 if value == 0 else max(0.0, center - half_width)), (
+        1.0 if value == 1 else min(1.0, center + half_width)
+    )

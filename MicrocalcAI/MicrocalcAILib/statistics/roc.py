@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ParameterError
+from .clustered import auc_covariance, auc_influences, influence_covariance, is_clustered, newcombe_interval
 from .diagnostic import checked_cases
 from .estimate import Estimate, normal_quantile
+
+_NO_VARIANCE = 1e-15  # the same ranking, or complete separation
 
 
 @dataclass(frozen=True)
@@ -82,72 +85,51 @@ def roc_curve(outcome: ArrayLike, score: ArrayLike) -> RocCurve:
     return RocCurve(thresholds, sensitivity, 1 - false_positive_rate)
 
 
-def auc(outcome: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """Area under the empirical ROC curve (ties count half) with DeLong's interval.
+def auc(
+    outcome: ArrayLike, score: ArrayLike, *, patients: ArrayLike | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Area under the empirical ROC curve (ties count half), with a logit interval.
 
-    AUC ± z·SE, cut to [0, 1]; SE is the root of the variance from :func:`auc_covariance`. When the classes separate
-    completely that variance is 0 and says nothing: the interval is NaN. Cases count as independent; for several cases
-    per patient use :func:`~.resampling.bootstrap_estimate`.
-
-    Raises
-    ------
-    ParameterError
-        When the lists do not fit, or a class has fewer than two cases.
-
-    References
-    ----------
-    DeLong, DeLong, Clarke-Pearson: Comparing the areas under two or more correlated ROC curves. Biometrics 44:837
-    (1988).
-    """
-    areas, covariance = auc_covariance(outcome, [score])
-    if covariance[0, 0] == 0:
-        return Estimate(float(areas[0]), math.nan, math.nan, confidence, "DeLong")
-    half_width = normal_quantile(confidence) * math.sqrt(covariance[0, 0])
-    low, high = max(0.0, areas[0] - half_width), min(1.0, areas[0] + half_width)
-    return Estimate(float(areas[0]), float(low), float(high), confidence, "DeLong")
-
-
-def auc_covariance(outcome: ArrayLike, scores: list[ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Areas of several scores of the same cases, and their DeLong covariance.
-
-    With V10(i) the share of healthy cases that diseased case i outranks, and V01(j) the share of diseased cases that
-    outrank healthy case j (ties count half), the covariance is cov(V10)/m + cov(V01)/n for m diseased and n healthy
-    cases. The shares come from midranks, in O(cases log cases) (Sun, Xu: IEEE Signal Process Lett 21:1389, 2014).
+    logit(AUC) ± z·SE/(AUC·(1 − AUC)), SE from :func:`~.clustered.auc_covariance` (DeLong, or Obuchowski by patient):
+    unlike AUC ± z·SE it stays inside 0 to 1 and keeps its coverage near 1. Where that variance is 0 (the classes
+    separate completely) the interval is Newcombe's, which comes from the area and the numbers of cases alone.
 
     Parameters
     ----------
-    outcome : array_like of bool or 0/1, shape (cases,)
-    scores : list of array_like, each of shape (cases,)
-
-    Returns
-    -------
-    areas : shape (scores,)
-    covariance : shape (scores, scores)
+    patients : array_like, shape (cases,), optional
+        Which patient each case belongs to, when patients have several.
 
     Raises
     ------
     ParameterError
-        When the lists do not fit, or a class has fewer than two cases.
-    """
-    from scipy.stats import rankdata
+        When the lists do not fit, or a class has fewer than two cases (patients).
 
-    above_healthy, below_diseased = [], []
-    for score in scores:
-        diseased, values = checked_cases(outcome, score, both_classes=True)
-        m, n = int(diseased.sum()), int((~diseased).sum())
-        if min(m, n) < 2:
-            raise ParameterError("The variance of an area needs at least two cases with and two without the disease.")
-        ranks = rankdata(values)
-        above_healthy.append((ranks[diseased] - rankdata(values[diseased])) / n)
-        below_diseased.append(1 - (ranks[~diseased] - rankdata(values[~diseased])) / m)
-    v10, v01 = np.array(above_healthy), np.array(below_diseased)
-    return v10.mean(axis=1), np.atleast_2d(np.cov(v10) / v10.shape[1] + np.cov(v01) / v01.shape[1])
+    References
+    ----------
+    Pepe: The statistical evaluation of medical tests for classification and prediction (2003), section 5.2.5.
+    """
+    areas, covariance = auc_covariance(outcome, [score], patients)
+    area, variance = float(areas[0]), float(covariance[0, 0])
+    name = "DeLong" if patients is None or not is_clustered(patients) else "Obuchowski"
+    if variance <= _NO_VARIANCE:
+        diseased = np.asarray(outcome).astype(bool)
+        owners = np.arange(diseased.size) if patients is None else np.asarray(patients)
+        counts = (len(np.unique(owners[group])) for group in (diseased, ~diseased))
+        return Estimate(area, *newcombe_interval(area, *counts, confidence), confidence, "Newcombe")
+    half_width = normal_quantile(confidence) * math.sqrt(variance) / (area * (1 - area))
+    low, high = (1 / (1 + (1 - area) / area * math.exp(-move)) for move in (-half_width, half_width))
+    return Estimate(area, low, high, confidence, f"{name}, logit")
 
 
 def compare_paired_auc(
-    outcome: ArrayLike, first_score: ArrayLike, second_score: ArrayLike, *, confidence: float = 0.95
+    outcome: ArrayLike,
+    first_score: ArrayLike,
+    second_score: ArrayLike,
+    *,
+    patients: ArrayLike | None = None,
+    confidence: float = 0.95,
 ) -> AucComparison:
-    """DeLong's test of two scores of the same cases.
+    """DeLong's test of two scores of the same cases; Obuchowski's when patients have several cases.
 
     z = (A₁ − A₂) / sqrt(var A₁ + var A₂ − 2 cov(A₁, A₂)).
 
@@ -156,7 +138,7 @@ def compare_paired_auc(
     ParameterError
         See :func:`auc_covariance`.
     """
-    areas, covariance = auc_covariance(outcome, [first_score, second_score])
+    areas, covariance = auc_covariance(outcome, [first_score, second_score], patients)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     return _comparison(areas[0], areas[1], variance, confidence)
 
@@ -167,18 +149,37 @@ def compare_unpaired_auc(
     second_outcome: ArrayLike,
     second_score: ArrayLike,
     *,
+    patients: tuple[ArrayLike, ArrayLike] | None = None,
     confidence: float = 0.95,
 ) -> AucComparison:
-    """Test of two areas from different patients: z = (A₁ − A₂) / sqrt(var A₁ + var A₂), DeLong variances.
+    """Test of two areas from different cases: z = (A₁ − A₂) / sqrt(var A₁ + var A₂ − 2 cov(A₁, A₂)).
+
+    The covariance is 0 unless patients have cases on both sides.
+
+    Parameters
+    ----------
+    patients : pair of array_like, optional
+        Patients of the first and of the second cases.
 
     Raises
     ------
     ParameterError
-        See :func:`auc_covariance`.
+        See :func:`~.clustered.auc_covariance`.
     """
-    (first,), first_variance = auc_covariance(first_outcome, [first_score])
-    (second,), second_variance = auc_covariance(second_outcome, [second_score])
-    return _comparison(first, second, first_variance[0, 0] + second_variance[0, 0], confidence)
+    first_patients, second_patients = (None, None) if patients is None else map(np.asarray, patients)
+    (first,), *first_moves = auc_influences(first_outcome, [first_score], first_patients)
+    (second,), *second_moves = auc_influences(second_outcome, [second_score], second_patients)
+    variance = sum(float(influence_covariance(*moves)[0, 0]) for moves in (first_moves, second_moves))
+    if first_patients is not None and second_patients is not None:
+        first_names, second_names = np.unique(first_patients), np.unique(second_patients)
+        _, *shared = np.intersect1d(first_names, second_names, return_indices=True)
+        moved = [
+            np.nansum([part[rows, 0] for part in moves], axis=0)
+            for moves, rows in zip((first_moves, second_moves), shared, strict=True)
+        ]
+        everyone = len(np.union1d(first_names, second_names))
+        variance -= 2 * everyone / max(everyone - 1, 1) * float(moved[0] @ moved[1])
+    return _comparison(first, second, variance, confidence)
 
 
 def precision_recall_curve(outcome: ArrayLike, score: ArrayLike) -> PrecisionRecallCurve:
@@ -240,7 +241,7 @@ def _comparison(first: float, second: float, variance: float, confidence: float)
     from scipy.stats import norm
 
     difference = float(first - second)
-    if variance <= 1e-15:  # the same ranking, or complete separation: no variance to test with
+    if variance <= _NO_VARIANCE:
         z = 0.0 if difference == 0 else math.nan
         p_value = 1.0 if difference == 0 else math.nan
         return AucComparison(

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from MicrocalcAILib.statistics.clustered import auc_covariance
 from MicrocalcAILib.statistics.diagnostic import DiagnosticTable, diagnostic_table
 from MicrocalcAILib.statistics.estimate import Estimate
-from MicrocalcAILib.statistics.roc import auc_covariance
 
 from .columns import Variable
 from .diagnostics import YOUDEN, Performance, area_under_curve
