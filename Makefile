@@ -10,8 +10,9 @@ install = $(BIN)/python -m pip install --disable-pip-version-check $(1) >.venv/p
 demo: .venv/installed
 	@$(BIN)/python Resources/Examples/demo.py --output out/demo
 
+# A process for each core; tests of one file stay together, because they share what they have made.
 test: .venv/installed-tests lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 fast: .venv/installed-tests
 	$(BIN)/python -m pytest Testing/library -m "not slow"
@@ -38,7 +39,7 @@ lint: .venv/installed-tests
 	@$(call install,--no-deps torchvision==0.28.0)
 	@touch $@
 
-# The detection figures of the README: simulated calcifications in real films and simulated breasts that no training saw.
+# The detection figures of Docs/figures.md: simulated calcifications in real films and simulated breasts that no training saw.
 figures: .venv/installed-tests
 	$(BIN)/python Testing/real_data.py out/held-out/backgrounds.csv
 	$(BIN)/microcalc phantom --background out/held-out/backgrounds.csv power-law power-law power-law --split held-out \
