@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ModelError, WarningRecord
 from ..base.model_folder import read_model_folder, write_model_folder
+from ..base.trees import TreeEnsemble
 from .calibration import Calibration, at_prevalence
 from .feature_tables import FeatureTables
 from .preparation import Preparation
@@ -72,7 +73,7 @@ class ClusterClassifier:
             thresholds,
             card,
         )
-        expected, listed = model._booster.num_feature(), len(model.preparation.features)
+        expected, listed = model._ensemble.feature_count, len(model.preparation.features)
         if expected != listed:
             raise ModelError(
                 f"The trees of the {KIND} expect {expected} features, its list names {listed}; train it again."
@@ -99,7 +100,7 @@ class ClusterClassifier:
         """The trees' output in [0, 1] before calibration, shape (clusters,); thresholds refer to it."""
         if not len(tables):
             return np.empty(0)
-        return np.asarray(self._booster.predict(self.preparation.scaled(tables), num_threads=1), np.float64)
+        return self._ensemble.predict(self.preparation.scaled(tables))
 
     def predict(self, tables: FeatureTables, prevalence: float | None = None) -> pd.DataFrame:
         """Calibrated probability of malignancy for every cluster.
@@ -150,7 +151,7 @@ class ClusterClassifier:
         columns = [*self.preparation.features, "base"]
         values = np.empty((0, len(columns)))
         if len(tables):
-            values = self._booster.predict(self.preparation.scaled(tables), pred_contrib=True, num_threads=1)
+            values = self._ensemble.contributions(self.preparation.scaled(tables))[:, 0]
         return pd.DataFrame(values, columns=columns, index=tables.clusters.index)
 
     def warnings(self, tables: FeatureTables) -> tuple[WarningRecord, ...]:
@@ -179,10 +180,5 @@ class ClusterClassifier:
         return {key: self.card.get(key) for key in ("name", "notice", "simulated", "training_data", "sha256")}
 
     @cached_property
-    def _booster(self) -> Any:
-        import lightgbm
-
-        try:
-            return lightgbm.Booster(model_str=self.trees)
-        except lightgbm.basic.LightGBMError as error:
-            raise ModelError(f"The trees of the {KIND} cannot be read by LightGBM {lightgbm.__version__}.") from error
+    def _ensemble(self) -> TreeEnsemble:
+        return TreeEnsemble(self.trees)
