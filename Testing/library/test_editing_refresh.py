@@ -9,6 +9,7 @@ import pytest
 from editing_scene import editing_scene
 from MicrocalcAILib.editing.label_map import PaintedPixels, divide, known_from_table
 from MicrocalcAILib.editing.refresh import refresh
+from MicrocalcAILib.lexicon import describe
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,17 @@ def test_everything_can_be_removed(scene):
     assert len(result.findings.clusters) == 0
     assert result.findings.words == ()
     assert set(scene.analysis.clusters.columns) <= set(result.findings.clusters.columns)
+
+
+def test_only_the_specks_of_touched_clusters_are_measured_for_their_words(scene, removed_one, monkeypatch):
+    _, labels, cluster_ids = removed_one
+    measured = []
+    original = describe.speck_measurements
+    monkeypatch.setattr(
+        describe, "speck_measurements", lambda *given: measured.extend(given[2]["id"]) or original(*given)
+    )
+    refresh(scene.finder, labels, cluster_ids, scene.findings, scene.models)
+    assert sorted(measured) == sorted(key for key, cluster in cluster_ids.items() if cluster == 2)
 
 
 def test_what_others_wrote_into_the_tables_stays_for_what_was_not_touched(scene, removed_one):
