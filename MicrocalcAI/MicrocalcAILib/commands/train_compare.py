@@ -77,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(task.name)
         for name, found in task.measures.items():
             area = found.measures["auc"]
-            print(f"  {name}: AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})")
+            interval = f" ({area.low:.3f} to {area.high:.3f})" if area.low < area.high else ""
+            print(f"  {name}: AUC {area.value:.3f}{interval}")
     for note in notes:
         print(f"Note: {note}")
     print(f"\nWritten to {arguments.output / 'report.html'}")
