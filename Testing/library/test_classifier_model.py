@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_model(trained, small_grid, tmp_path):
 
 def test_the_folder_holds_text_only_and_no_name_of_an_image(trained):
     folder = trained[0]
-    assert {path.suffix for path in folder.iterdir()} == {".json", ".txt", ".csv"}
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".txt", ".csv", ".sha256"}
     for path in folder.iterdir():
         text = path.read_text(encoding="utf-8")
         assert "image 3" not in text

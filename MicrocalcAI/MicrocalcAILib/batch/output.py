@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from ..base.errors import ResultError
+from ..base.files import remove_leftovers
 
 LOCK_FILE = ".microcalc.lock"
-_LEFTOVER = re.compile(r"\.(?P<name>.+)-[0-9a-f]{8}(?P<previous>-previous)?(\.\w+)?")
 
 
 @contextlib.contextmanager
@@ -43,29 +41,16 @@ def output_folder(folder: Path) -> Iterator[None]:
 def tidy(output: Path, places: Iterable[str]) -> set[str]:
     """Those of the results' places below ``output`` where something lies; what killed runs left beside them is removed.
 
-    Each folder is listed once. A result that was moved aside when the run was killed is moved back.
+    No other run writes here meanwhile; see :func:`output_folder`. A result that was moved aside when the run was
+    killed is moved back.
     """
     parents = {PurePosixPath(place).parent for place in places} | {PurePosixPath()}
     found = set()
     for parent in sorted(parents):
         folder = Path(output, parent)
-        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-        for name in sorted(names):
-            match = _LEFTOVER.fullmatch(name)
-            if match is not None and match["previous"] and match["name"] not in names:
-                (folder / name).replace(folder / match["name"])
-                names.add(match["name"])
-            elif match is not None:
-                _remove(folder / name)
-        found |= {str(parent / name) for name in names}
+        remove_leftovers(folder, older_than_seconds=0)
+        found |= {str(parent / entry.name) for entry in folder.iterdir()} if folder.is_dir() else set()
     return found
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _take(lock: BinaryIO, folder: Path) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ResultError
-from ..base.files import replaced_on_success
+from ..base.files import is_hidden, replaced_on_success
 from ..base.progress import Progress, no_progress
 from ..features import (
     CALCIFICATION_FEATURES,
@@ -98,7 +98,7 @@ class FeatureTables:
         ResultError
             When there is none, or one cannot be read or lacks a column.
         """
-        found = sorted(Path(folder).rglob(CLUSTERS_FILE))
+        found = sorted(path for path in Path(folder).rglob(CLUSTERS_FILE) if not is_hidden(path, Path(folder)))
         if not found:
             raise ResultError(
                 f"“{Path(folder).name}” holds no {CLUSTERS_FILE}; let microcalc analyze write the features."

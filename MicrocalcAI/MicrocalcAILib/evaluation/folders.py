@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ..analysis import ANALYSIS_FILE, load_analysis
-from ..base.errors import ParameterError, ResultError, WarningRecord
+from ..base.errors import MicrocalcError, ParameterError, ResultError, WarningRecord
+from ..base.files import is_hidden
 from ..base.progress import Progress, no_progress
 from ..base.volumes import read_label_map
 from ..statistics.estimate import Estimate
@@ -213,7 +214,11 @@ def _paired_folders(predictions: Path, truth: Path) -> tuple[list[tuple[str, Pat
 def _image_folders(parent: Path, file_name: str) -> dict[str, Path]:
     if not parent.is_dir():
         raise ResultError(f"There is no folder “{parent.name}”.")
-    return {folder.name: folder for folder in parent.iterdir() if (folder / file_name).is_file()}
+    return {
+        folder.name: folder
+        for folder in parent.iterdir()
+        if not is_hidden(folder, parent) and (folder / file_name).is_file()
+    }
 
 
 def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ignore_bright_specks: bool) -> _Image:
@@ -231,7 +236,7 @@ def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ign
         ]
         ignore_regions = [_region(region) for region in ignored]
         patient = patient_of(record)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MicrocalcError) as error:
         raise ResultError(f"The truth of image “{name}” is damaged or incomplete ({type(error).__name__}).") from error
 
     predicted = Findings.from_labels(np.zeros_like(true_labels), (1.0, 1.0))

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ParameterError
+from .clustered import auc_covariance
 from .estimate import Estimate
-from .roc import auc_covariance
 
 _ROUNDING = 1e-20  # mean squares of figures in [0, 1] that differ by rounding errors alone
 BOTH_RANDOM, CASES_RANDOM, READERS_RANDOM = "random readers and cases", "fixed readers", "fixed cases"
@@ -222,7 +222,7 @@ def delong_covariance(
     Raises
     ------
     ParameterError
-        See :func:`~.roc.auc_covariance`.
+        See :func:`~.clustered.auc_covariance`.
     """
     t, r = ratings.shape[:2]
     areas, covariance = auc_covariance(truth, list(ratings.reshape(t * r, -1)))
