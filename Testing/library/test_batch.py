@@ -69,7 +69,7 @@ def run(tmp_path):
 
 
 def leftovers(folder):
-    return [path.name for path in folder.rglob(".*") if path.name != ".microcalc.lock"]
+    return [path.name for path in folder.rglob(".*") if path.name not in (".microcalc.lock", ".written.sha256")]
 
 
 @posix
@@ -207,9 +207,9 @@ def test_leftovers_of_a_killed_run_are_removed_and_a_result_moved_aside_comes_ba
     root = files(a="one")
     run(root)
     output = tmp_path / "out"
-    shutil.copytree(output / "a", output / ".a-0123abcd")
-    (output / "a").rename(output / ".a-0123abcd-previous")
-    (output / ".summary-0123abcd.csv").write_text("half")
+    shutil.copytree(output / "a", output / ".a-microcalc0123abcd")
+    (output / "a").rename(output / ".a-microcalc0123abcd-previous")
+    (output / ".summary-microcalc0123abcd.csv").write_text("half")
     (output / ".mine-today").mkdir()
     assert run(root)["a"]["status"] == "finished before"
     assert leftovers(output) == [".mine-today"]

@@ -47,6 +47,7 @@ def test_the_folder_holds_image_and_truth_and_nothing_else(written):
         "truth/phantom_0001/calcifications.csv",
         "truth/phantom_0001/clusters.csv",
         "truth/phantom_0001/phantom.json",
+        "truth/phantom_0001/.written.sha256",
     }
 
 

@@ -199,7 +199,8 @@ def _full_disk_reported(what: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cause = error.__cause__ if isinstance(error, ResultError) else error  # files.py has said it in a sentence
+        is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
         with contextlib.suppress(OSError):
             is_full = is_full or shutil.disk_usage(folder).free < 2**20
         if is_full:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 
@@ -30,6 +29,8 @@ def drawn_lines(pixels: NDArray[np.float32], valid: Mask | None, spacing_mm: tup
     valid : bool array or None
     spacing_mm : (float, float)
     """
+    from scipy import ndimage
+
     seen = pixels if valid is None else pixels[valid]
     lowest, highest = float(seen.min()), float(seen.max())
     if lowest == highest:
@@ -59,6 +60,8 @@ def drawn_lines(pixels: NDArray[np.float32], valid: Mask | None, spacing_mm: tup
 
 
 def _is_drawing(part: Mask, spacing_mm: tuple[float, float]) -> bool:
+    from scipy import ndimage
+
     thickness = 2 * ndimage.distance_transform_edt(np.pad(part, 1), sampling=spacing_mm).max()
     if thickness > _THICKEST_MM + min(spacing_mm):
         return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 
@@ -26,6 +25,8 @@ def padding_of(valid: Mask | None, spacing_mm: tuple[float, float]) -> Mask | No
         False where pixels have no value.
     spacing_mm : (float, float)
     """
+    from scipy import ndimage
+
     if valid is None or valid.all():
         return None
     steps = tuple(max(1, int(_GRID_MM / length)) for length in spacing_mm)
@@ -50,6 +51,8 @@ def fill_pixels_without_value(
 
     A mark filled like that has no edge that a detector of specks or of the skin could see.
     """
+    from scipy import ndimage
+
     if padding is not None:
         pixels[padding] = pixels[valid].min()
     marks = ~valid if padding is None else ~valid & ~padding
@@ -70,6 +73,8 @@ def fill_pixels_without_value(
 
 def _places(marks: Mask, margins: list[int]) -> list[tuple[slice, ...]]:
     """Windows around the connected parts of a mask, with a margin."""
+    from scipy import ndimage
+
     labels, _ = ndimage.label(marks, structure=np.ones((3, 3)))
     return [
         tuple(slice(max(0, side.start - margin), side.stop + margin) for side, margin in zip(box, margins, strict=True))
