@@ -186,6 +186,7 @@ def test_cancel_leaves_finished_results_a_summary_and_no_process(files, run, tmp
     root = files(**{f"f{number}": "slow" for number in range(20)})
     reporter = Silent()
     finished = []
+    before = set(psutil.Process().children())  # a process that decodes may be kept for the next file
 
     def cancel_after_three(item, row, folder):
         finished.append(item.name)
@@ -196,7 +197,7 @@ def test_cancel_leaves_finished_results_a_summary_and_no_process(files, run, tmp
     with pytest.raises(Cancelled):
         run(root, slow=0.05, reporter=reporter)
     assert not leftovers(tmp_path / "out")
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= before
     assert len((tmp_path / "out" / "summary.csv").read_text().splitlines()) == 4
     rows = run(root, slow=0.05)
     assert {rows[name]["status"] for name in finished} == {"finished before"}
