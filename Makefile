@@ -5,14 +5,18 @@ SOURCES = pyproject.toml $(shell find MicrocalcAI MicrocalcElastography -name '*
 # Says nothing unless it fails.
 install = $(BIN)/python -m pip install --disable-pip-version-check $(1) >.venv/pip.log 2>&1 || { cat .venv/pip.log; exit 1; }
 
-.PHONY: demo test lint fast figures benchmarks clean
+.PHONY: demo test slow lint fast figures benchmarks clean
 
 demo: .venv/installed
 	@$(BIN)/python Resources/Examples/demo.py --output out/demo
 
 # A process for each core; tests of one file stay together, because they share what they have made.
 test: .venv/installed-tests lint
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow"
+
+# The slow ones: long simulations, kills at random instants, trainings; with -s they print their figures.
+slow: .venv/installed-tests
+	$(BIN)/python -m pytest -n logical --dist loadfile -m slow
 
 fast: .venv/installed-tests
 	$(BIN)/python -m pytest Testing/library -m "not slow"
