@@ -52,7 +52,7 @@ def test_a_screen_becomes_map_picture_record_and_row(run: Run, screens: Path, tm
     names = ["acquisition_1.png", "acquisition_1_values.nrrd", "measurement.json", "readings.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
-    truth = sitk.GetArrayFromImage(sitk.ReadImage(str(screens / "shear_0_values.nrrd")))
+    truth = sitk.GetArrayFromImage(sitk.ReadImage(str(screens / "shear_0_values.nrrd"))).squeeze()
     back = read_elastogram(tmp_path / "acquisition_1_values.nrrd")
     assert back.unit == Unit.KILOPASCAL
     assert back.spacing_mm == pytest.approx((0.1, 0.1), rel=0.01)
