@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.free_response import sensitivity_gain
     from ..evaluation.matching import MatchingRule
     from ..evaluation.report import save_evaluation
+    from .terminal import shown_name
 
     rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou, arguments.pieces_are_false)
     evaluation, *others = (
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = [folder.name for folder in arguments.compare]
     save_evaluation(evaluation, arguments.output, arguments.predictions.name, dict(zip(names, others, strict=True)))
     for warning in evaluation.warnings:
-        print(f"Warning: {warning.message}")
+        print(f"Warning: {shown_name(warning.message)}")
     _print_points("calcifications", evaluation.free_response)
     if evaluation.cluster_free_response is not None:
         _print_points("clusters", evaluation.cluster_free_response)
@@ -86,9 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
         means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
         print(f"\nOutlines of {matched['count']} hits: {means}")
     for name, other in zip(names, others, strict=True):
-        print(f"\nFor comparison, {name}:")
+        print(f"\nFor comparison, {shown_name(name)}:")
         _print_points("calcifications", other.free_response)
-        print(f"\nWhat {arguments.predictions.name} finds more than {name}, paired by image:")
+        print(f"\nWhat {shown_name(arguments.predictions.name)} finds more than {shown_name(name)}, paired by image:")
         for _, row in sensitivity_gain(evaluation.calcifications, other.calcifications).iterrows():
             print(
                 f"  {row['false_per_image']:g} false per image".ljust(23)
