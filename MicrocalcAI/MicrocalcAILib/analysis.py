@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,7 +168,7 @@ def _check_agreement(analysis: Analysis) -> None:
     spacing, (rows, columns) = analysis.spacing_mm, analysis.labels.shape
     table, clusters = analysis.calcifications, analysis.clusters
     ids, owners = (table[name].to_numpy() for name in ("id", "cluster_id"))
-    numbers = table[["row", "column", "x_mm", "y_mm"]].to_numpy(np.float64)
+    centers = table[["row", "column"]].to_numpy(np.float64)
     top, bottom, left, right = analysis.breast_box
     holds = {
         "its pixel spacing is impossible": len(spacing) == 2
@@ -175,7 +176,8 @@ def _check_agreement(analysis: Analysis) -> None:
         "its place in space is impossible": len(analysis.origin_lps_mm) == 3
         and len(analysis.direction_lps) == 9
         and bool(np.isfinite([*analysis.origin_lps_mm, *analysis.direction_lps]).all()),
-        "the area of the breast is impossible": 0 <= analysis.breast_area_cm2 < _LARGEST_BREAST_CM2,
+        "the area of the breast is impossible": math.isnan(analysis.breast_area_cm2)  # not known to a scene
+        or 0 <= analysis.breast_area_cm2 < _LARGEST_BREAST_CM2,
         "the breast lies outside the image": 0 <= top <= bottom <= rows and 0 <= left <= right <= columns,
         "the ids of its calcifications repeat or are no whole numbers": all(
             values.dtype.kind in "iu" or not len(values) for values in (ids, owners)
@@ -186,8 +188,7 @@ def _check_agreement(analysis: Analysis) -> None:
         ),
         "a calcification names a cluster that there is not": set(owners) - {SINGLES} <= set(clusters["id"]),
         "a calcification lies outside the image": bool(
-            np.isfinite(numbers).all()
-            and ((numbers[:, :2] >= -0.5) & (numbers[:, :2] <= (rows - 0.5, columns - 0.5))).all()
+            ((centers >= -0.5) & (centers <= (rows - 0.5, columns - 0.5))).all()
         ),
     }
     for contradiction, agrees in holds.items():
