@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from . import __version__
 from .base.errors import MicrocalcError
 from .base.progress import Cancelled
+from .commands.terminal import shown_name
 
 # name -> module with add_arguments(parser) and run(arguments) -> exit status; what the command does, for --help
 COMMANDS = {
@@ -54,5 +55,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Cancelled.", file=sys.stderr)
         return 130
     except MicrocalcError as error:
-        print(f"microcalc: {error}", file=sys.stderr)
+        print(f"microcalc: {shown_name(error)}", file=sys.stderr)
         return 2

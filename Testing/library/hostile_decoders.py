@@ -26,6 +26,11 @@ def hang() -> Decoded:
         time.sleep(0.1)
 
 
+def spin() -> Decoded:
+    while True:
+        pass
+
+
 def take_memory(count: int) -> Decoded:
     return Decoded({}, (np.ones(count, np.uint8),))
 

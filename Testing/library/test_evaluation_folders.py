@@ -87,6 +87,8 @@ def test_two_marks_of_one_true_cluster_are_one_hit_in_the_summary(study):
     write_prediction(predictions / "a", CLUSTER, [0.9] * 5)
     table = pd.read_csv(predictions / "a" / "calcifications.csv")
     table.assign(cluster_id=[1, 1, 2, 2, 2]).to_csv(predictions / "a" / "calcifications.csv", index=False)
+    clusters = pd.read_csv(predictions / "a" / "clusters.csv")
+    pd.concat([clusters, clusters.assign(id=2)]).to_csv(predictions / "a" / "clusters.csv", index=False)
     clusters = summary(evaluate_folders(predictions, truth))["clusters"]
     assert (clusters["true"], clusters["hit"], clusters["marks"], clusters["false"]) == (2, 2, 3, 0)
     assert clusters["sensitivity"] == clusters["precision"] == 1

@@ -17,6 +17,7 @@ from MicrocalcAILib.base.files import (
     is_hidden,
     remove_leftovers,
     replaced_on_success,
+    temporary_folder,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +122,12 @@ def test_what_the_disk_refuses_becomes_one_sentence(tmp_path, number):
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(OSError, match="odd"), disk_errors_reported(tmp_path):
         raise OSError(errno.EIO, "odd")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.ENOENT, errno.EROFS])
+def test_a_full_folder_for_temporary_files_is_named(number):
+    with pytest.raises(ResultError, match="TMPDIR"), temporary_folder():
+        raise OSError(number, os.strerror(number))
 
 
 # Every step of replacing a folder, in which a fault is put before or after the real work.

@@ -50,12 +50,10 @@ def test_a_crash_becomes_one_sentence_and_the_next_file_is_read(number):
     assert process_of_the_decoder() > 0
 
 
-def test_a_hang_is_ended():
-    process_of_the_decoder()
-    begin = time.monotonic()
+@pytest.mark.parametrize("decoder", [decoders.hang, decoders.spin])
+def test_a_hang_is_ended(decoder):
     with pytest.raises(UnreadableImageError, match=r"longer than 0\.5 seconds"):
-        guarded(decoders.hang, seconds=0.5)
-    assert time.monotonic() - begin < 10
+        guarded(decoder, seconds=0.5)
     assert process_of_the_decoder() > 0
 
 
@@ -103,7 +101,7 @@ def test_the_process_ends_with_its_owner_even_while_it_hangs():
         "import os, signal, threading, time, hostile_decoders as d; from MicrocalcAILib.base.guarded import guarded\n"
         "print(guarded(d.double, [1.0]).facts['process'], flush=True)\n"
         "threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()\n"
-        "guarded(d.hang, seconds=1)\n"
+        "guarded(d.hang, seconds=0.2)\n"
     )
     folders = [ROOT / "MicrocalcAI", ROOT / "Testing" / "library"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}

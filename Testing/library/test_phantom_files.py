@@ -41,13 +41,13 @@ def test_the_folder_holds_image_and_truth_and_nothing_else(written):
     folder, _ = written
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {
+        "truth/phantom_0001/.written.sha256",
         "dicom/phantom_0001.dcm",
         "nrrd/phantom_0001.nrrd",
         "truth/phantom_0001/labels.nrrd",
         "truth/phantom_0001/calcifications.csv",
         "truth/phantom_0001/clusters.csv",
         "truth/phantom_0001/phantom.json",
-        "truth/phantom_0001/.written.sha256",
     }
 
 

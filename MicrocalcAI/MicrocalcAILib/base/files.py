@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -78,6 +79,26 @@ _DISK_SENTENCES = {
     errno.EISDIR: "“{name}” should be a file, but a folder stands in its place; choose another name.",
     errno.ENAMETOOLONG: "The name “{name:.40}…” is too long for this disk; choose a shorter one.",
 }
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for the files of a moment, which is removed at the end.
+
+    Raises
+    ------
+    ResultError
+        When there is no room for temporary files, or no place for them.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="microcalc-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.errno not in (*_DISK_SENTENCES, errno.ENOENT):
+            raise
+        raise ResultError(
+            "The folder for temporary files is full or cannot be written; make room, or let TMPDIR name another one."
+        ) from error
 
 
 def _token() -> str:

@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -36,7 +37,8 @@ LONGEST_SECONDS = 30.0
 MOST_MEMORY = 4 * 2**30
 _LONGEST_ANSWER = 64 * 2**20
 _SECONDS_BETWEEN_LOOKS = 0.2
-_SECONDS_TO_START = 120.0
+_SECONDS_TO_START = 300.0
+_PATIENCE = 10.0
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 _EXPORT_AGAIN = "it is damaged, please export it again"
 
@@ -73,7 +75,7 @@ def guarded(
     arguments
         JSON-ready; paths as text.
     seconds : float
-        Wall-clock limit.
+        Of processor time, so that a busy machine refuses nothing; of the clock, ten times as many.
     memory : int
         Bytes that the decoder may take beyond those of its process.
 
@@ -161,11 +163,11 @@ class _Child:
         }
         answered = False
         try:
-            with self._ended_after(seconds, memory) as ended:
+            with self._ended_after(_PATIENCE * seconds, memory) as ended:
                 answer, arrays = self._exchange(json.dumps(request).encode(), memory)
             answered = True
         except (OSError, EOFError, ValueError):
-            raise UnreadableImageError(ended[0] if ended else self._how_it_ended()) from None
+            raise UnreadableImageError(ended[0] if ended else self._how_it_ended(seconds)) from None
         finally:
             if not answered:  # also when the owner is interrupted: what the child would say next belongs to this call
                 self.close()
@@ -211,7 +213,7 @@ class _Child:
                     reasons.append(f"Decoding the file needs more memory than is allowed; {_EXPORT_AGAIN}.")
                     break
             else:
-                reasons.append(f"Decoding the file takes longer than {seconds:g} seconds; {_EXPORT_AGAIN}.")
+                reasons.append(_too_slow(seconds / _PATIENCE))
             self._process.kill()
 
         watcher = threading.Thread(target=watch, daemon=True)
@@ -222,11 +224,17 @@ class _Child:
             finished.set()
             watcher.join()
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self, seconds: float) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
             name = signal.Signals(-self._process.wait(5)).name
+            if name == "SIGXCPU":
+                return _too_slow(seconds)
             return f"The file makes its decoder crash ({name}); {_EXPORT_AGAIN}."
         return f"The file makes its decoder crash; {_EXPORT_AGAIN}."
+
+
+def _too_slow(seconds: float) -> str:
+    return f"Decoding the file takes longer than {seconds:g} seconds; {_EXPORT_AGAIN}."
 
 
 def _python() -> str:
@@ -275,10 +283,12 @@ def serve() -> None:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             # Ends the process even while a decoder holds the interpreter and the owner is gone.
-            faulthandler.dump_traceback_later(request["seconds"] + 5, exit=True, file=nowhere)
+            faulthandler.dump_traceback_later(_PATIENCE * request["seconds"] + 5, exit=True, file=nowhere)
             _limit_memory(request["memory"])
+            _limit_time(request["seconds"])
             answer, arrays = _answer(request["decoder"], request["arguments"])
             _limit_memory(None)
+            _limit_time(None)
             _write_all(answers, json.dumps(answer).encode() + b"\n")
             for array in arrays:
                 _write_all(answers, array.reshape(-1).view(np.uint8).data)
@@ -319,6 +329,16 @@ def _limit_memory(more: int | None) -> None:
         used = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
         hardest = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (hardest if more is None else used + more, hardest))
+
+
+def _limit_time(more: float | None) -> None:
+    """Allow so many seconds of processor time beyond those used, or lift the limit, where the system can."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        hardest = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        limit = hardest if more is None else math.ceil(time.process_time() + more)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, hardest))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ModelError, WarningRecord
 from ..base.model_folder import read_model_folder, write_model_folder
+from ..base.tables import table_text
 from ..base.trees import TreeEnsemble
 from .calibration import Calibration, at_prevalence
 from .feature_tables import FeatureTables
@@ -92,7 +93,7 @@ class ClusterClassifier:
                 _PREPARATION: json.dumps(self.preparation.to_json(), indent=1),
                 _CALIBRATION: json.dumps(self.calibration.to_json(), indent=1),
                 _THRESHOLDS: json.dumps(self.thresholds, indent=1),
-                "predictions.csv": predictions.to_csv(index=False, float_format="%.6g"),
+                "predictions.csv": table_text(predictions, float_format="%.6g"),
             },
         )
 
@@ -177,7 +178,7 @@ class ClusterClassifier:
 
     def provenance(self) -> dict[str, Any]:
         """Name, notice, digests and training data, for the outputs."""
-        return {key: self.card.get(key) for key in ("name", "notice", "simulated", "training_data", "sha256")}
+        return {key: self.card.get(key) for key in ("name", "notice", "simulated", "training_data", "sha256", "origin")}
 
     @cached_property
     def _ensemble(self) -> TreeEnsemble:

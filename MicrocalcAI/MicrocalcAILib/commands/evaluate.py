@@ -87,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.matching import RULES
     from ..evaluation.patients import read_patients
     from ..evaluation.report import save_evaluation
+    from .terminal import shown_name
 
     named = RULES[arguments.rule]
     rule = replace(
@@ -105,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = [folder.name for folder in arguments.compare]
     save_evaluation(evaluation, arguments.output, arguments.predictions.name, dict(zip(names, others, strict=True)))
     for warning in evaluation.warnings:
-        print(f"Warning: {warning.message}")
+        print(f"Warning: {shown_name(warning.message)}")
     _print_points("calcifications", evaluation.free_response)
     print_figures(evaluation.figures_of_merit["calcification"])
     if evaluation.cluster_free_response is not None:
@@ -116,9 +117,9 @@ def run(arguments: argparse.Namespace) -> int:
         means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
         print(f"\nOutlines of {matched['count']} hits: {means}")
     for name, other in zip(names, others, strict=True):
-        print(f"\nFor comparison, {name}:")
+        print(f"\nFor comparison, {shown_name(name)}:")
         _print_points("calcifications", other.free_response)
-        print(f"\nWhat {arguments.predictions.name} finds more than {name}, paired by patient:")
+        print(f"\nWhat {shown_name(arguments.predictions.name)} finds more than {shown_name(name)}, paired by patient:")
         for _, row in sensitivity_gain(evaluation.calcifications, other.calcifications).iterrows():
             print(
                 f"  {row['false_per_image']:g} false per image".ljust(23)

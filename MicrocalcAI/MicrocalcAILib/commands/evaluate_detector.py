@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
     from ..base.files import replaced_on_success
+    from ..base.tables import write_table
     from ..evaluation.detection import EvaluatedImage, evaluate_boxes
     from ..evaluation.patients import read_patients
     from ..segmentation.breast import find_breast
@@ -91,10 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     figures = _figures(evaluation)
     arguments.output.mkdir(parents=True, exist_ok=True)
     with replaced_on_success(arguments.output / "boxes.csv") as temporary:
-        pd.concat([image.boxes.assign(image=image.name) for image in images]).to_csv(temporary, index=False)
+        write_table(pd.concat([image.boxes.assign(image=image.name) for image in images]), temporary)
     with replaced_on_success(arguments.output / "predictions.csv") as temporary:
         model = "clusters" if arguments.clusters else Path(arguments.model).name
-        evaluation.predictions.assign(model=model).to_csv(temporary, index=False)
+        write_table(evaluation.predictions.assign(model=model), temporary)
     with replaced_on_success(arguments.output / "figures.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if arguments.into_card:

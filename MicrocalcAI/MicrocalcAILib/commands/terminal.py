@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def shown_name(name: object) -> str:
+    """A name of a file, or a sentence with one, as it may be printed.
+
+    Characters that steer a terminal, or turn text around, become ``?``.
+    """
+    return _CONTROL.sub("?", str(name))
 
 
 class TerminalProgress:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..base.files import replaced_on_success
 from ..base.provenance import provenance
+from ..base.tables import write_table
 from .folders import Evaluation
 from .free_response import FreeResponse
 from .free_response_plot import plot_free_response
@@ -138,4 +139,4 @@ def _write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
         ["level", *(column for column in table.columns if column != "level")] if "level" in table else table.columns
     )
     with replaced_on_success(folder / f"{name}.csv") as temporary:
-        table[list(ordered)].to_csv(temporary, index=False)
+        write_table(table[list(ordered)], temporary)

@@ -86,7 +86,7 @@ class WordModel:
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
-        return {key: self.card[key] for key in ("name", "sha256", "training_data")}
+        return {key: self.card[key] for key in ("name", "sha256", "training_data", "origin") if key in self.card}
 
 
 def as_inputs(kind: str, measurements: pd.DataFrame) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ values: the pixel data, labelled MONOCHROME2, and the attributes of geometry; no
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..base.errors import UnreadableImageError, WarningRecord
+from ..base.files import temporary_folder
 from ..base.guarded import Decoded, guarded
 from .content import direction_of_itk
 from .decoder_messages import decoder_messages
@@ -73,8 +73,8 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
     UnreadableImageError
         When the decoder refuses the pixel data, or returns another size.
     """
-    with tempfile.TemporaryDirectory(prefix="microcalc-") as folder:
-        path = Path(folder) / "image.dcm"
+    with temporary_folder() as folder:
+        path = folder / "image.dcm"
         _write_stand_in(header, frame, path)
         # What is written here without compression is sound; codecs are run where they can be ended.
         run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)

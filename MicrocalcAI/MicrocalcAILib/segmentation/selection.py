@@ -140,7 +140,7 @@ class MeasurementSelector:
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
-        return {key: self.card[key] for key in ("name", "sha256", "training_data")}
+        return {key: self.card[key] for key in ("name", "sha256", "training_data", "origin") if key in self.card}
 
 
 def with_neighborhood(

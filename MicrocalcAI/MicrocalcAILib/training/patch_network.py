@@ -16,6 +16,7 @@ from ..base.files import check_replaceable, replaced_on_success
 from ..base.model_folder import CARD_FILE
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
+from ..base.tables import write_table
 from ..networks.heatmap import TASKS
 from ..networks.patch_networks import PatchModel, write_patch_network
 from ..networks.runtime import Runtime
@@ -240,7 +241,7 @@ def _write_curves(history: list[dict[str, Any]], folder: Path, task: str) -> Non
 
     table = pd.DataFrame(history)
     with replaced_on_success(folder / f"{CURVE_FILE}.csv") as temporary:
-        table.to_csv(temporary, index=False)
+        write_table(table, temporary)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(table["epoch"], table["training_loss"], label="training", color="#4878a8")
