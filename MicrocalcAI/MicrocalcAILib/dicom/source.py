@@ -16,6 +16,7 @@ from pydicom.uid import UID, generate_uid
 from ..analysis import Analysis
 from ..base.errors import ResultError
 from ..base.provenance import sha256_of_file
+from ..base.tables import table_text
 from ..reading.dicom_safety import read_header
 from ..reading.reader import file_kind
 
@@ -114,8 +115,8 @@ def _key(analysis: Analysis) -> str:
 def _findings(analysis: Analysis) -> Iterator[bytes]:
     """What decides the objects' content; neither times nor timings."""
     yield analysis.labels.astype("<i4").tobytes()
-    yield analysis.calcifications.to_csv(index=False).encode()
-    yield analysis.clusters.to_csv(index=False).encode()
+    yield table_text(analysis.calcifications).encode()
+    yield table_text(analysis.clusters).encode()
     record = {name: analysis.provenance.get(name) for name in ("source", "parameters", "selector", "description")}
     record["version"] = analysis.provenance.get("versions", {}).get("microcalc")
     yield json.dumps([record, analysis.words], sort_keys=True).encode()
