@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--selector",
         default="auto",
         metavar="NAME|DIR",
-        help="who judges the candidates: “auto” (the networks where PyTorch is installed), “measurements”, or a model",
+        help="who judges the candidates: “auto” (with neural networks), “measurements”, or a model",
     )
     parser.add_argument(
         "--heatmap",
