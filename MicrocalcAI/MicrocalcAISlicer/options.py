@@ -28,7 +28,8 @@ class AnalysisOptions:
     device : {"auto", "cpu", "cuda", "mps"}
         Where neural networks run.
     selector : str or Path
-        What decides which specks are calcifications: ``"auto"`` (with networks), ``"measurements"`` or the folder of an own model.
+        What decides which specks are calcifications: ``"auto"`` (with networks), ``"measurements"`` or the
+        folder of an own model.
     classifier : Path, optional
         The folder of an own classifier of clusters.
     """
