@@ -13,7 +13,8 @@ from dicom_samples import breast_picture, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
-from MicrocalcAILib.dicom import read_marks, write_objects
+from MicrocalcAILib.dicom import read_marks
+from MicrocalcAILib.dicom.objects import write_objects
 from MicrocalcAILib.evaluation.folders import evaluate_folders
 
 ROWS, COLUMNS = 400, 300

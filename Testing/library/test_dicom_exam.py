@@ -13,7 +13,8 @@ from dicom_validator import errors_of
 from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.commands.dicom_options import KINDS
-from MicrocalcAILib.dicom import OBJECTS, given_attributes, read_marks, write_exam, write_objects
+from MicrocalcAILib.dicom import given_attributes, read_marks
+from MicrocalcAILib.dicom.objects import OBJECTS, write_exam, write_objects
 from MicrocalcAILib.reading import read_mammogram
 
 GIVEN = {"PatientID": "4711", "StudyInstanceUID": "1.2.3.4", "PatientName": "Müller^Anna", "StudyDate": "20260105"}

@@ -15,9 +15,10 @@ from dicom_results import CALCIFICATIONS, COLUMNS, ROWS, analysis_of, results
 from dicom_samples import SECONDARY_CAPTURE, breast_picture, mammogram_dataset, saved
 from dicom_validator import errors_of
 from MicrocalcAILib.base.errors import ParameterError, ResultError, UnreadableImageError, UnsupportedImageError
-from MicrocalcAILib.dicom import OBJECTS, read_marks, write_objects
+from MicrocalcAILib.dicom import read_marks
 from MicrocalcAILib.dicom.cad_sr import cad_report
 from MicrocalcAILib.dicom.composite import write
+from MicrocalcAILib.dicom.objects import OBJECTS, write_objects
 from MicrocalcAILib.dicom.source import read_source
 
 ALL = {"cad_report", "measurements", "segmentation", "heatmap_detection", "marks", "picture"}

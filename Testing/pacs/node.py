@@ -13,7 +13,7 @@ from PIL import Image
 from dicom_results import analysis_of, heatmap
 from MicrocalcAILib.analysis import save_analysis
 from MicrocalcAILib.base.files import folder_replaced_on_success
-from MicrocalcAILib.dicom import write_objects
+from MicrocalcAILib.dicom.objects import write_objects
 from MicrocalcAILib.export.results import OVERLAY_FILE
 from MicrocalcAILib.pacs.addresses import archive
 from MicrocalcAILib.pacs.inbox import Inbox, Limits

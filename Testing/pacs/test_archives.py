@@ -8,7 +8,8 @@ from pydicom.dataset import Dataset
 from dicom_results import results
 from dicom_samples import breast_picture, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import ParameterError
-from MicrocalcAILib.dicom import read_marks, write_objects
+from MicrocalcAILib.dicom import read_marks
+from MicrocalcAILib.dicom.objects import write_objects
 from MicrocalcAILib.pacs.addresses import archive
 from MicrocalcAILib.pacs.archive import ArchiveError, Instance, Query
 

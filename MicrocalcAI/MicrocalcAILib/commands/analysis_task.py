@@ -74,7 +74,7 @@ class AnalysisTask:
         def write(folder: Path, name: str) -> None:
             fill_folder(mammogram, analysis, folder, name)
             if self._dicom is not None:
-                from ..dicom import write_objects
+                from ..dicom.objects import write_objects
 
                 write_objects(folder, path, folder / DICOM_FOLDER, self._dicom, self._given)
 

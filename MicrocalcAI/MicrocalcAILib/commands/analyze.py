@@ -132,7 +132,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, str]:
-    from ..dicom import check_kinds
+    from ..dicom.objects import check_kinds
 
     check_kinds(arguments.dicom)
     return dicom_options.given(arguments)

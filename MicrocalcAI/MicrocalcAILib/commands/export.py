@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the objects and name them."""
-    from ..dicom import write_exam
+    from ..dicom.objects import write_exam
 
     given = dicom_options.given(arguments)
     written = write_exam(

@@ -138,7 +138,7 @@ def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
 
 
 def _work_off(inbox: Inbox, arguments: argparse.Namespace) -> int:
-    from ..dicom import write_objects
+    from ..dicom.objects import write_objects
     from ..pacs.addresses import archive
     from ..pacs.listener import work_off
 

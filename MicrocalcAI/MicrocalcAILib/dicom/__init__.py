@@ -1,11 +1,21 @@
 """Results as DICOM objects that a reading room understands, and findings of others read back from them.
 
-``write_objects`` makes them from the results of an image and the file that was analyzed, ``write_exam`` from those of
-several images of a study; ``read_marks`` reads a Mammography CAD SR, whoever wrote it.
+``objects`` makes them from the results of an image, or of an exam, and the files that were analyzed. What is exported
+here reads: ``read_marks`` a Mammography CAD SR, whoever wrote it, ``read_segments`` a segmentation of a mammogram. It
+needs pydicom alone.
 """
 
 from .given import given_attributes
-from .marks import Mark, read_marks
-from .objects import OBJECTS, check_kinds, write_exam, write_objects
+from .marks import CadDocument, Mark, read_document, read_marks
+from .segments import ImageSegments, SegmentMask, read_segments
 
-__all__ = ["OBJECTS", "Mark", "check_kinds", "given_attributes", "read_marks", "write_exam", "write_objects"]
+__all__ = [
+    "CadDocument",
+    "ImageSegments",
+    "Mark",
+    "SegmentMask",
+    "given_attributes",
+    "read_document",
+    "read_marks",
+    "read_segments",
+]

@@ -35,7 +35,6 @@ from .content import (
 from .outlines import outline_of_calcification, outline_of_cluster
 from .source import SourceImage
 
-SOP_CLASS = "1.2.840.10008.5.1.4.1.1.88.50"
 _LIBRARY = 2  # the image library is the second item below the root
 _TITLE = {"morphology": codes.CALCIFICATION_TYPE, "distribution": codes.CALCIFICATION_DISTRIBUTION}
 
@@ -56,7 +55,7 @@ def cad_report(sources: Sequence[SourceImage]) -> Dataset:
         classifier's number comes from simulation and is not written); each calcification with center and outline.
         Clusters are to be presented, single calcifications may be.
     """
-    made = new_object(sources, SOP_CLASS, "sr", "SR")
+    made = new_object(sources, codes.CAD_SR, "sr", "SR")
     made.CompletionFlag, made.VerificationFlag = "COMPLETE", "UNVERIFIED"
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []

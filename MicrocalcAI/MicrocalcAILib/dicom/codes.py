@@ -13,6 +13,11 @@ def _sct(value: str, meaning: str) -> Code:
     return Code(value, "SCT", meaning)
 
 
+CAD_SR = "1.2.840.10008.5.1.4.1.1.88.50"
+"""SOP class of mammography CAD documents."""
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+"""SOP class of segmentations."""
+
 # Findings (CID 6014) and their place.
 CLUSTER = _sct("129769006", "Calcification Cluster")
 CALCIFICATION = _sct("129770007", "Individual Calcification")

@@ -13,7 +13,6 @@ from pydicom.filereader import dcmread
 
 from ..base.errors import UnreadableImageError, UnsupportedImageError
 from . import codes
-from .cad_sr import SOP_CLASS
 
 CLUSTER, CALCIFICATION, OTHER = "cluster", "calcification", "other"
 _LARGEST_FILE = 64 * 2**20
@@ -106,7 +105,7 @@ def read_document(path: Path) -> CadDocument:
         if path.stat().st_size > _LARGEST_FILE:
             raise UnsupportedImageError("The document is larger than 64 MiB; a CAD report is not.")
         document = dcmread(path)
-        if document.get("SOPClassUID") != SOP_CLASS:
+        if document.get("SOPClassUID") != codes.CAD_SR:
             raise UnsupportedImageError("The file is no Mammography CAD SR document; choose one.")
         marks = tuple(_marks(document, document, REQUIRED, 0))
         return CadDocument(marks, tuple(dict.fromkeys(_images(document, 0))), str(document.get("PatientID", "")))
@@ -122,7 +121,7 @@ def is_cad_document(path: Path) -> bool:
         header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
     except Exception:  # whatever else lies in a folder
         return False
-    return bool(header.get("SOPClassUID") == SOP_CLASS)
+    return bool(header.get("SOPClassUID") == codes.CAD_SR)
 
 
 def _images(item: Dataset, depth: int) -> Iterator[str]:
