@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from MicrocalcAILib.base.errors import WarningRecord
 
-from .columns import ColumnChoices, ColumnMapping, Variable, guess_columns
+from .columns import UNRECOGNIZED_NUMBERS, ColumnChoices, ColumnMapping, Variable, guess_columns
 from .readings import collect_readings, one_value_per_lesion, same_in_lesion
 from .table import TableError, name_rows, read_table
 from .values import parsed_values, refuse_contradictions
@@ -99,10 +99,21 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
     mapping = guess_columns(table, choices)
     warnings: list[WarningRecord] = []
     values = pd.DataFrame(
-        {variable.name: parsed_values(table[variable.name], variable, warnings) for variable in mapping.variables},
+        {
+            variable.name: parsed_values(table[variable.name], variable, warnings, choices.decimal)
+            for variable in mapping.variables
+        },
         index=table.index,
     )
     refuse_contradictions(values, mapping.variables)
+    unknown = [name for name, role in mapping.reasons.items() if role == UNRECOGNIZED_NUMBERS]
+    if unknown and any(variable.key and variable.is_parameter for variable in mapping.variables):
+        message = (
+            f"{', '.join(f'“{name}”' for name in unknown)}: numbers whose heading names no known quantity; they "
+            "describe the lesions but are not tested. Name the quantity (--map COLUMN=QUANTITY), or test them as they "
+            "are (--parameter)."
+        )
+        warnings.append(WarningRecord("unrecognized-numbers", message))
     outcome = table[mapping.outcome]
     if outcome.isna().any():
         rows = outcome.index[outcome.isna()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .languages import in_english
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -92,12 +94,20 @@ QUANTITIES: tuple[Quantity, ...] = (
 
 
 def words_of(heading: str) -> str:
-    """Heading in lower case with every separator turned into one space: ``Strain_Ratio (R1)`` → ``strain ratio r1``."""
-    split = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", heading.replace("kPa", "kpa"))
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", split.lower()).split())
+    """Heading in lower-case English words: ``Strain_Ratio (R1)`` → ``strain ratio r1``; see :mod:`.languages`.
+
+    What cannot be translated stays as it is.
+    """
+    split = re.sub(r"(?<=[a-zäöü])(?=[A-ZÄÖÜ][a-zäöü])", " ", heading.replace("kPa", "kpa"))
+    return in_english(" ".join(re.sub(r"[\W_]+", " ", split.lower()).split()))
 
 
 def recognize(heading: str) -> Quantity | None:
     """The quantity a heading names, or None when it is not one this field knows."""
     words = words_of(heading)
     return next((quantity for quantity in QUANTITIES if re.search(quantity.pattern, words)), None)
+
+
+def quantity_of_key(key: str) -> Quantity | None:
+    """The quantity of this key, such as ``elasticity_mean``."""
+    return next((quantity for quantity in QUANTITIES if quantity.key == key), None)
