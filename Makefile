@@ -1,19 +1,22 @@
-# make demo: analyze the bundled mammogram.   make test: everything that must hold.   Both set up .venv by themselves.
+# make demo: analyze an exam of real films.   make test: everything that must hold.   Both set up .venv by themselves.
 PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = pyproject.toml $(shell find MicrocalcAI MicrocalcElastography -name '*.py' -o -path '*/Resources/*' -type f 2>/dev/null)
-SAMPLE = MicrocalcAI/Resources/MicrocalcAI/SampleData/mammogram_right_mlo.jpg
+# Says nothing unless it fails.
+install = $(BIN)/python -m pip install --disable-pip-version-check $(1) >.venv/pip.log 2>&1 || { cat .venv/pip.log; exit 1; }
 
-.PHONY: demo test lint fast figures benchmarks clean
+.PHONY: demo test slow lint fast figures benchmarks clean
 
 demo: .venv/installed
-	@$(BIN)/microcalc analyze $(SAMPLE) --output out/demo
-	@echo "Picture:      out/demo/mammogram_right_mlo/overlay.png"
-	@echo "Tables:       out/demo/mammogram_right_mlo/clusters.csv and calcifications.csv"
-	@echo "Segmentation: out/demo/mammogram_right_mlo/calcifications.seg.nrrd (opens in Slicer)"
+	@$(BIN)/python Resources/Examples/demo.py --output out/demo
 
+# A process for each core; tests of one file stay together, because they share what they have made.
 test: .venv/installed-tests lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow"
+
+# The slow ones: long simulations, kills at random instants, trainings; with -s they print their figures.
+slow: .venv/installed-tests
+	$(BIN)/python -m pytest -n logical --dist loadfile -m slow
 
 fast: .venv/installed-tests
 	$(BIN)/python -m pytest Testing/library -m "not slow"
@@ -24,24 +27,27 @@ lint: .venv/installed-tests
 	$(BIN)/mypy
 
 .venv/installed: $(SOURCES)
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check .
+	@echo "Installing Microcalc and eight sample films into .venv (about 300 MB to download, one to two minutes) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(call install,".[samples]")
 	@touch $@
 
 .venv/installed-tests: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[test]"
+	@echo "Installing what the tests need, PyTorch included (about 1 GB to download, several minutes) …"
+	@$(call install,".[test]")
 	@# The reference of our radiomics builds only without isolation, with a C compiler and Python's headers.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools wheel versioneer cython numpy
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation pyradiomics==3.0.1
+	@$(call install,setuptools wheel versioneer cython numpy)
+	@$(call install,--no-build-isolation pyradiomics==3.0.1)
 	@# Neural networks; torchvision without its dependencies, so that it does not replace this build of PyTorch.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0
+	@$(call install,torch==2.13.0)
+	@$(call install,--no-deps torchvision==0.28.0)
 	@touch $@
 
-# The detection figures of the README: simulated calcifications in real images that no training saw.
+# The detection figures of Docs/figures.md: simulated calcifications in real films and simulated breasts that no training saw.
 figures: .venv/installed-tests
-	$(BIN)/microcalc phantom --background Testing/Data/backgrounds/backgrounds.csv --split held-out --count 21 --seed 7 \
-	  --format nrrd --output out/held-out
+	$(BIN)/python Testing/real_data.py out/held-out/backgrounds.csv
+	$(BIN)/microcalc phantom --background out/held-out/backgrounds.csv power-law power-law power-law --split held-out \
+	  --count 21 --seed 7 --format nrrd --output out/held-out
 	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --false-marks 3 --output out/held-out/networks
 	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --false-marks 3 --selector measurements --output out/held-out/measurements
 	$(BIN)/microcalc evaluate --predictions out/held-out/networks --compare out/held-out/measurements \

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import slicer
-from DICOMLib import DICOMLoadable, DICOMPlugin
+from DICOMLib import DICOMLoadable
 from slicer.i18n import tr as _
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import mammogramloading
+from MicrocalcSlicerShared.dicomplugin import PluginModule, SingleFilePlugin
 
 _MODALITY, _BODY_PART = "0008,0060", "0018,0015"
-_INSTANCE_UID, _STUDY_UID = "0008,0018", "0020,000D"
+_STUDY_UID = "0020,000D"
 # Digital radiographs and computed radiographs of the breast, as older archives hold them.
 _OTHER_RADIOGRAPHS = {"DX", "CR"}
 # Slicer's own plugins: scalar volume 0.5, image sequence 0.7. Slicer selects, of each series, the loadables of the
@@ -19,7 +19,7 @@ _OTHER_RADIOGRAPHS = {"DX", "CR"}
 _FOR_PRESENTATION, _FOR_PROCESSING = 0.9, 0.8
 
 
-class DICOMMammographyPluginClass(DICOMPlugin):
+class DICOMMammographyPluginClass(SingleFilePlugin):
     """Offers every single mammogram; leaves stacks (tomosynthesis) and whatever is damaged to Slicer's own plugins."""
 
     def __init__(self):
@@ -28,13 +28,7 @@ class DICOMMammographyPluginClass(DICOMPlugin):
 
     def examineForImport(self, fileLists):
         """Loadables for the mammograms among the files, one for each image. Reads attributes, no pixels."""
-        loadables = []
-        for files in fileLists:
-            found = self.getCachedLoadables(files)
-            if found is None:
-                found = self._examined(files)
-                self.cacheLoadables(files, found)
-            loadables += found
+        loadables = super().examineForImport(fileLists)
         names = mammogramloading.distinctNames([loadable.plainName for loadable in loadables])
         finished = {loadable.viewKey for loadable in loadables if not loadable.isForProcessing}
         for loadable, name in zip(loadables, names, strict=True):
@@ -56,12 +50,12 @@ class DICOMMammographyPluginClass(DICOMPlugin):
         """
         file = loadable.files[0]
         volumeNode = mammogramloading.loadMammogram(Path(file), loadable.name)
-        volumeNode.SetAttribute("DICOM.instanceUIDs", slicer.dicomDatabase.fileValue(file, _INSTANCE_UID))
-        self.addSeriesInSubjectHierarchy(loadable, volumeNode)
+        self.place(loadable, volumeNode)
         _placeInStudy(volumeNode, slicer.dicomDatabase.fileValue(file, _STUDY_UID))
         return volumeNode
 
-    def _examined(self, files):
+    def examine(self, files):
+        """Mammograms of a series, one loadable for each image."""
         database = slicer.dicomDatabase
         modality = database.fileValue(files[0], _MODALITY) if files else ""  # the same in the whole series
         isOfBreast = modality in _OTHER_RADIOGRAPHS and database.fileValue(files[0], _BODY_PART).upper() == "BREAST"
@@ -105,17 +99,9 @@ def _placeInStudy(volumeNode, studyUid):
         hierarchy.SetItemParent(hierarchy.GetItemByDataNode(volumeNode), studyItem)
 
 
-class DICOMMammographyPlugin(ScriptedLoadableModule):
+class DICOMMammographyPlugin(PluginModule):
     """Hidden module that registers the plugin."""
 
-    def __init__(self, parent):
-        super().__init__(parent)
-        parent.title = _("DICOM Mammography Plugin")
-        parent.categories = ["Developer Tools.DICOM Plugins"]
-        parent.contributors = ["Microcalc contributors"]
-        parent.helpText = _("Loads mammograms one by one, with the right pixel spacing, polarity and side.")
-        parent.hidden = True
-        plugins = getattr(slicer.modules, "dicomPlugins", None)
-        if plugins is None:
-            plugins = slicer.modules.dicomPlugins = {}
-        plugins["DICOMMammographyPlugin"] = DICOMMammographyPluginClass
+    title = _("DICOM Mammography Plugin")
+    helpText = _("Loads mammograms one by one, with the right pixel spacing, polarity and side.")
+    pluginClass = DICOMMammographyPluginClass

@@ -7,19 +7,21 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAISlicer import dependencies, sampledata
+from MicrocalcAISlicer import hanging, ownviews, sampledata
 from MicrocalcAISlicer.analyzesection import AnalyzeSection, PanelState
 from MicrocalcAISlicer.clusterssection import ClustersSection
 from MicrocalcAISlicer.displaysection import DisplaySection
 from MicrocalcAISlicer.exportsection import ExportSection
 from MicrocalcAISlicer.imagessection import ImagesSection
-from MicrocalcAISlicer.inputvolume import mammogramNodes
+from MicrocalcAISlicer.inputvolume import hasPixels, mammogramNodes
 from MicrocalcAISlicer.logic import MicrocalcAILogic
-from MicrocalcAISlicer.panel import ModulePanel, showText
 from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
 from MicrocalcAISlicer.probabilitymaps import findMap
 from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
-from MicrocalcAISlicer.views import showVolume, sliceViews
+from MicrocalcAISlicer.showing import showVolume, useOneView
+from MicrocalcAISlicer.views import sliceViews
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.panel import ModulePanel, showText
 
 _POLLING_INTERVAL_MS = 100
 _SCENE_INTERVAL_MS = 300  # nodes come and go in bursts
@@ -40,10 +42,12 @@ class MicrocalcAI(ScriptedLoadableModule):
             'diagnosis. See the <a href="https://github.com/microcalc/Microcalc">documentation</a>.'
         )
         parent.acknowledgementText = _(
-            "Method and sources are named in the documentation. The sample mammogram is part of MONAI's model zoo "
-            "(Apache License 2.0)."
+            "Method and sources are named in the documentation. The sample films are part of CBIS-DDSM (Lee et al. "
+            "2017, CC BY 3.0)."
         )
         parent.icon = qt.QIcon(self.resourcePath("MicrocalcAI/Icons/MicrocalcAI.png"))
+        slicer.app.connect("startupCompleted()", hanging.registerLayout)
+        slicer.app.connect("startupCompleted()", ownviews.startFollowing)
         slicer.app.connect("startupCompleted()", sampledata.registerSampleData)
 
 
@@ -57,7 +61,10 @@ class MicrocalcAIWidget(ModulePanel):
         self._sceneTimer = None
         self._missingNetworkPackages = []
         self._shown = None  # image, cluster table and its state, as the table in the panel shows them
-        self._shownVolume = None
+        self._followedVolume = None  # the selected image; its data may come later
+        self._isToBeShown = False  # it was selected, and no view was made to show it yet
+        self._cameLate = False  # its data did
+        self._isLayoutSettled = False  # chosen by a scene, or by this panel, once a session
 
     # Hooks of the base
 
@@ -78,10 +85,11 @@ class MicrocalcAIWidget(ModulePanel):
         self.ui.applyButton.clicked.connect(self.onApplyButton)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
 
     def selectInput(self):
         found = mammogramNodes()
-        if self.parameters.inputVolume is None and found:
+        if found and self.parameters.inputVolume not in found:  # the selector takes whatever volume came first
             self.parameters.inputVolume = found[0]
 
     def stopWork(self):
@@ -90,18 +98,21 @@ class MicrocalcAIWidget(ModulePanel):
         self.analyze.stop()
         self.clusters.forgetEdits()
 
+    def exit(self):
+        """Another module is opened; what runs goes on."""
+        super().exit()
+        self.display.removeGraphs()
+
     def onSceneStartClose(self, caller, event):
         super().onSceneStartClose(caller, event)
-        self._shown = self._shownVolume = None
+        self._shown = None
+        self._follow(None)
         self.clusters.show(None)
         for label in (self.ui.statusLabel, self.ui.exportLabel):
             showText(label, "")
 
     def onParametersChanged(self, caller=None, event=None):
-        volumeNode = self.parameters.inputVolume
-        if self._shownVolume is not None and volumeNode not in (None, self._shownVolume):
-            showVolume(volumeNode)  # another image was selected
-        self._shownVolume = volumeNode
+        self._follow(self.parameters.inputVolume)
         self.images.show(self.parameters)
         self.showWhatCanBeDone()
         self.showResults()
@@ -116,7 +127,12 @@ class MicrocalcAIWidget(ModulePanel):
         super().showDependencies()
         self._missingNetworkPackages = dependencies.missingNetworkPackages()
         if self._missingNetworkPackages and not self.missingPackages:
-            self.ui.dependencyLabel.setText(_("PyTorch is not installed. Only heatmaps and lesion boxes need it."))
+            self.ui.dependencyLabel.setText(
+                _(
+                    "PyTorch is not installed. Without it specks are judged by their measurements alone, which finds "
+                    "fewer calcifications, and there are no heatmaps and no lesion boxes."
+                )
+            )
             self.ui.dependencyFrame.setVisible(True)
 
     # What the user does
@@ -156,6 +172,8 @@ class MicrocalcAIWidget(ModulePanel):
                 if isWanted and findMap(outcome.results.segmentationNode, heatmap.value) is not None:
                     parameters.heatmap = heatmap
                     break
+        if outcome.volumeNode is parameters.inputVolume:
+            showVolume(outcome.volumeNode)
         self.onParametersChanged()
 
     def onEnded(self):
@@ -165,12 +183,20 @@ class MicrocalcAIWidget(ModulePanel):
     def onNodesChanged(self, caller, event):
         self._sceneTimer.start()
 
+    def onImageModified(self, caller, event):
+        self._sceneTimer.start()
+
+    def onSceneEndImport(self, caller, event):
+        self._isLayoutSettled = True  # the scene brought its own
+        self._sceneTimer.start()
+
     def onSceneTimer(self):
-        """The scene has come to rest: nodes were added or removed a moment ago."""
+        """The scene has come to rest: nodes were added or removed, or got their data, a moment ago."""
         self._sceneTimer.stop()
-        if self.parameters is not None:
+        if self.parameters is not None and not slicer.mrmlScene.IsBatchProcessing():
             self.selectInput()
             self.onParametersChanged()
+            self._showImage()
 
     def onViewChanged(self, caller=None, event=None):
         """A view shows another image: its outlines, heatmap and boxes follow."""
@@ -182,6 +208,29 @@ class MicrocalcAIWidget(ModulePanel):
             self.showResults()
 
     # What is shown
+
+    def _follow(self, volumeNode):
+        """Another image was selected: it is shown as soon as it has its data."""
+        self.followImage(volumeNode)
+        earlier = self._followedVolume
+        if volumeNode is earlier:
+            return
+        self._followedVolume = volumeNode
+        self._isToBeShown = volumeNode is not None
+        self._cameLate = volumeNode is not None and not hasPixels(volumeNode)
+        if volumeNode is not None:
+            self._sceneTimer.start()
+        if earlier is not None:
+            self._showImage()  # the reader chose it, and sees it at once
+
+    def _showImage(self):
+        volumeNode = self._followedVolume
+        if not self._isToBeShown or not hasPixels(volumeNode):
+            return
+        self._isToBeShown = False
+        if not self._isLayoutSettled:
+            self._isLayoutSettled = useOneView()
+        showVolume(volumeNode, isFitted=not self._cameLate)
 
     def showWhatCanBeDone(self):
         """Enable what can be used now; tooltips say what is missing."""

@@ -4,13 +4,13 @@ import logging
 from pathlib import Path
 
 import slicer
-from DICOMLib import DICOMLoadable, DICOMPlugin
+from DICOMLib import DICOMLoadable
 from slicer.i18n import tr as _
-from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.dicomplugin import PluginModule, SingleFilePlugin
 
-_SOP_CLASS_UID, _INSTANCE_UID = "0008,0016", "0008,0018"
+_SOP_CLASS_UID = "0008,0016"
 _SERIES_DESCRIPTION, _PHOTOMETRIC_INTERPRETATION = "0008,103E", "0028,0004"
 _ULTRASOUND = {
     "1.2.840.10008.5.1.4.1.1.6.1",  # US Image
@@ -22,23 +22,16 @@ _ULTRASOUND = {
 _SURE, _DOUBTFUL = 0.8, 0.6
 
 
-class DICOMElastographyPluginClass(DICOMPlugin):
+class DICOMElastographyPluginClass(SingleFilePlugin):
     """Offers ultrasound screens that show an elastogram; leaves every other image to Slicer's own plugins."""
 
     def __init__(self):
         super().__init__()
         self.loadType = _("Ultrasound elastogram")
 
-    def examineForImport(self, fileLists):
-        """Loadables for the elastograms among the files, one for each file."""
-        loadables = []
-        for files in fileLists:
-            found = self.getCachedLoadables(files)
-            if found is None:
-                found = [loadable for file in files if (loadable := self._examined(file)) is not None]
-                self.cacheLoadables(files, found)
-            loadables += found
-        return loadables
+    def examine(self, files):
+        """Elastograms among the files of a series, one loadable for each file."""
+        return [loadable for file in files if (loadable := self._examined(file)) is not None]
 
     def load(self, loadable):
         """The screen as a color volume, a slice for each different elastogram of a cine.
@@ -52,8 +45,7 @@ class DICOMElastographyPluginClass(DICOMPlugin):
 
         path = Path(loadable.files[0])
         node = loadScreens(path, elastography_frames(path) or [0], loadable.name)
-        node.SetAttribute("DICOM.instanceUIDs", slicer.dicomDatabase.fileValue(loadable.files[0], _INSTANCE_UID))
-        self.addSeriesInSubjectHierarchy(loadable, node)
+        self.place(loadable, node)
         return node
 
     def _examined(self, file):
@@ -108,17 +100,9 @@ def _elastogramOf(path):
     return None
 
 
-class DICOMElastographyPlugin(ScriptedLoadableModule):
+class DICOMElastographyPlugin(PluginModule):
     """Hidden module that registers the plugin."""
 
-    def __init__(self, parent):
-        super().__init__(parent)
-        parent.title = _("DICOM Elastography Plugin")
-        parent.categories = ["Developer Tools.DICOM Plugins"]
-        parent.contributors = ["Microcalc contributors"]
-        parent.helpText = _("Loads ultrasound elastograms with the right pixel spacing.")
-        parent.hidden = True
-        plugins = getattr(slicer.modules, "dicomPlugins", None)
-        if plugins is None:
-            plugins = slicer.modules.dicomPlugins = {}
-        plugins["DICOMElastographyPlugin"] = DICOMElastographyPluginClass
+    title = _("DICOM Elastography Plugin")
+    helpText = _("Loads ultrasound elastograms with the right pixel spacing.")
+    pluginClass = DICOMElastographyPluginClass

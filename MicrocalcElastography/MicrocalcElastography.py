@@ -6,7 +6,6 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAISlicer.panel import ModulePanel
 from MicrocalcElastographySlicer import sampledata
 from MicrocalcElastographySlicer.cohortsection import CohortSection
 from MicrocalcElastographySlicer.elastogramnodes import isComplete
@@ -16,6 +15,7 @@ from MicrocalcElastographySlicer.measuresection import MeasureSection
 from MicrocalcElastographySlicer.parameternode import MicrocalcElastographyParameterNode
 from MicrocalcElastographySlicer.readingssection import ReadingsSection
 from MicrocalcElastographySlicer.selftest import MicrocalcElastographyTest  # noqa: F401, Slicer looks for it here
+from MicrocalcSlicerShared.panel import ModulePanel
 
 
 class MicrocalcElastography(ScriptedLoadableModule):
@@ -33,8 +33,8 @@ class MicrocalcElastography(ScriptedLoadableModule):
             '<a href="https://github.com/microcalc/Microcalc">documentation</a>.'
         )
         parent.acknowledgementText = _(
-            "Method and sources are named in the documentation. The sample screen is part of swepy by Olivier Seynnes "
-            "(MIT license)."
+            "Method and sources are named in the documentation. The color table of SuperSonic Imagine is part of swepy "
+            "by Olivier Seynnes (MIT license)."
         )
         parent.icon = qt.QIcon(self.resourcePath("MicrocalcElastography/Icons/MicrocalcElastography.png"))
         slicer.app.connect("startupCompleted()", sampledata.registerSampleData)
@@ -65,6 +65,7 @@ class MicrocalcElastographyWidget(ModulePanel):
 
     def onParametersChanged(self, caller=None, event=None):
         if self.parameters is not None:
+            self.followImage(self.parameters.inputVolume)
             for section in self._sections:
                 section.show()
 

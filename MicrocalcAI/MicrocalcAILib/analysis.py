@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .base.errors import ResultError, WarningRecord
+from .base.errors import MicrocalcError, ResultError, WarningRecord
+from .base.tables import read_table, write_table
 from .base.volumes import read_label_map, write_volume
 from .networks.heatmap import Heatmap
+from .reading.admission import AdmissionCard
 
 if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
     from .classification.feature_tables import FeatureTables
@@ -56,6 +59,8 @@ class Analysis:
     warnings : tuple of WarningRecord
     provenance : dict
         Versions, parameters, models with their SHA-256, input digest, timings. JSON-ready.
+    admission : AdmissionCard
+        What kind of image was analyzed, with the evidence for its side, view and spacing.
     """
 
     labels: NDArray[np.int32]
@@ -72,6 +77,7 @@ class Analysis:
     boxes: pd.DataFrame | None = None
     warnings: tuple[WarningRecord, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    admission: AdmissionCard = field(default_factory=AdmissionCard)
 
 
 SCHEMA = 2
@@ -79,6 +85,8 @@ LABELS_FILE = "calcification_labels.nrrd"
 CALCIFICATIONS_FILE = "calcifications.csv"
 CLUSTERS_FILE = "clusters.csv"
 BOXES_FILE = "boxes.csv"
+_SMALLEST_SPACING_MM, _LARGEST_SPACING_MM = 0.001, 100.0
+_LARGEST_BREAST_CM2 = 1e5
 ANALYSIS_FILE = "analysis.json"
 
 
@@ -95,14 +103,14 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
         analysis.direction_lps,
         folder / LABELS_FILE,
     )
-    analysis.calcifications.to_csv(folder / CALCIFICATIONS_FILE, index=False)
-    analysis.clusters.to_csv(folder / CLUSTERS_FILE, index=False)
+    write_table(analysis.calcifications, folder / CALCIFICATIONS_FILE)
+    write_table(analysis.clusters, folder / CLUSTERS_FILE)
     if analysis.features is not None:
         analysis.features.named(name or folder.name).save(folder)
     for heatmap in analysis.heatmaps:
         heatmap.save(folder)
     if analysis.boxes is not None:
-        analysis.boxes.to_csv(folder / BOXES_FILE, index=False)
+        write_table(analysis.boxes, folder / BOXES_FILE)
     record = {
         "schema": SCHEMA,
         "calcifications": len(analysis.calcifications),
@@ -117,6 +125,7 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
         "boxes": None if analysis.boxes is None else len(analysis.boxes),
         "warnings": [dataclasses.asdict(warning) for warning in analysis.warnings],
         "provenance": analysis.provenance,
+        "admission": analysis.admission.to_dict(),
     }
     (folder / ANALYSIS_FILE).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -134,10 +143,10 @@ def load_analysis(folder: Path) -> Analysis:
         record = json.loads((folder / ANALYSIS_FILE).read_text(encoding="utf-8"))
         if record["schema"] != SCHEMA:
             raise ResultError(f"The analysis “{folder.name}” was written by another version; please analyze again.")
-        return Analysis(
+        analysis = Analysis(
             labels=read_label_map(folder / LABELS_FILE),
-            calcifications=pd.read_csv(folder / CALCIFICATIONS_FILE),
-            clusters=pd.read_csv(folder / CLUSTERS_FILE),
+            calcifications=read_table(folder / CALCIFICATIONS_FILE),
+            clusters=read_table(folder / CLUSTERS_FILE),
             spacing_mm=tuple(record["spacing_mm"]),
             breast_area_cm2=record["breast_area_cm2"],
             breast_box=tuple(record["breast_box"]),
@@ -147,14 +156,53 @@ def load_analysis(folder: Path) -> Analysis:
             heatmaps=tuple(Heatmap.load(folder, task) for task in record["heatmaps"]),
             boxes=None if record["boxes"] is None else read_boxes(folder / BOXES_FILE),
             warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),
-            provenance=record["provenance"],
+            provenance=dict(record["provenance"]),
+            # results of earlier versions carry no card
+            admission=AdmissionCard.from_dict(record["admission"]) if "admission" in record else AdmissionCard(),
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        _check_agreement(analysis)
+    except ResultError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MicrocalcError) as error:
         raise ResultError(
             f"“{folder.name}” is not a complete analysis ({type(error).__name__}); please analyze the image again."
         ) from error
+    return analysis
+
+
+def _check_agreement(analysis: Analysis) -> None:
+    """Refuse an analysis whose parts contradict each other; raises ResultError."""
+    spacing, (rows, columns) = analysis.spacing_mm, analysis.labels.shape
+    table, clusters = analysis.calcifications, analysis.clusters
+    ids, owners = (table[name].to_numpy() for name in ("id", "cluster_id"))
+    centers = table[["row", "column"]].to_numpy(np.float64)
+    top, bottom, left, right = analysis.breast_box
+    holds = {
+        "its pixel spacing is impossible": len(spacing) == 2
+        and all(_SMALLEST_SPACING_MM <= length <= _LARGEST_SPACING_MM for length in spacing),
+        "its place in space is impossible": len(analysis.origin_lps_mm) == 3
+        and len(analysis.direction_lps) == 9
+        and bool(np.isfinite([*analysis.origin_lps_mm, *analysis.direction_lps]).all()),
+        "the area of the breast is impossible": math.isnan(analysis.breast_area_cm2)  # not known to a scene
+        or 0 <= analysis.breast_area_cm2 < _LARGEST_BREAST_CM2,
+        "the breast lies outside the image": 0 <= top <= bottom <= rows and 0 <= left <= right <= columns,
+        "the ids of its calcifications repeat or are no whole numbers": all(
+            values.dtype.kind in "iu" or not len(values) for values in (ids, owners)
+        )
+        and len(np.unique(ids)) == len(ids),
+        "its label map and its table do not hold the same calcifications": np.array_equal(
+            np.unique(analysis.labels[analysis.labels != 0]), np.sort(ids)
+        ),
+        "a calcification names a cluster that there is not": set(owners) - {SINGLES} <= set(clusters["id"]),
+        "a calcification lies outside the image": bool(
+            ((centers >= -0.5) & (centers <= (rows - 0.5, columns - 0.5))).all()
+        ),
+    }
+    for contradiction, agrees in holds.items():
+        if not agrees:
+            raise ResultError(f"The analysis contradicts itself: {contradiction}; please analyze the image again.")
 
 
 def read_boxes(path: Path) -> pd.DataFrame:
     """A table of boxes as in :class:`Analysis`."""
-    return pd.read_csv(path, dtype={"class": str, "cluster_ids": str}, keep_default_na=False)
+    return read_table(path, dtype={"class": str, "cluster_ids": str}, keep_default_na=False)

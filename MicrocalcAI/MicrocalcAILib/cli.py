@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from . import __version__
 from .base.errors import MicrocalcError
 from .base.progress import Cancelled
+from .commands.terminal import shown_name
 
 # name -> module with add_arguments(parser) and run(arguments) -> exit status; what the command does, for --help
 COMMANDS = {
@@ -17,6 +19,9 @@ COMMANDS = {
     "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
     "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
+    "reader-study": ("MicrocalcAILib.commands.reader_study", "compare modalities that several readers read"),
+    "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
+    "pacs": ("MicrocalcAILib.commands.pacs", "mammograms from an archive, results back; or be a node that analyzes"),
     "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),
     "train": ("MicrocalcAILib.commands.train", "train a model"),
     "elastography": ("MicrocalcElastographyLib.commands.elastography", "measure or simulate ultrasound elastograms"),
@@ -26,6 +31,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; refusals become one sentence on standard error and exit status 2."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when PyTorch loads: idle threads take no CPU time
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="microcalc", description="Breast microcalcifications in mammograms. Research software, not for diagnosis."
@@ -45,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Cancelled:
         print("Cancelled; nothing was changed.", file=sys.stderr)
         return 130
+    except KeyboardInterrupt:
+        print("Cancelled.", file=sys.stderr)
+        return 130
     except MicrocalcError as error:
-        print(f"microcalc: {error}", file=sys.stderr)
+        print(f"microcalc: {shown_name(error)}", file=sys.stderr)
         return 2

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -143,6 +143,11 @@ def analyze(
         with clock.stage("description"):
             deep = deep_features(heatmaps, calcifications) if heatmaps else None
             described = describe(mammogram, breast, labels, calcifications, clusters, models, deep, progress)
+    used = {
+        "selector": selector.provenance(),
+        "description": None if models is None else models.provenance(),
+        "networks": None if networks is None else networks.provenance(),
+    }
     progress("done", len(STAGES), len(STAGES))
     return Analysis(
         labels=labels,
@@ -163,6 +168,7 @@ def analyze(
             *selector.warnings(parameters.candidates),
             *doubts,
             *(() if described is None else described.warnings),
+            *_own_models(used),
         ),
         provenance=provenance(
             source=mammogram.source,
@@ -170,13 +176,12 @@ def analyze(
             laterality=mammogram.laterality,
             view=mammogram.view,
             parameters=parameters.to_dict(),
-            selector=selector.provenance(),
-            description=None if models is None else models.provenance(),
-            networks=None if networks is None else networks.provenance(),
+            **used,
             probability_threshold=threshold,
             candidates=len(candidates),
             seconds=clock.seconds,
         ),
+        admission=mammogram.admission,
     )
 
 
@@ -184,6 +189,15 @@ def measure_candidates(mammogram: Mammogram, breast: BreastRegion, candidates: C
     """The selector's view of each candidate, as in :func:`segmentation.measurements.measure`."""
     depth = edge_distance(breast, mammogram.spacing_mm).at(candidates.peak_rows, candidates.peak_columns)
     return measure(candidates, mammogram.pixels, mammogram.spacing_mm, depth)
+
+
+def _own_models(used: Any) -> Iterator[WarningRecord]:
+    """One warning for each model that does not come with the library."""
+    if isinstance(used, dict) and used.get("origin") == "user":
+        name = used.get("name", "without a name")
+        yield WarningRecord("own-model", f"The model “{name}” is not one that comes with Microcalc; see its card.")
+    for part in used.values() if isinstance(used, dict) else used if isinstance(used, list) else ():
+        yield from _own_models(part)
 
 
 class _StageClock:

@@ -6,10 +6,10 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.panel import enable, showText
 
 from .inputvolume import hasPlausibleSpacing
-from .options import hasNetwork
-from .panel import enable, showText
+from .options import hasNetwork, hasTorchvision
 from .parameternode import Heatmap
 
 
@@ -62,7 +62,7 @@ class AnalyzeSection:
                 falseMarksPerCm2=parameters.falseMarksPerCm2,
                 outputSegmentationNode=_output(parameters),
                 heatmaps=_heatmaps(parameters) if hasNetworks else [],
-                detector="default" if hasNetworks and parameters.lesionBoxes and hasNetwork("default") else None,
+                detector="default" if hasNetworks and parameters.lesionBoxes and not _whyNoBoxes() else None,
                 device=parameters.device.value,
                 selector=parameters.selector.value,
                 classifier=None if parameters.classifierFolder == Path() else parameters.classifierFolder,
@@ -110,12 +110,11 @@ class AnalyzeSection:
     def show(self, parameters, chosen, missingPackages, missingNetworkPackages):
         """Enable what can be used now; tooltips say what is missing."""
         ui = self.ui
-        for box, network, purpose in (
-            (ui.detectionCheckBox, "detection", _("Where patches of the breast look like calcifications.")),
-            (ui.malignancyCheckBox, "malignancy", _("Where calcifications look malignant to a neural network.")),
-            (ui.boxesToFindCheckBox, "default", _("Boxes around lesions, with class and score.")),
+        for box, missing, purpose in (
+            (ui.detectionCheckBox, _whyNot("detection"), _("Where patches of the breast look like calcifications.")),
+            (ui.malignancyCheckBox, _whyNot("malignancy"), _("Where calcifications look malignant to a network.")),
+            (ui.boxesToFindCheckBox, _whyNoBoxes(), _("Boxes around lesions, with class and score.")),
         ):
-            missing = "" if hasNetwork(network) else _("This installation has no network for it.")
             if missingNetworkPackages:
                 missing = _("Needs PyTorch: press “Install…” at the top of this panel.")
             enable(box, missing, purpose)
@@ -179,6 +178,16 @@ def _output(parameters):
 def _heatmaps(parameters):
     wanted = {Heatmap.DETECTION: parameters.detectionHeatmap, Heatmap.MALIGNANCY: parameters.malignancyHeatmap}
     return [heatmap.value for heatmap, isWanted in wanted.items() if isWanted and hasNetwork(heatmap.value)]
+
+
+def _whyNot(network):
+    return "" if hasNetwork(network) else _("This installation has no network for it.")
+
+
+def _whyNoBoxes():
+    if not hasTorchvision():
+        return _("Needs torchvision, which is not installed: install it with Slicer's extension “PyTorch”.")
+    return _whyNot("default")
 
 
 def _summary(outcomes):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from MicrocalcSlicerShared.nodes import tableFrame
+
 from . import results
-from .nodes import tableFrame
-from .segmentimages import clusterSegments, segmentMask
+from .segmentimages import clusterSegments, segmentPixels
 
 if TYPE_CHECKING:  # what these need may not be installed yet
     from MicrocalcAILib.editing.areas import Area
@@ -52,8 +55,11 @@ class Marks:
 
     def within(self, area: Area) -> list[int]:
         """The calcifications with their center in an area."""
-        identifiers, centers = list(self.pixels), centersOf(self.pixels)
-        return [identifiers[index] for index in np.flatnonzero(area.holds(centers[:, 0], centers[:, 1]))]
+        return list(itertools.compress(self.pixels, area.holds(self._centers[:, 0], self._centers[:, 1])))
+
+    @functools.cached_property
+    def _centers(self) -> np.ndarray:
+        return centersOf(self.pixels)
 
 
 class MarkReader:
@@ -90,48 +96,32 @@ class MarkReader:
         return reserved
 
     def _read(self) -> Marks:
-        from MicrocalcAILib.editing.label_map import divide, known_from_table
+        from MicrocalcAILib.editing.label_map import PaintedPixels, divide, known_from_table
 
         segments = clusterSegments(self._segmentationNode)
         columns, rows, _ = self._volumeNode.GetImageData().GetDimensions()
-        masks = [segmentMask(self._segmentationNode, segmentId, self._volumeNode) for segmentId in segments]
-        box = _boxAround(masks)
-        owners = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), np.uint16)
-        for position, (top, left, mask) in enumerate(masks, start=1):
-            part = owners[max(top - box[0].start, 0) :, max(left - box[1].start, 0) :][: mask.shape[0], : mask.shape[1]]
-            part[mask & (part == 0)] = position
+        painted = PaintedPixels.of(segmentPixels(self._segmentationNode, list(segments), self._volumeNode), columns)
+        places = painted.rows, painted.columns
         if self._known is None:
             self._known = np.zeros((rows, columns), np.int32)
             shown = results.resultsOf(self._segmentationNode)
             table = None if shown is None else tableFrame(shown.calcificationsTableNode)
             if table is not None and len(table):
-                self._known[box] = known_from_table(owners, table, (box[0].start, box[1].start))
+                self._known[places] = known_from_table(painted, table)
                 self._firstNewId = 1 + int(table["id"].max())
-        divided = divide(owners, self._known[box], self._firstNewId)
+        ids = divide(painted, self._known[places], self._firstNewId)
         labels = np.zeros((rows, columns), np.int32)
-        labels[box] = divided
-        where = np.nonzero(divided)
-        ids = divided[where]
-        self._known[box][where] = ids
+        labels[places] = self._known[places] = ids
         self._firstNewId = max(self._firstNewId, 1 + int(ids.max(initial=0)))
         order = np.argsort(ids, kind="stable")
         identifiers, starts = np.unique(ids[order], return_index=True)
         names = list(segments)
         pixels, segmentOf = {}, {}
         for identifier, part in zip(identifiers.tolist(), np.split(order, starts)[1:], strict=True):
-            segmentOf[identifier] = names[owners[where[0][part[0]], where[1][part[0]]] - 1]
-            pixels[identifier] = (where[0][part] + box[0].start, where[1][part] + box[1].start)
+            segmentOf[identifier] = names[painted.owners[part[0]] - 1]
+            pixels[identifier] = (painted.rows[part], painted.columns[part])
         clusters = {identifier: segments[segment] for identifier, segment in segmentOf.items()}
         return Marks(labels, segmentOf, clusters, pixels)
-
-
-def _boxAround(masks: list[tuple[int, int, np.ndarray]]) -> tuple[slice, slice]:
-    """Rows and columns of the image that hold all masks."""
-    corners = np.array([(top, left, *mask.shape) for top, left, mask in masks if mask.size]).reshape(-1, 4)
-    if not len(corners):
-        return slice(0, 0), slice(0, 0)
-    first, last = corners[:, :2].min(axis=0), (corners[:, :2] + corners[:, 2:]).max(axis=0)
-    return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
 
 
 def centersOf(pixels: dict[int, Pixels]) -> np.ndarray:

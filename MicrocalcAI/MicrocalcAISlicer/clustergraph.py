@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import vtk
 
+from MicrocalcSlicerShared.nodes import addNode, nothingLeftBehind, removeNode
+
 from .inputvolume import pixelToWorld
-from .nodes import addNode, nothingLeftBehind, removeNode
 from .results import ResultNodes, calcificationRows, volumeOf
 
 _ROLE = "Microcalc.ClusterGraph"  # node reference from the segmentation
 _COLOR = (1.0, 0.9, 0.2)
+_OPACITY = 0.35  # the specks under the links have to be seen
 
 
 def showGraph(results: ResultNodes, clusterId: int):
@@ -39,7 +41,8 @@ def showGraph(results: ResultNodes, clusterId: int):
             displayNode.SetVisibility2D(True)
             # Lines in the plane of the slice have no intersection with it; their projection is drawn.
             displayNode.SetSliceDisplayModeToProjection()
-            displayNode.SetSliceIntersectionThickness(2)
+            displayNode.SetSliceIntersectionThickness(1)
+            displayNode.SetOpacity(_OPACITY)
             results.segmentationNode.SetNodeReferenceID(_ROLE, modelNode.GetID())
     modelNode.SetAndObservePolyData(lines)
     return modelNode

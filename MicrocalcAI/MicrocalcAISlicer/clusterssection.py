@@ -4,13 +4,14 @@ import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.panel import showText
 
 from . import clustertext
 from .inputvolume import ijkToRas
-from .panel import showText
 from .readercolumns import ACCEPTED, KINDS, REJECTED, UNDECIDED, ReaderEdits, currentWord, decision
 from .results import clusterRows, imageRecord, volumeOf, wordsOf
-from .views import centerViews, fitViews, showVolume
+from .showing import showVolume
+from .views import centerViews, fitViews
 
 _SMALLEST_FIELD_OF_VIEW_MM = 20.0  # around a selected cluster
 _MARGIN = 3.0  # field of view by the extent of the cluster
@@ -115,12 +116,15 @@ class ClustersSection:
             self.show(self._results)
 
     def _onWholeImage(self, *_):
-        fitViews(volumeOf(self._results))
+        volumeNode = volumeOf(self._results)
+        if volumeNode is not None:
+            showVolume(volumeNode)
+            fitViews(volumeNode)
 
     def _onEdit(self, *_):
         from .editing import openSegmentEditor
 
-        openSegmentEditor(volumeOf(self._results))
+        openSegmentEditor(volumeOf(self._results), self.selectedId)
 
     def _onUndo(self, *_):
         self.edits.undo()

@@ -3,11 +3,12 @@
 import slicer
 from slicer.i18n import tr as _
 
-from . import clustergraph, lesionboxes, probabilitymaps
-from .panel import enable
+from MicrocalcSlicerShared.panel import enable
+
+from . import clustergraph, lesionboxes, ownviews, probabilitymaps
 from .parameternode import Heatmap
 from .results import findResults, volumeOf
-from .views import sliceViews, viewsShowing
+from .views import viewsShowing
 
 
 class DisplaySection:
@@ -30,22 +31,25 @@ class DisplaySection:
         finally:
             self._isApplying = False
 
+    def removeGraphs(self):
+        """Take the links out of the views: another module is shown, and they would lie over what is done there."""
+        for results in _allResults():
+            clustergraph.removeGraph(results.segmentationNode)
+
     def _applyTo(self, results, parameters, selectedId):
         volumeNode, segmentationNode = volumeOf(results), results.segmentationNode
         views = viewsShowing(volumeNode)
-        identifiers = [sliceNode.GetID() for sliceNode, _composite in views]
-        canBeSeen = bool(views) or not sliceViews()
 
         displayNode = segmentationNode.GetDisplayNode()
         if displayNode is not None:
             displayNode.SetOpacity2DOutline(parameters.outlineOpacity)
-            _show(displayNode, parameters.showOutlines and canBeSeen, identifiers)
+            ownviews.show(displayNode, parameters.showOutlines, volumeNode)
         for node in lesionboxes.findBoxes(segmentationNode):
-            _show(node.GetDisplayNode(), parameters.showBoxes and canBeSeen, identifiers)
+            ownviews.show(node.GetDisplayNode(), parameters.showBoxes, volumeNode)
 
         if parameters.showGraph and selectedId is not None and volumeNode is parameters.inputVolume:
             graph = clustergraph.showGraph(results, selectedId)
-            _show(graph.GetDisplayNode(), canBeSeen, identifiers)
+            ownviews.show(graph.GetDisplayNode(), True, volumeNode)
         else:
             clustergraph.removeGraph(segmentationNode)
 
@@ -87,13 +91,6 @@ class DisplaySection:
 def _allResults():
     volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     return list(filter(None, (findResults(volumeNode) for volumeNode in volumeNodes)))
-
-
-def _show(displayNode, isVisible, viewIdentifiers):
-    """Show in these views only; in all when there are none."""
-    with slicer.util.NodeModify(displayNode):
-        displayNode.SetVisibility(isVisible)
-        displayNode.SetViewNodeIDs(viewIdentifiers)
 
 
 def _meaning(heatmap):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MicrocalcAILib.base.errors import ResultError, WarningRecord
+from MicrocalcSlicerShared.nodes import tableFrame
 
 from . import results
-from .nodes import tableFrame
 from .segmentimages import clusterSegments
 
 if TYPE_CHECKING:  # what these need may not be installed yet
@@ -118,9 +119,7 @@ class EditedTables:
 
     def _models(self) -> tuple[DescriptionModels | None, tuple[WarningRecord, ...]]:
         """The models that described the image, as far as they come with the library."""
-        from MicrocalcAILib.classification.description import DescriptionModels
-
-        models = DescriptionModels.load()
+        models = self._bundledModels
         provenance = results.provenanceOf(self._segmentationNode)
         if "description" not in provenance:
             return models, ()
@@ -132,6 +131,12 @@ class EditedTables:
         message = "Edited clusters have no estimate by the features: another classifier was used; analyze again."
         notes = (WarningRecord("edited-without-classifier", message),) if used else ()
         return dataclasses.replace(models, classifier=None), notes
+
+    @functools.cached_property
+    def _bundledModels(self) -> DescriptionModels:
+        from MicrocalcAILib.classification.description import DescriptionModels
+
+        return DescriptionModels.load()
 
 
 def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:

@@ -76,8 +76,20 @@ def refreshAfterEdit(volumeNode) -> results.ResultNodes | None:
     return None if shown is None else sessionFor(volumeNode, shown.segmentationNode).refresh()
 
 
-def openSegmentEditor(volumeNode) -> None:
-    """Go to Slicer's Segment Editor with the effect on the calcifications of an image."""
+def openSegmentEditor(volumeNode, cluster: int | None = None) -> None:
+    """Go to Slicer's Segment Editor with the effect on the calcifications of an image.
+
+    Parameters
+    ----------
+    volumeNode : vtkMRMLScalarVolumeNode
+    cluster : int, optional
+        Number of the cluster whose segment is selected.
+
+    Raises
+    ------
+    ParameterError
+        When the image has no results.
+    """
     shown = results.findResults(volumeNode)
     if shown is None:
         raise ParameterError("This image has no results to edit; analyze it first.")
@@ -85,6 +97,9 @@ def openSegmentEditor(volumeNode) -> None:
     editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
     editor.setSegmentationNode(shown.segmentationNode)
     editor.setSourceVolumeNode(volumeNode)
+    for segmentId, number in clusterSegments(shown.segmentationNode).items():
+        if number == cluster:
+            editor.setCurrentSegmentID(segmentId)
     editor.setActiveEffectByName(EFFECT_NAME)
 
 

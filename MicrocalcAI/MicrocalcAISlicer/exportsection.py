@@ -7,8 +7,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.panel import enable, showText
 
-from .panel import enable, showText
 from .results import findResults
 
 

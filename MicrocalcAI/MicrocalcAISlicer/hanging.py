@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from . import inputvolume
 from .mammogramloading import loadedAs, sideAndView
+from .views import backgroundVolume
 
 LAYOUT_ID = 41410  # any number that no other layout has
 _AXIAL = np.diag([-1.0, 1.0, 1.0, 1.0])  # slice to RAS: the patient's left is at the viewer's right
@@ -57,13 +58,37 @@ def showFourViews(volumeNodes: Sequence | None = None) -> list[str]:
     layoutManager = slicer.app.layoutManager()
     if layoutManager is None:
         return [_("There is no window to show four views in.")]
-    layoutNode = layoutManager.layoutLogic().GetLayoutNode()
-    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, layoutDescription())
+    registerLayout()
     layoutManager.setLayout(LAYOUT_ID)
     slicer.app.processEvents()  # the new views get their sizes
     hang(chosen, {place.name: layoutManager.sliceWidget(place.name).sliceLogic() for place in PLACES})
     return notes
+
+
+def registerLayout() -> None:
+    """Tell Slicer what the layout of four views looks like; a scene that was saved in it opens in it then."""
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None:
+        return
+    layoutNode = layoutManager.layoutLogic().GetLayoutNode()
+    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
+        layoutNode.AddLayoutDescription(LAYOUT_ID, layoutDescription())
+        if layoutNode.GetViewArrangement() == LAYOUT_ID:  # asked for before it was known: an empty area until now
+            layoutNode.SetViewArrangement(LAYOUT_ID)
+
+
+def hangInItsPlace(volumeNode) -> bool:
+    """Put an image where its side and view hang, when the layout of four is shown; return whether that was done."""
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None or layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement() != LAYOUT_ID:
+        return False
+    place = next((place for place in PLACES if _fits(volumeNode, place)), None)
+    if place is None:
+        return False
+    logics = {each.name: layoutManager.sliceWidget(each.name).sliceLogic() for each in PLACES}
+    shown = {name: backgroundVolume(logic.GetSliceCompositeNode()) for name, logic in logics.items()}
+    hang({name: node for name, node in shown.items() if node is not None} | {place.name: volumeNode}, logics)
+    return True
 
 
 def chooseFourViews(volumeNodes: Sequence) -> tuple[dict[str, object], list[str]]:
@@ -75,9 +100,10 @@ def chooseFourViews(volumeNodes: Sequence) -> tuple[dict[str, object], list[str]
             missing.append(place.label)
             continue
         chosen[place.name] = min(fitting, key=lambda node, place=place: _rank(node, place))
-        if len(fitting) > 1:
-            names = chosen[place.name].GetName(), len(fitting)
-            notes.append(_("{name} is shown; {count} images fit its place.").format(name=names[0], count=names[1]))
+        others = ", ".join(node.GetName() for node in fitting if node is not chosen[place.name])
+        if others:
+            note = _("{name} is shown; select {others} to see it in that place.")
+            notes.append(note.format(name=chosen[place.name].GetName(), others=others))
     if missing:
         notes.insert(0, _("Not loaded: {views}.").format(views=", ".join(missing)))
     return chosen, notes

@@ -4,9 +4,9 @@ import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared.panel import enable, showText
 
 from .inputvolume import hasPlausibleSpacing, mammogramNodes
-from .panel import enable, showText
 from .results import findResults
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-import vtk
 
 from MicrocalcAILib.base.errors import MicrocalcError, ParameterError, UnsupportedImageError
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.reading.spacing import is_plausible
 from MicrocalcAILib.reading.views import view_from_words
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
@@ -17,6 +17,12 @@ _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 def hasPlausibleSpacing(volumeNode) -> bool:
     """Whether the in-plane spacing of the volume can be that of a mammogram."""
     return is_plausible(volumeNode.GetSpacing()[:2])
+
+
+def hasPixels(volumeNode) -> bool:
+    """Whether the volume has its image data already; these may come after the node."""
+    image = volumeNode.GetImageData()
+    return image is not None and image.GetNumberOfPoints() > 0
 
 
 def checkVolume(volumeNode, spacingMm: float | None = None) -> None:
@@ -30,7 +36,7 @@ def checkVolume(volumeNode, spacingMm: float | None = None) -> None:
     if volumeNode is None:
         raise ParameterError("Select the mammogram to analyze.")
     image = volumeNode.GetImageData()
-    if image is None or image.GetNumberOfPoints() == 0:
+    if not hasPixels(volumeNode):
         raise UnsupportedImageError("This volume holds no image; select a mammogram.")
     if image.GetNumberOfScalarComponents() != 1:
         raise UnsupportedImageError("This is a color image; a mammogram has one gray value per pixel.")
@@ -67,13 +73,6 @@ def fileName(volumeNode) -> str:
     """A name for the image's file that tells laterality and view, as the node's name has them, and nothing else."""
     view = view_from_words(volumeNode.GetName())
     return "_".join(filter(None, ("mammogram", view.laterality, view.view))) + ".nrrd"
-
-
-def ijkToRas(volumeNode) -> np.ndarray:
-    """The volume's own IJK to RAS matrix, shape (4, 4), without its parent transforms."""
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
 def writeVolume(volumeNode, path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import slicer
 
-from .inputvolume import ijkToRas
-from .nodes import groupUnder, nothingLeftBehind, removeNode
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import groupUnder, nothingLeftBehind, removeNode
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MicrocalcAILib.base.errors import ParameterError, ResultError
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.childrun import StartProcess
 
 from . import inputvolume, lesionboxes, probabilitymaps, region, results
-from .analysisprocess import AnalysisProcess
 from .analysisqueue import AnalysisQueue, Outcome
-from .analysisrun import AnalysisRun, StartProcess
+from .analysisrun import AnalysisRun
 from .folderrun import FolderRun
 from .options import AnalysisOptions
 
@@ -141,21 +142,22 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
             Every file below it that is an image is analyzed.
         outputFolder : str or Path
             Gets a folder of results per image (tables, segmentation, picture, JSON) at the same place, and
-            ``summary.csv`` with one row per image. Images with complete results are left alone.
+            ``summary.csv`` with one row per file. Results made from the same image by the same method are left alone.
         spacingMm : float, optional
             Pixel spacing in mm; wins over what the files say.
         falseMarksPerCm2 : float, optional
             Operating point: expected false marks per cm² of breast.
         waitForCompletion : bool
-            Wait and return the rows of the summary (see :data:`.folderrun.SUMMARY_COLUMNS`); otherwise return the
-            :class:`.folderrun.FolderRun` at once, whose ``update()`` has to be called until it is True.
+            Wait and return the rows of the summary; otherwise return the :class:`.folderrun.FolderRun` at once, whose
+            ``update()`` has to be called until it is True.
         **options
             As in :class:`.options.AnalysisOptions`.
 
         Raises
         ------
-        ParameterError
-            When there is no image. One that fails is a row of the summary with its reason.
+        ParameterError, AnalysisProcessError
+            When there is no folder, no file in it, or no room for results. An image that fails is a row with its
+            reason.
         """
         arguments = AnalysisOptions(spacingMm, falseMarksPerCm2, **options).arguments()
         run = FolderRun(Path(inputFolder), Path(outputFolder), arguments, self._startProcess)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,15 @@ class AnalysisOptions:
     falseMarksPerCm2 : float, optional
         Operating point: expected false marks per cm² of breast.
     heatmaps : sequence of str or Path
-        ``"detection"``, ``"malignancy"``, or folders of own models. They need PyTorch, as lesion boxes do.
+        ``"detection"``, ``"malignancy"``, or folders of own models. Networks need PyTorch; one that cannot run is
+        left out with a warning, which is true of lesion boxes too.
     detector : str or Path, optional
         ``"default"`` or the folder of an own model: draw boxes around lesions.
     device : {"auto", "cpu", "cuda", "mps"}
         Where neural networks run.
     selector : str or Path
-        What decides which specks are calcifications: ``"auto"``, ``"measurements"`` or the folder of an own model.
+        What decides which specks are calcifications: ``"auto"`` (networks, or the measurements where PyTorch is not
+        installed, which finds fewer), ``"measurements"`` or the folder of an own model.
     classifier : Path, optional
         The folder of an own classifier of clusters.
     """
@@ -68,3 +71,8 @@ def hasNetwork(name: str) -> bool:
     except ModelError:
         return False
     return True
+
+
+def hasTorchvision() -> bool:
+    """Whether torchvision is installed, which the lesion detector needs beside PyTorch."""
+    return importlib.util.find_spec("torchvision") is not None

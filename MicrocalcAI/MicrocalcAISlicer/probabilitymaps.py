@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
-from .inputvolume import ijkToRas
-from .nodes import addNode, groupUnder, nothingLeftBehind, removeNode
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import addNode, groupUnder, nothingLeftBehind, removeNode
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis

@@ -15,8 +15,7 @@ import slicer
 import vtk
 
 from MicrocalcAILib.base.errors import ResultError
-
-from .nodes import tableRows
+from MicrocalcSlicerShared.nodes import tableRows
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd

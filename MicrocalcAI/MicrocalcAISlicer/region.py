@@ -9,8 +9,9 @@ import numpy as np
 import slicer
 
 from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcSlicerShared.geometry import ijkToRas
 
-from .inputvolume import ijkToRas, pixelToWorld
+from .inputvolume import pixelToWorld
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis

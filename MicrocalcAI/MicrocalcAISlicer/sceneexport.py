@@ -11,12 +11,13 @@ import numpy as np
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from MicrocalcAILib.base.files import check_replaceable
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import tableFrame
 
 from . import lesionboxes, probabilitymaps
 from .calcificationmarks import MarkReader
 from .editing import refreshAfterEdit
-from .inputvolume import fileName, ijkToRas, writeVolume
-from .nodes import tableFrame
+from .inputvolume import fileName, writeVolume
 from .readercolumns import wordsWithChoices
 from .results import ResultNodes, calcificationRows, clusterRows, imageRecord, provenanceOf, volumeOf, wordsOf
 

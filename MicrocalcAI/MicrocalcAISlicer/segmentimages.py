@@ -11,7 +11,7 @@ import slicer
 import vtk
 import vtk.util.numpy_support
 
-from .inputvolume import ijkToRas
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.export.segmentation import Segment
@@ -58,25 +58,35 @@ def addClusterSegment(segmentationNode, number: int) -> str:
     return identifier
 
 
-def segmentMask(segmentationNode, segmentId: str, volumeNode) -> tuple[int, int, np.ndarray]:
-    """A segment's pixels in the frame of a volume of one slice.
+def segmentPixels(segmentationNode, segmentIds: Sequence[str], volumeNode) -> list[tuple]:
+    """The pixels of segments in the frame of a volume of one slice.
+
+    Segments that do not overlap share one label image, which is looked through once.
 
     Returns
     -------
-    top, left : int
-        Row and column of the array's first pixel.
-    mask : bool array, shape (rows, columns)
+    list of (rows, columns, numbers)
+        Int arrays, shape (pixels,); ``numbers`` from 1, in the order of ``segmentIds``.
     """
-    nothing = 0, 0, np.zeros((0, 0), bool)
-    image = slicer.vtkOrientedImageData()
-    segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
-    if image.IsEmpty():
-        return nothing
-    columns, rows, _ = volumeNode.GetImageData().GetDimensions()
+    segmentation = segmentationNode.GetSegmentation()
+    representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    layers: dict = {}  # label image to its label values, each with the number of its segment
+    for number, segmentId in enumerate(segmentIds, start=1):
+        segment = segmentation.GetSegment(segmentId)
+        image = segment.GetRepresentation(representation)
+        if image is not None and not image.IsEmpty():
+            layers.setdefault(image, {})[segment.GetLabelValue()] = number
+    return [_pixelsOf(image, numbers, segmentationNode, volumeNode) for image, numbers in layers.items()]
+
+
+def _pixelsOf(image, numbers: dict[int, int], segmentationNode, volumeNode) -> tuple:
+    """Rows, columns and segments' numbers of the pixels of some labels of an image."""
+    nothing = (np.empty(0, np.int64),) * 3
     if not _liesIn(image, segmentationNode, volumeNode):
         image = _resampled(image, _frame(volumeNode), segmentationNode, volumeNode)
         if image.IsEmpty():
             return nothing
+    columns, rows, _ = volumeNode.GetImageData().GetDimensions()
     first, last, top, bottom, lowest, highest = image.GetExtent()
     left, right = max(first, 0), min(last + 1, columns)
     above, below = max(top, 0), min(bottom + 1, rows)
@@ -84,7 +94,12 @@ def segmentMask(segmentationNode, segmentId: str, volumeNode) -> tuple[int, int,
         return nothing
     values = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     slices = values.reshape(highest - lowest + 1, bottom - top + 1, last - first + 1)
-    return above, left, slices[-lowest, above - top : below - top, left - first : right - first] != 0
+    window = slices[-lowest, above - top : below - top, left - first : right - first]
+    places = np.flatnonzero(window)
+    found, position = np.unique(window.ravel()[places], return_inverse=True)
+    owners = np.array([numbers.get(int(value), 0) for value in found], np.int64)[position]
+    down, across = np.divmod(places[owners > 0], right - left)
+    return down + above, across + left, owners[owners > 0]
 
 
 def modifierImage(rows: Sequence[int], columns: Sequence[int], referenceImage, segmentationNode, volumeNode):

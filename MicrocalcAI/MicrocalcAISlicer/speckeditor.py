@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import contextmanager
 
+import numpy as np
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -151,9 +152,9 @@ class SpeckEditor:
 
     def _inside(self, session, drag: Drag) -> list:
         """What was drawn around: specks, or ids of calcifications."""
-        from MicrocalcAILib.editing.areas import area_around
+        from MicrocalcAILib.editing.areas import Area
 
-        area = area_around(drag.path, session.shape, session.spacingMm, snapMm(drag.viewWidget))
+        area = Area(np.array(drag.path), session.spacingMm, snapMm(drag.viewWidget))
         return session.marks.within(area) if drag.removes else self._specks(session, area)
 
     def _showChoice(self, session, found: list, removes: bool) -> None:

@@ -29,12 +29,6 @@ def viewsShowing(volumeNode) -> list[tuple]:
     return [(view, composite) for view, composite in sliceViews() if backgroundVolume(composite) is volumeNode]
 
 
-def showVolume(volumeNode) -> None:
-    """Make an image visible: if no view shows it, all do."""
-    if not viewsShowing(volumeNode):
-        slicer.util.setSliceViewerLayers(background=volumeNode, fit=slicer.app.layoutManager() is not None)
-
-
 def centerViews(volumeNode, row: float, column: float, fieldOfViewMm: float) -> None:
     """Center the views that show an image on one of its pixels; their shorter side shows ``fieldOfViewMm``."""
     world = pixelToWorld(volumeNode, row, column)

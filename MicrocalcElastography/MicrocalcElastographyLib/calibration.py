@@ -171,6 +171,7 @@ class _Search:
         images = [region.place for region in self._frame.regions if region.is_image]
         # A region inside another one is the elastography box, not a panel.
         panels = [place for place in images if not any(o.contains(place) and o.area > place.area for o in images)]
+        panels = [part for place in panels for part in self._beside_bar(place)]
         self._panels = panels or find_panels(self._frame.rgb)
         if "box" not in self._answers:
             inner = [place for place in images if place not in panels and self._has_color(place)]
@@ -186,6 +187,14 @@ class _Search:
                 )
         if "panel" not in self._answers and (panel := panel_of(self._answers["box"], self._panels)):
             self._set("panel", panel, _IN_REGIONS if panels else _ON_SCREEN)
+
+    def _beside_bar(self, panel: Rectangle) -> list[Rectangle]:
+        """The panel, or, where a region spans image, bar and labels, the image that is seen inside it."""
+        bar = self._answers.get("bar")
+        if bar is None or panel.intersection(bar).area == 0:
+            return [panel]
+        seen = [part.intersection(panel) for part in find_panels(self._frame.rgb)]
+        return [part for part in seen if part.area > 0 and part.intersection(bar).area == 0]
 
     def _has_color(self, place: Rectangle) -> bool:
         return bool(color_mask(self._frame.rgb[place.slices]).mean() >= _COLORED_SHARE)
@@ -228,6 +237,13 @@ class _Search:
             self._warnings += warnings
             if spacing is not None:
                 self._set("spacing_mm", spacing, _IN_REGIONS)
+        if self._frame.spacing_mm is not None and "spacing_mm" not in self._answers:
+            self._set("spacing_mm", self._frame.spacing_mm, "Pixel Spacing (0028,0030) of the DICOM file")
+            self._warn(
+                "spacing-uncertain",
+                "The size of a pixel was taken from the file's Pixel Spacing, which does not say for which part of the "
+                "screen it holds; compare it with the depth ruler.",
+            )
         ruler = read_depth_ruler(brightest_channel(self._frame.rgb), panel) if panel is not None else None
         if ruler is not None and panel is not None:
             self._use_ruler(ruler, panel)

@@ -8,7 +8,7 @@ from MicrocalcAILib.base.resources import bundled_path
 
 
 def resource_path(name: str) -> Path:
-    """Path of a bundled file or folder, e.g. ``SampleData/mach30_frame.png``.
+    """Path of a bundled file or folder, e.g. ``ColorTables/tables.json``.
 
     Raises
     ------

@@ -9,8 +9,9 @@ import numpy as np
 import slicer
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcSlicerShared.nodes import fillTable, nothingLeftBehind, removeNode
 
-from .nodes import fillTable, nothingLeftBehind, recall, remember, removeNode
+from .nodes import recall, remember
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # pandas need not be installed yet
 _STUDY, _KEY, _WARNINGS, _COUNTS = "Study", "Key", "Warnings", "Counts"
 _NODE_CLASSES = ("vtkMRMLTableNode", "vtkMRMLPlotSeriesNode", "vtkMRMLPlotChartNode")
 _TABLE, _CHART = "table", "chart"
+_LEGEND_FONT_SIZE = 11  # Slicer's 16 covers curves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,23 +134,26 @@ def _addTable(name: str, frame: pd.DataFrame, created: list):
 
 
 def _addChart(chart: Chart, name: str, created: list):
+    """The chart after its series: a plot view that reads a scene drops a series which comes after its chart."""
+    seriesNodes = [_addSeries(series, f"{name} {series.name}", created) for series in chart.series]
     chartNode = _add("vtkMRMLPlotChartNode", name, created)
     chartNode.SetTitle(name)
     chartNode.SetXAxisTitle(chart.x_title)
     chartNode.SetYAxisTitle(chart.y_title)
     chartNode.SetXAxisLogScale(chart.is_x_logarithmic)
+    chartNode.SetLegendFontSize(_LEGEND_FONT_SIZE)
     if chart.x_range is not None:
         chartNode.SetXAxisRangeAuto(False)
         chartNode.SetXAxisRange(*chart.x_range)
     if chart.y_range is not None:
         chartNode.SetYAxisRangeAuto(False)
         chartNode.SetYAxisRange(*chart.y_range)
-    for series in chart.series:
-        _addSeries(chartNode, series, f"{name} {series.name}", created)
+    for node in seriesNodes:
+        chartNode.AddAndObservePlotSeriesNodeID(node.GetID())
     return chartNode
 
 
-def _addSeries(chartNode, series: Series, tableName: str, created: list) -> None:
+def _addSeries(series: Series, tableName: str, created: list):
     import pandas as pd
 
     frame = pd.DataFrame({"x": series.x, "y": series.y}, dtype=float)
@@ -169,4 +174,4 @@ def _addSeries(chartNode, series: Series, tableName: str, created: list) -> None
     else:
         node.SetMarkerStyle(node.MarkerStyleNone)
         node.SetLineStyle(node.LineStyleDash if series.style == "dashed" else node.LineStyleSolid)
-    chartNode.AddAndObservePlotSeriesNodeID(node.GetID())
+    return node

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess
-from MicrocalcAISlicer.analysisrun import Process, answerOf
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.childrun import ChildRun, StartProcess, TemporaryRun
 
 from .cohortnodes import tableOfNode
 
@@ -98,8 +96,8 @@ class StudySource:
         return cls(path, source.GetName(), cls.keyOf(source))
 
 
-class CohortRun:
-    """The analysis of a study, started by its making and moved on by :meth:`update`.
+class CohortRun(TemporaryRun):
+    """The analysis of a study.
 
     Parameters
     ----------
@@ -107,10 +105,10 @@ class CohortRun:
     request : StudyRequest
     reportFolder : Path or None
         Where the report stays, in a folder ``microcalc_study`` that is replaced; None keeps none.
-    startProcess : callable
-        Starts a child process with the arguments that follow ``python``.
     onFinished : callable
         Gets the folder of the study and its source; what it returns is the run's ``results``.
+    startProcess : callable
+        Starts a child process with the arguments that follow ``python``.
     """
 
     def __init__(
@@ -119,53 +117,20 @@ class CohortRun:
         request: StudyRequest,
         reportFolder: Path | None,
         onFinished: Callable,
-        startProcess: Callable[[Sequence[str]], Process] = AnalysisProcess,
+        startProcess: StartProcess = AnalysisProcess,
     ):
-        self.stage = "starting"
-        self.done = 0
-        self.total = 0
-        self.results = None
-        self._onFinished = onFinished
-        self._process: Process | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="Microcalc-"))
-        try:
-            self._source = StudySource.of(source, self._folder)
-            output = (reportFolder or self._folder) / REPORT_FOLDER
-            self._process = startProcess(
-                ["-c", _MAIN, str(_LIBRARY_FOLDER), "cohort", "analyze", str(self._source.path), "--output",
-                 str(output), f"--title={self._source.title}", "--json-progress", *request.options()]
-            )  # fmt: skip
-        except BaseException:
-            self.cancel()
-            raise
+        self._asked, self._request, self._reportFolder = source, request, reportFolder
+        self._onFinished, self._startProcess = onFinished, startProcess
+        super().__init__()
 
-    def update(self) -> bool:
-        """Take in what the child has said; True once ``results`` are there.
+    def start(self, folder: Path) -> ChildRun:
+        self._source = StudySource.of(self._asked, folder)
+        output = (self._reportFolder or folder) / REPORT_FOLDER
+        return ChildRun(
+            ["-c", _MAIN, str(_LIBRARY_FOLDER), "cohort", "analyze", str(self._source.path), "--output", str(output),
+             f"--title={self._source.title}", "--json-progress", *self._request.options()],
+            self._startProcess,
+        )  # fmt: skip
 
-        Raises
-        ------
-        AnalysisProcessError
-            When the analysis failed; everything is cleaned up then.
-        """
-        if self._process is None:
-            return self.results is not None
-        try:
-            answer = answerOf(self._process, self._advance)
-            if answer is not None:
-                self.results = self._onFinished(Path(answer["result"]), self._source)
-        except BaseException:
-            self.cancel()
-            raise
-        if self.results is not None:
-            self.cancel()
-        return self.results is not None
-
-    def _advance(self, stage: str, done: int, total: int) -> None:
-        self.stage, self.done, self.total = stage, done, total
-
-    def cancel(self) -> None:
-        """End the child process and remove the temporary folder; does nothing after the end."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def finish(self, resultFolder: Path):
+        return self._onFinished(resultFolder, self._source)

@@ -4,15 +4,15 @@ import enum
 from pathlib import Path
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
+from MicrocalcSlicerShared.nodes import numberOf, tableRows
+from MicrocalcSlicerShared.panel import enable, showText, valueOf
 
+from . import views
 from .cohortnodes import findStudy
 from .cohortrun import REPORT_FOLDER, StudyRequest, StudySource
-from .nodes import numberOf, tableRows
 from .section import Section, fillCells, numberText, prepareTable
 
 _POLLING_INTERVAL_MS = 100
@@ -90,14 +90,9 @@ class CohortSection(Section):
 
     def onShowChart(self):
         study = findStudy(self._study())
-        index = _currentIndex(self.ui.chartSelector)
+        index = valueOf(self.ui.chartSelector.currentIndex)
         if study is not None and 0 <= index < len(study.chartNodes):
-            chartNode = list(study.chartNodes.values())[index]
-            if slicer.app.layoutManager() is not None:
-                slicer.modules.plots.logic().ShowChartInLayout(chartNode)
-            else:
-                selection = slicer.app.applicationLogic().GetSelectionNode()
-                selection.SetActivePlotChartID(chartNode.GetID())
+            views.showChart(list(study.chartNodes.values())[index])
 
     def onOpenReport(self):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._report())))
@@ -167,6 +162,8 @@ class CohortSection(Section):
 
     def _showStudy(self):
         study = findStudy(self._study()) if self._study() is not None else findStudy()
+        if study is not None:
+            views.placeLegendOf(study.chartNodes.values())  # a scene that was opened may show one already
         fillCells(self.ui.aucTable, _aucRows(study))
         counts = ""
         if study is not None:
@@ -186,7 +183,7 @@ class CohortSection(Section):
 
     def _chartNames(self):
         selector = self.ui.chartSelector
-        return [selector.itemText(index) for index in range(_count(selector))]
+        return [selector.itemText(index) for index in range(valueOf(selector.count))]
 
     def _report(self):
         return self.parameters.reportFolder / REPORT_FOLDER / "report.html"
@@ -227,12 +224,3 @@ def _aucRows(study):
             cells = (f"{numberText(cutoff['cutoff'], unit)} {unit}".rstrip(), *shares)
         shown.append((row["parameter"], area, *cells))
     return shown
-
-
-def _currentIndex(selector):
-    """A property in PythonQt, a method in Qt for Python."""
-    return selector.currentIndex() if callable(selector.currentIndex) else selector.currentIndex
-
-
-def _count(selector):
-    return selector.count() if callable(selector.count) else selector.count

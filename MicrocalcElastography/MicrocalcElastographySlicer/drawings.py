@@ -3,7 +3,8 @@
 import slicer
 from slicer.i18n import tr as _
 
-from . import regions
+from . import regions, views
+from .elastogramnodes import shownVolumes
 from .nodes import recall, refer, referred, remember
 from .parameternode import BoxPlace, Shape
 
@@ -81,6 +82,7 @@ class Drawings:
         shape = self._parameters.shape
         node = _addMarkup(shape.value, region.replace("_", " ").capitalize(), color)
         node.GetDisplayNode().SetHandlesInteractive(shape is Shape.RECTANGLE)
+        self._confine(node)
         setattr(self._parameters, markup, node)
         _startPlacing(node, isPersistent=shape is Shape.OUTLINE)
 
@@ -89,6 +91,7 @@ class Drawings:
         node = self._parameters.boxPoint
         if node is None:
             node = _addMarkup("vtkMRMLMarkupsFiducialNode", _("Measurement box"), _BOX_COLOR)
+            self._confine(node)
         place = None if assessment is None else assessment.measurement.box_center_in_image
         if node.GetNumberOfControlPoints() == 0 and place is not None:
             regions.placePoint(node, valueNode, *place)
@@ -104,7 +107,9 @@ class Drawings:
             for markup, _name, _color in REGIONS.values():
                 earlier = referred(before, markup)
                 if earlier is not None and getattr(self._parameters, markup) is None:
-                    setattr(self._parameters, markup, _copyOf(earlier))
+                    copy = _copyOf(earlier)
+                    self._confine(copy)
+                    setattr(self._parameters, markup, copy)
 
     def whyNotTakeOver(self):
         """Why nothing can be copied from the image before; '' when something can."""
@@ -131,6 +136,12 @@ class Drawings:
             said = [self._parameters.precompression, *self.confirmed()]
             if said != recall(volumeNode, _EXAMINER):
                 remember(volumeNode, _EXAMINER, said)
+
+    def _confine(self, node):
+        """Show a drawing only where its image is shown."""
+        nodes = self._section.panel.elastogram()
+        if nodes is not None:
+            views.showOnlySideBySide(node, shownVolumes(nodes.valueNode))
 
     def _bring(self, volumeNode):
         parameters = self._parameters

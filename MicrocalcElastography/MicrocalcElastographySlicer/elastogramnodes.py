@@ -16,10 +16,11 @@ from MicrocalcElastographyLib.elastogram import (
     Unit,
 )
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.nodes import addNode, groupUnder, nothingLeftBehind, removeNode
 
 from . import screens
 from .elastogramcolors import displayValues, fillColors
-from .nodes import addNode, groupUnder, nothingLeftBehind, ownedNode, recall, refer, referred, remember, removeNode
+from .nodes import ownedNode, recall, refer, referred, remember
 
 if TYPE_CHECKING:  # scipy need not be installed yet
     from MicrocalcElastographyLib.calibration import Calibration
@@ -219,6 +220,12 @@ def referenceOf(valueNode):
     """The volume on whose pixels regions are drawn (screen, or the map of values itself), and its slice."""
     screenNode = referred(valueNode, _SCREEN)
     return (valueNode, 0) if screenNode is None else (screenNode, frameOf(valueNode, screenNode))
+
+
+def shownVolumes(valueNode) -> list:
+    """The volumes that show an elastogram: values, screen and B-mode, as far as there are."""
+    nodes = _nodesOf(valueNode)
+    return [node for node in (valueNode, nodes.screenNode, nodes.bModeNode) if node is not None]
 
 
 def frameOf(valueNode, screenNode) -> int:

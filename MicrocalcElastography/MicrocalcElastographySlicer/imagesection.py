@@ -8,12 +8,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.panel import enable, showText
 
 from . import regions, screens, views
-from .elastogramnodes import calibrationOf, isOwn, meaningOf, qualityOf, referenceOf, warningsOf
+from .elastogramnodes import calibrationOf, isOwn, meaningOf, qualityOf, referenceOf, shownVolumes, warningsOf
 from .nodes import refer, referred
 from .parameternode import SCALE_LIMIT, ColorTable, ScaleUnit, StrainDirection
 from .section import Section
@@ -79,6 +79,7 @@ class ImageSection(Section):
             self.parameters.frame = 0
             views.showScreen(node)
             showText(self.ui.statusLabel, _("Loaded."))
+            self.panel.onParametersChanged()
 
     def onConvert(self):
         volumeNode, frame = self.parameters.inputVolume, self.parameters.frame
@@ -90,6 +91,8 @@ class ImageSection(Section):
             return
         self._adopt(nodes)
         views.showSideBySide(nodes)
+        for roiNode in filter(None, (self.parameters.barRegion, self.parameters.boxRegion)):
+            views.showOnlySideBySide(roiNode, shownVolumes(nodes.valueNode))
         showText(self.ui.statusLabel, _("Converted. Compare the numbers below with the screen."))
         self.panel.onParametersChanged()
 
@@ -182,6 +185,7 @@ class ImageSection(Section):
         else:
             self.parameters.boxRegion = roiNode
         views.showScreen(volumeNode)
+        views.showOnlyOver(roiNode, [volumeNode])
         showText(self.ui.statusLabel, _("Drag the rectangle around the {what}, then convert again.").format(what=name))
 
     def _followInput(self):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ import numpy as np
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess
-from MicrocalcAISlicer.analysisrun import Process
 from MicrocalcElastographyLib.elastogram import Direction, Elastogram, Unit
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
+from MicrocalcSlicerShared.childrun import StartProcess
 
 from . import cohortnodes, elastogramnodes, measurementnodes, readingsnodes, regions, screens
 from .cohortrun import REPORT_FOLDER, CohortRun, StudyRequest, StudySource
@@ -41,7 +41,7 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         Collaborator: how a child process is started.
     """
 
-    def __init__(self, startProcess: Callable[[Sequence[str]], Process] = AnalysisProcess):
+    def __init__(self, startProcess: StartProcess = AnalysisProcess):
         super().__init__()
         self._startProcess = startProcess
 

@@ -9,9 +9,11 @@ import numpy as np
 import slicer
 
 from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcSlicerShared.nodes import fillTable, groupUnder, noOrphanedDisplays, nothingLeftBehind
 
-from .elastogramnodes import referenceOf
-from .nodes import fillTable, groupUnder, noOrphanedDisplays, nothingLeftBehind, ownedNode, recall, referred, remember
+from . import views
+from .elastogramnodes import referenceOf, shownVolumes
+from .nodes import ownedNode, recall, referred, remember
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd
@@ -155,6 +157,7 @@ def _outline(segmentationNode, assessment: Assessment, valueNode) -> None:
     if segmentationNode.GetDisplayNode() is None:
         segmentationNode.CreateDefaultDisplayNodes()
         segmentationNode.GetDisplayNode().SetOpacity2DFill(0.0)
+    views.showOnlySideBySide(segmentationNode, shownVolumes(valueNode))
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(valueNode)
     segmentationNode.SetAndObserveTransformNodeID(valueNode.GetTransformNodeID())
     segmentation = segmentationNode.GetSegmentation()

@@ -2,7 +2,8 @@
 
 from slicer.i18n import tr as _
 
-from .nodes import numberOf
+from MicrocalcSlicerShared.nodes import numberOf
+
 from .section import numberText
 
 _REGIONS = ("measurement box", "lesion", "surrounding ring", "fat")

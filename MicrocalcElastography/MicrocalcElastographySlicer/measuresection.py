@@ -8,11 +8,11 @@ import vtk
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
+from MicrocalcSlicerShared.nodes import tableRows
+from MicrocalcSlicerShared.panel import enable, showText
 
 from .drawings import Drawings
 from .measurementtexts import headline, protocolRows, ratioRows, statisticsRows
-from .nodes import tableRows
 from .parameternode import BoxPlace
 from .section import Section, fillCells, prepareTable
 

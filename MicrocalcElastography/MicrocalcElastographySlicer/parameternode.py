@@ -2,11 +2,12 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Union
 
 from slicer import (
+    vtkMRMLMarkupsClosedCurveNode,
     vtkMRMLMarkupsFiducialNode,
-    vtkMRMLMarkupsNode,
+    vtkMRMLMarkupsLineNode,
     vtkMRMLMarkupsROINode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLSegmentationNode,
@@ -106,6 +107,12 @@ class Outcome(_Choice):
         return "not known yet"
 
 
+# What a region can be drawn with. Slicer makes a node of each class named here, so abstract ones cannot be named.
+Drawing = Union[  # noqa: UP007, the wrapper does not know the form with bars
+    vtkMRMLMarkupsClosedCurveNode, vtkMRMLMarkupsLineNode, vtkMRMLMarkupsROINode, None
+]
+
+
 @parameterNodeWrapper
 class MicrocalcElastographyParameterNode:
     """The panel's parameters.
@@ -142,12 +149,12 @@ class MicrocalcElastographyParameterNode:
     barRegion: vtkMRMLMarkupsROINode
     boxRegion: vtkMRMLMarkupsROINode
 
-    lesionMarkup: vtkMRMLMarkupsNode
-    fatMarkup: vtkMRMLMarkupsNode
-    skinMarkup: vtkMRMLMarkupsNode
-    chestWallMarkup: vtkMRMLMarkupsNode
-    calcificationMarkup: vtkMRMLMarkupsNode
-    elastogramLesionMarkup: vtkMRMLMarkupsNode
+    lesionMarkup: Drawing
+    fatMarkup: Drawing
+    skinMarkup: Drawing
+    chestWallMarkup: Drawing
+    calcificationMarkup: Drawing
+    elastogramLesionMarkup: Drawing
     segmentation: vtkMRMLSegmentationNode
     lesionName: str = "lesion"
     fatName: str = "fat"

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import slicer
 
-from .nodes import addNode, fillTable, nothingLeftBehind, recall, remember
+from MicrocalcSlicerShared.nodes import addNode, fillTable, nothingLeftBehind
+
+from .nodes import recall, remember
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from collections.abc import Sequence

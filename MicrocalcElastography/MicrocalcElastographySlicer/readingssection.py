@@ -5,7 +5,7 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import enable, showText
+from MicrocalcSlicerShared.panel import enable, showText
 
 from . import readernames, readingsnodes
 from .section import Section, fillCells, numberText, prepareTable

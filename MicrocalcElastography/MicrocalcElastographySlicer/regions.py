@@ -9,12 +9,12 @@ import slicer
 import vtk
 
 from MicrocalcAILib.base.errors import ParameterError
-from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.elastogram import Elastogram
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.geometry import ijkToRas
+from MicrocalcSlicerShared.nodes import noOrphanedDisplays
 
 from .elastogramnodes import referenceOf
-from .nodes import noOrphanedDisplays
 
 if TYPE_CHECKING:
     from MicrocalcElastographyLib.measurement import Region

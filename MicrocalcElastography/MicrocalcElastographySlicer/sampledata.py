@@ -1,4 +1,4 @@
-"""Elastograms in Slicer's Sample Data module: a bundled screen of a scanner, and a simulated one with known truth."""
+"""Elastograms in Slicer's Sample Data module, simulated when they are asked for: a screen capture and a DICOM file."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies
 from MicrocalcElastographyLib.resources import resource_path
+from MicrocalcSlicerShared import dependencies
 
 from . import screens
 
@@ -35,12 +35,24 @@ def registerSampleData() -> None:
 
 
 def loadScreen():
-    """Add the bundled screen (shear-wave elastography of a muscle, 0 to 300 kPa) to the scene."""
-    return screens.loadScreens(resource_path("SampleData/mach30_frame.png"), name=SCREEN_NAME)
+    """Simulate a screen capture (side by side, 0 to 300 kPa, opacity 100 %, no DICOM) and add it to the scene."""
+    import tempfile
+
+    from PIL import Image
+
+    from MicrocalcElastographyLib.phantom import Layout, PhantomParameters, simulate_screen
+
+    parameters = PhantomParameters(
+        seed=1, layout=Layout.SIDE_BY_SIDE, scale=(0.0, 300.0), opacity=1.0, lesion_kpa=160.0
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "screen.png"
+        Image.fromarray(simulate_screen(parameters).frame).save(path)
+        return screens.loadScreens(path, name=SCREEN_NAME)
 
 
 def loadPhantom():
-    """Simulate a screen (a stiff lesion of 110 kPa, scale 0 to 180 kPa, opacity 50 %) and add it to the scene."""
+    """Simulate a DICOM screen (a stiff lesion of 110 kPa, 0 to 180 kPa, opacity 50 %) and add it to the scene."""
     import tempfile
 
     from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen, write_dicom

@@ -10,9 +10,9 @@ import numpy as np
 import slicer
 
 from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError, WarningRecord
-from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.elastogram import Elastogram
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 from .nodes import recall, remember
 

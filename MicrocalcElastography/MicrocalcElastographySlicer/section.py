@@ -4,9 +4,8 @@ import qt
 import slicer
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.panel import showText
-
-from .nodes import numberOf
+from MicrocalcSlicerShared.nodes import numberOf
+from MicrocalcSlicerShared.panel import showText
 
 
 class Section:

@@ -1,4 +1,4 @@
-"""B-mode and stiffness side by side: two slice views that show the same place, with linked cursors."""
+"""B-mode and stiffness side by side in two linked slice views, outlines only over their image, and charts."""
 
 from __future__ import annotations
 
@@ -53,6 +53,77 @@ def showSideBySide(nodes) -> None:
         composite.SetHotLinkedControl(True)
     _fit(layers)
     _linkCursors()
+
+
+def showOnlyOver(node, volumeNodes) -> None:
+    """Let an outline be drawn only in the views that show one of these images; elsewhere it would float over nothing.
+
+    Without such a view nothing is changed. The choice is saved with the scene.
+
+    Parameters
+    ----------
+    node : markups or segmentation node
+    volumeNodes : sequence of volume nodes
+    """
+    _drawOnlyIn(node, _viewsShowing(volumeNodes))
+
+
+def showOnlySideBySide(node, volumeNodes) -> None:
+    """:func:`showOnlyOver`, in the two views of an elastogram alone where they show it: others may be emptied."""
+    showing = _viewsShowing(volumeNodes)
+    own = [view for view in showing if view.GetLayoutName() in (B_MODE_VIEW, STIFFNESS_VIEW)]
+    _drawOnlyIn(node, own or showing)
+
+
+def _viewsShowing(volumeNodes) -> list:
+    """Slice nodes of the views with one of these images in the background or the foreground."""
+    identifiers = {volumeNode.GetID() for volumeNode in volumeNodes}
+    names = {
+        composite.GetLayoutName()
+        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if {composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()} & identifiers
+    }
+    return [view for view in slicer.util.getNodesByClass("vtkMRMLSliceNode") if view.GetLayoutName() in names]
+
+
+def _drawOnlyIn(node, sliceNodes) -> None:
+    identifiers = [sliceNode.GetID() for sliceNode in sliceNodes]
+    for index in range(node.GetNumberOfDisplayNodes()) if identifiers else ():
+        displayNode = node.GetNthDisplayNode(index)
+        if list(displayNode.GetViewNodeIDs()) != identifiers:
+            displayNode.SetViewNodeIDs(identifiers)
+
+
+def showChart(chartNode) -> None:
+    """Show a chart in the layout; without a window it becomes the active one."""
+    if slicer.app.layoutManager() is None:
+        slicer.app.applicationLogic().GetSelectionNode().SetActivePlotChartID(chartNode.GetID())
+        return
+    slicer.modules.plots.logic().ShowChartInLayout(chartNode)
+    _placeLegend(_plotWidget())
+
+
+def placeLegendOf(chartNodes) -> None:
+    """Place the legend again when the plot view shows one of these charts, as after opening a scene."""
+    plotWidget = _plotWidget()
+    if plotWidget is not None and plotWidget.mrmlPlotViewNode().GetPlotChartNodeID() in {
+        chartNode.GetID() for chartNode in chartNodes
+    }:
+        _placeLegend(plotWidget)
+
+
+def _plotWidget():
+    layoutManager = slicer.app.layoutManager()
+    return None if layoutManager is None else layoutManager.plotWidget(0)
+
+
+def _placeLegend(plotWidget) -> None:
+    """At the bottom right, where the curves of a study leave room; the place is the view's and is never saved."""
+    import vtkmodules.vtkChartsCore  # noqa: F401, for Python to know what a legend is
+
+    legend = plotWidget.plotView().chart().GetLegend()
+    legend.SetHorizontalAlignment(legend.RIGHT)
+    legend.SetVerticalAlignment(legend.BOTTOM)
 
 
 def _useLayout() -> None:

@@ -4,8 +4,8 @@
         [--false-marks PER_CM2] [--heatmap detection] [--heatmap malignancy] [--boxes]
 
 Every image below IMAGES gets a folder of results below RESULTS (tables, segmentation, picture, JSON), and
-RESULTS/summary.csv has one row per image. Started again, it goes on where it was: images with complete results are
-left alone. An image that fails does not stop the others; the exit status is 1 then.
+RESULTS/summary.csv has one row per file. Started again, it goes on where it was: what was made from the same image by
+the same method is left alone. An image that fails does not stop the others; the exit status is 1 then.
 
 The packages that the analysis needs are installed once with the button “Install…” of the module Microcalc AI.
 """
@@ -43,15 +43,15 @@ def main(arguments):
             detector="default" if given.boxes else None,
             waitForCompletion=False,
         )
+        told = 0
+        while not run.update() or told < len(run.rows):
+            for row in run.rows[told:]:
+                told += 1
+                print(f"{told} of {run.total}: {row['image']}: {row['status']} {row['reason']}".rstrip())
+            time.sleep(SECONDS_BETWEEN_LOOKS)
     except MicrocalcError as error:
         print(error, file=sys.stderr)
         return 2
-    told = 0
-    while not run.update() or told < len(run.rows):
-        for row in run.rows[told:]:
-            print(f"{told + 1} of {run.total}: {row['image']}: {row['status']} {row['message'] or ''}".rstrip())
-            told += 1
-        time.sleep(SECONDS_BETWEEN_LOOKS)
     return 1 if any(row["status"] == FAILED for row in run.rows) else 0
 
 

@@ -55,8 +55,8 @@ def report(name: str, volumeNode, logic: MicrocalcElastographyLogic) -> None:
 
 def main() -> None:
     logic = MicrocalcElastographyLogic()
-    report("phantom", sampledata.loadPhantom(), logic)
-    report("real screen", sampledata.loadScreen(), logic)
+    report("DICOM screen", sampledata.loadPhantom(), logic)
+    report("screen capture", sampledata.loadScreen(), logic)
 
 
 if __name__ == "__main__":

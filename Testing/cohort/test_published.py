@@ -159,6 +159,7 @@ def test_the_report_shows_every_finding_and_is_written_as_a_whole(study: dict[st
     assert page.count("<tr>") == len(check.findings) + len({finding.topic for finding in check.findings})
     write_published_check(check, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".written.sha256",
         "findings.csv",
         "findings.json",
         "report.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
 from MicrocalcElastographyLib.phantom.output import write_screens
 from MicrocalcElastographyLib.reading import read_elastogram
-from MicrocalcElastographyLib.resources import resource_path
+from MicrocalcElastographyLib.readings import read_readings
+from real_data import more_data
 
 LESION, FAT = "20,15,4,3.6 mm", "11,13,1.6,1.6 mm"
 Run = Callable[..., int]
@@ -50,7 +52,7 @@ def test_a_screen_becomes_map_picture_record_and_row(run: Run, screens: Path, tm
     names = ["acquisition_1.png", "acquisition_1_values.nrrd", "measurement.json", "readings.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
-    truth = sitk.GetArrayFromImage(sitk.ReadImage(str(screens / "shear_0_values.nrrd")))
+    truth = sitk.GetArrayFromImage(sitk.ReadImage(str(screens / "shear_0_values.nrrd"))).squeeze()
     back = read_elastogram(tmp_path / "acquisition_1_values.nrrd")
     assert back.unit == Unit.KILOPASCAL
     assert back.spacing_mm == pytest.approx((0.1, 0.1), rel=0.01)
@@ -211,7 +213,7 @@ def test_outputs_hold_no_name_of_the_input(run: Run, screens: Path, tmp_path: Pa
 
 
 def test_the_real_frame_is_measured(run: Run, tmp_path: Path) -> None:
-    frame = resource_path("SampleData/mach30_frame.png")
+    frame = more_data("swe/mach30_frame.png")
     run("measure", frame, "--lesion", "690,322,20,15", "--output", tmp_path)
     (record,) = json.loads((tmp_path / "measurement.json").read_text())["acquisitions"]
     measured = record["measurement"]
@@ -233,3 +235,53 @@ def test_what_the_examiner_confirms_is_recorded(run: Run, screens: Path, tmp_pat
     (record,) = json.loads((tmp_path / "measurement.json").read_text())["acquisitions"]
     statuses = {check["code"]: check["status"] for check in record["protocol"]}
     assert (statuses["breath-hold"], statuses["position"], statuses["recovery"]) == ("pass", "pass", "cannot tell")
+
+
+@pytest.mark.slow
+def test_a_table_of_regions_is_measured_row_by_row_and_resumed(run: Run, screens: Path, tmp_path: Path) -> None:
+    table = tmp_path / "regions.csv"
+    rows = [
+        f'{screens / "shear_0.dcm"},"{LESION}","{FAT}",L1,A,1',
+        f'{screens / "shear_1.dcm"},"{LESION}",,L1,A,2',
+        f'{screens / "strain_0.png"},"{LESION}","{FAT}",L/2,A,',
+        f'{screens / "missing.png"},"{LESION}","{FAT}",L3,A,',
+    ]
+    table.write_text("\n".join(["file,lesion,fat,name,reader,repeat", *rows]) + "\n")
+    words = ("measure", "--regions", table, "--workers", "1", "--output", tmp_path / "out")
+    assert run(*words) == 1
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        summary = list(csv.DictReader(file))
+    assert [row["status"] for row in summary] == ["done", "done", "done", "failed"]
+    readings = read_readings(tmp_path / "out" / "readings.csv")
+    assert readings["lesion"].tolist() == ["L1", "L1", "L/2"]
+    assert (tmp_path / "out" / summary[2]["folder"] / "acquisition_1.png").is_file()
+    run("measure", screens / "shear_0.dcm", "--lesion", LESION, "--fat", FAT, "--output", tmp_path / "single")
+    single = read_readings(tmp_path / "single" / "readings.csv")
+    assert readings["elasticity_mean_kpa"][0] == single["elasticity_mean_kpa"][0]
+    table.write_text(table.read_text().replace(f"shear_1.dcm,{LESION}", f"shear_1.dcm,{FAT}").replace("L3", "L4"))
+    assert run(*words, "--box-mm", "2") == 1
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["done", "done", "done", "failed"]
+    assert run(*words, "--box-mm", "2") == 1
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["finished before"] * 3 + ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,lesion\n", "no rows"),
+        ("file\nx.png\n", "needs file and lesion"),
+        ("file,lesion,color\nx.png,1,red\n", "unknown column “color”"),
+        ("file,lesion,repeat\nx.png,1,first\n", "is not a number"),
+        ('file,lesion\nx.png,"1,2,3,4"\ny.png,"1,2,3,4"\n', "stands in the table twice"),
+        ("file,lesion\nx.png,1,2,3,4\n", "in the table"),
+    ],
+)
+def test_a_wrong_table_of_regions_is_refused_in_a_sentence(
+    run: Run, tmp_path: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    assert run("measure", "--regions", tmp_path / "t.csv", "--output", tmp_path / "out") == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -8,14 +8,14 @@ import pytest
 from MicrocalcElastographyLib.calibration import Calibration, find_calibration
 from MicrocalcElastographyLib.elastogram import Elastogram, Unit
 from MicrocalcElastographyLib.reading import read_elastogram, read_screen
-from MicrocalcElastographyLib.resources import resource_path
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
 from MicrocalcElastographyLib.screen.panels import find_panels
+from real_data import more_data
 
 
 @pytest.fixture(scope="module")
 def frame() -> ScreenFrame:
-    return read_screen(resource_path("SampleData/mach30_frame.png"))
+    return read_screen(more_data("swe/mach30_frame.png"))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def found(frame: ScreenFrame) -> Calibration:
 
 @pytest.fixture(scope="module")
 def elastogram() -> Elastogram:
-    return read_elastogram(resource_path("SampleData/mach30_frame.png"))
+    return read_elastogram(more_data("swe/mach30_frame.png"))
 
 
 def test_the_bar_and_its_range_are_found(found: Calibration) -> None:

@@ -7,10 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
-from MicrocalcAILib.base.resources import resource_path
+from real_data import film
 
 SPACING_MM = (0.07, 0.07)
 
@@ -71,9 +70,8 @@ def simulated_specks(
 
 @lru_cache(maxsize=1)
 def real_specks() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Part of the sample mammogram, and its specks that stand out by three local standard deviations."""
-    with Image.open(resource_path("SampleData/mammogram_right_mlo.jpg")) as image:
-        pixels = np.asarray(image.convert("L").crop((1700, 1200, 2500, 2400)), np.float32)
+    """Part of a real film in 12 bits, and its specks that stand out by three local standard deviations."""
+    pixels = np.round(film().pixels[1500:2700, 300:1100] / 16)
     difference = ndimage.gaussian_filter(pixels, 0.8) - ndimage.gaussian_filter(pixels, 5)
     noise = np.sqrt(ndimage.gaussian_filter(difference**2, 15))
     labels, _ = ndimage.label(difference > 3 * noise, np.ones((3, 3)))

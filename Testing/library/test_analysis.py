@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
+from library.known_cluster import film_with_cluster
 from MicrocalcAILib.analysis import load_analysis, save_analysis
 from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecord
 from MicrocalcAILib.base.parameters import (
@@ -21,8 +22,9 @@ from MicrocalcAILib.base.parameters import (
     SelectionParameters,
 )
 from MicrocalcAILib.base.progress import Cancelled
-from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.cli import main
+from MicrocalcAILib.evaluation.findings import Findings
+from MicrocalcAILib.evaluation.matching import HIT, match_calcifications
 from MicrocalcAILib.export.overlay import write_overlay
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.export.segmentation import segments, write_segmentation
@@ -30,7 +32,8 @@ from MicrocalcAILib.pipeline import analyze
 from MicrocalcAILib.reading import Mammogram
 from speck_images import breast_with_specks
 
-SAMPLE = "SampleData/mammogram_right_mlo.jpg"
+LIGHT = ("--selector", "measurements", "--workers", "1")
+"""Options with which a worker starts soonest."""
 
 
 @pytest.fixture(scope="module")
@@ -241,11 +244,18 @@ def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_
     sitk.WriteImage(image, str(tmp_path / "good.nrrd"))
     (tmp_path / "good.nrrd").rename(good)
     bad.write_bytes(b"no picture")
-    status = main(["analyze", str(bad), str(good), "--output", str(tmp_path / "out"), "--false-marks", "0.2"])
+    status = main(["analyze", str(bad), str(good), "--output", str(tmp_path / "out"), "--false-marks", "0.2", *LIGHT])
     assert status == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["größe"]
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"größe"}
     with (tmp_path / "out" / "größe" / "calcifications.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) > 10
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        failed, done = csv.DictReader(file)
+    assert (failed["status"], done["status"], done["folder"]) == ("failed", "done", "größe")
+    assert int(done["calcifications"]) > 10
+    assert int(done["clusters"]) > 0
+    assert 0 < float(done["highest_risk_by_words"]) < 1
+    assert done["highest_risk_words"]
     output = capsys.readouterr()
     assert "größe.nrrd" in output.out
     assert "bad.png" in output.err
@@ -254,38 +264,38 @@ def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_
 
 def test_json_progress_is_one_object_per_line_and_ends_with_the_result(tmp_path, capsys):
     Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "blank.png")
-    arguments = ["analyze", str(tmp_path / "blank.png"), "--output", str(tmp_path / "out"), "--json-progress"]
+    arguments = ["analyze", str(tmp_path / "blank.png"), "--output", str(tmp_path / "out"), "--json-progress", *LIGHT]
     assert main(arguments) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert list(lines[0]) == ["pid"]
-    assert lines[1] == {"image": "blank.png"}
-    assert next(line["stage"] for line in lines if "stage" in line) == "reading"
+    assert lines[1] == {"stage": "images", "done": 0, "total": 1}
+    assert lines[2] == {"image": "blank.png"}
+    assert lines[3]["stage"] == "reading"
     assert lines[-1]["result"].endswith("blank")
     assert lines[-1]["calcifications"] == 0
 
 
-def test_images_of_the_same_name_are_refused_before_any_work(tmp_path, capsys):
+def test_images_of_one_name_lie_in_the_tree_of_their_folders(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / folder / "x.png")
     images = [str(tmp_path / folder / "x.png") for folder in ("a", "b")]
-    assert main(["analyze", *images, "--output", str(tmp_path / "out")]) == 2
-    assert "overwrite" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert main(["analyze", *images, "--output", str(tmp_path / "out"), *LIGHT]) == 0
+    assert all((tmp_path / "out" / folder / "x" / "analysis.json").is_file() for folder in ("a", "b"))
 
 
-def test_a_folder_of_the_users_is_refused_before_any_work(tmp_path, capsys):
+def test_a_folder_of_the_users_is_refused_and_kept(tmp_path, capsys):
     Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "x.png")
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "notes.txt").write_text("precious")
-    assert main(["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path)]) == 2
+    assert main(["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path), *LIGHT]) == 1
     assert "nothing is lost" in capsys.readouterr().err
     assert (tmp_path / "x" / "notes.txt").read_text() == "precious"
 
 
 def test_a_refused_image_leaves_an_earlier_result_as_it_was(tmp_path):
     Image.fromarray(np.zeros((60, 50), np.uint8)).save(tmp_path / "x.png")
-    arguments = ["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path / "out")]
+    arguments = ["analyze", str(tmp_path / "x.png"), "--output", str(tmp_path / "out"), *LIGHT]
     assert main(arguments) == 0
     before = (tmp_path / "out" / "x" / "analysis.json").read_bytes()
     (tmp_path / "x.png").write_bytes(b"")
@@ -303,12 +313,21 @@ def test_importing_the_library_and_its_command_line_is_light():
 
 
 @pytest.mark.slow
-def test_the_real_group_of_the_sample_mammogram_is_found(tmp_path):
-    assert main(["analyze", str(resource_path(SAMPLE)), "--output", str(tmp_path)]) == 0
-    analysis = load_analysis(tmp_path / "mammogram_right_mlo")
+def test_a_known_cluster_in_a_real_film_is_found(tmp_path):
+    phantom = film_with_cluster()
+    Image.fromarray(phantom.mammogram.pixels.astype(np.uint16)).save(tmp_path / "film_right_mlo.png")
+    (tmp_path / "parameters.json").write_text('{"reading": {"assumed_spacing_mm": 0.05}}')
+    arguments = ["--parameters", str(tmp_path / "parameters.json"), "--output", str(tmp_path / "out")]
+    assert main(["analyze", str(tmp_path / "film_right_mlo.png"), *arguments]) == 0
+    analysis = load_analysis(tmp_path / "out" / "film_right_mlo")
+    found = Findings(analysis.calcifications, analysis.labels)
+    truth = Findings(phantom.calcifications, phantom.labels)
+    truths = match_calcifications(found, truth, analysis.spacing_mm).truths
+    assert (truths["outcome"] == HIT).sum() >= 18
+    assert (truths.query("contrast_to_noise > 10")["outcome"] == HIT).mean() > 0.9
     clusters = analysis.clusters
-    here = clusters[clusters["row"].between(1755, 1850) & clusters["column"].between(2210, 2340)]
-    assert len(here) == 1
-    assert int(here["count"].iloc[0]) >= 6
-    assert len(clusters) <= 6
+    assert len(clusters) == 1  # nothing else is marked as a cluster in this film
+    assert int(clusters["count"].iloc[0]) >= 18
+    true_cluster = phantom.clusters.iloc[0]
+    assert np.hypot(*(clusters[["y_mm", "x_mm"]].iloc[0] - true_cluster[["y_mm", "x_mm"]])) < 2
     assert "spacing-unknown" in [warning.code for warning in analysis.warnings]

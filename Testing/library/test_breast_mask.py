@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from library.breast_samples import Picture, letters, overlap, picture
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.parameters import BreastParameters
-from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import edge_distance, find_breast
+from real_data import film
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,7 @@ def craniocaudal() -> Picture:
 
 @pytest.fixture(scope="module")
 def real_mammogram() -> Mammogram:
-    with Image.open(resource_path("SampleData/mammogram_right_mlo.jpg")) as image:
-        return Mammogram(np.asarray(image.convert("L"), np.float32), (0.07, 0.07), view="MLO")
+    return film("rmlo")
 
 
 def changed(original: Picture, pixels: np.ndarray) -> Mammogram:
@@ -290,14 +288,15 @@ def test_impossible_parameters_are_refused(wrong: dict[str, float]) -> None:
 def test_real_mammogram_is_outlined(real_mammogram: Mammogram) -> None:
     region = find_breast(real_mammogram)
     assert region.chest_wall_side == "right"
-    assert region.area_cm2 == pytest.approx(122.8, rel=0.02)
+    assert region.area_cm2 == pytest.approx(119.3, rel=0.02)
     for row, column, is_breast in (
-        (1800, 2275, True),  # a group of calcifications
-        (1760, 1460, True),  # the faint nipple
-        (1500, 1500, True),  # just inside the skin
-        (1500, 1440, False),  # just outside
-        (440, 1200, False),  # the label
-        (3200, 2000, False),  # below the breast
+        (2250, 1900, True),  # glandular tissue
+        (600, 2700, True),  # the pectoral muscle
+        (2000, 1440, True),  # just inside the skin
+        (2000, 1370, False),  # just outside
+        (450, 330, False),  # the label
+        (1500, 20, False),  # the bright edge of the film
+        (4200, 2880, False),  # below the breast
     ):
         assert region.mask[row, column] == is_breast, (row, column)
 
@@ -306,6 +305,6 @@ def test_real_mammogram_mirrored_and_half_size_agrees(real_mammogram: Mammogram)
     region = find_breast(real_mammogram)
     mirrored = dataclasses.replace(real_mammogram, pixels=np.ascontiguousarray(real_mammogram.pixels[:, ::-1]))
     assert overlap(find_breast(mirrored).mask[:, ::-1], region.mask) >= 0.995
-    halved = real_mammogram.pixels.reshape(1664, 2, 1280, 2).mean(axis=(1, 3))
-    half = find_breast(Mammogram(halved, (0.14, 0.14), view="MLO"))
+    halved = real_mammogram.pixels.reshape(2268, 2, 1460, 2).mean(axis=(1, 3))
+    half = find_breast(Mammogram(halved, (0.1, 0.1), view="MLO"))
     assert overlap(np.kron(half.mask, np.ones((2, 2), bool)), region.mask) >= 0.995

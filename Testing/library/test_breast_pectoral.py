@@ -6,13 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from library.breast_samples import Picture, overlap, picture
-from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.phantom.power_law import BreastParameters, power_law_background
-from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
+from real_data import film
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +85,13 @@ def test_simulated_mammogram(seed: int) -> None:
 
 
 def test_real_mammogram_has_its_muscle() -> None:
-    with Image.open(resource_path("SampleData/mammogram_right_mlo.jpg")) as image:
-        mammogram = Mammogram(np.asarray(image.convert("L"), np.float32), (0.07, 0.07), view="MLO")
-    region = find_breast(mammogram)
+    region = find_breast(film("rmlo"))
     assert region.pectoral_muscle is not None
-    assert region.pectoral_muscle[40, 2500]  # the upper corner at the chest wall
-    assert not region.pectoral_muscle[1800, 2275]  # a group of calcifications in the breast
-    assert 0.04 < region.pectoral_muscle.sum() / region.mask.sum() < 0.09
+    for row, column, is_muscle in (
+        (40, 2800, True),  # the upper corner at the chest wall
+        (1000, 2600, True),  # just inside its border
+        (1000, 2350, False),  # just outside
+        (2250, 1900, False),  # glandular tissue
+    ):
+        assert region.pectoral_muscle[row, column] == is_muscle, (row, column)
+    assert 0.17 < region.pectoral_muscle.sum() / region.mask.sum() < 0.23

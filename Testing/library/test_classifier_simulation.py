@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,8 +15,7 @@ from MicrocalcAILib.training.simulated_clusters import (
     simulate_clusters,
     write_training_data,
 )
-
-BACKGROUNDS = Path(__file__).parents[1] / "Data" / "backgrounds" / "backgrounds.csv"
+from real_data import write_background_table
 
 
 def _write(path, rows):
@@ -99,9 +96,14 @@ def test_training_data_say_that_they_are_simulated_and_keep_the_test_apart(tmp_p
         ("P2", "LEFT", 1, "PLEOMORPHIC", "CLUSTERED", "MALIGNANT"),
     ]
     cohort = _write(tmp_path / "cases.csv", rows)
+    backgrounds = write_background_table(tmp_path / "backgrounds.csv")
+    pd.read_csv(backgrounds).groupby("split").head(1).to_csv(backgrounds, index=False)  # one film each is enough
     simulations = {"train": ClusterSimulation(4, 1, 3), "test": ClusterSimulation(4, 1, 4)}
     description = write_training_data(
-        BACKGROUNDS, {"train": cohort, "test": cohort}, tmp_path / "features", simulations
+        backgrounds,
+        {"train": cohort, "test": cohort},
+        tmp_path / "features",
+        simulations,
     )
     assert read_description(tmp_path / "features") == description
     assert description["simulated"] is True

@@ -15,9 +15,8 @@ from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.lexicon.cbis import read_cbis
 from MicrocalcAILib.lexicon.descriptor_model import DescriptorModel, Descriptors, Encoding
 from MicrocalcAILib.training.descriptors import DescriptorTraining, cbis_predictive_values, train_descriptor_model
+from real_data import more_data
 
-CBIS = Path(__file__).parents[1] / "Data" / "cbis"
-TABLES = CBIS / "Calc-Training.csv", CBIS / "Calc-Test.csv"
 QUICK = DescriptorTraining(bootstrap_samples=20, resamples=50)
 
 
@@ -27,9 +26,33 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def retrained(tmp_path_factory):
+def cbis():
+    """The calcification tables of CBIS-DDSM: training, test."""
+    return more_data("cbis/Calc-Training.csv"), more_data("cbis/Calc-Test.csv")
+
+
+@pytest.fixture(scope="module")
+def retrained(cbis, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "DescriptorRisk"
-    return folder, train_descriptor_model(*TABLES, folder, QUICK)
+    return folder, train_descriptor_model(*cbis, folder, QUICK)
+
+
+# As the tables of CBIS-DDSM are written: a line break in a cell, compound words, an empty distribution.
+LIKE_CBIS = """patient_id,breast density,left or right breast,image view,abnormality id,abnormality type,calc type,\
+calc distribution,assessment,pathology,subtlety,image file path
+P_1,3,RIGHT,CC,1,calcification,AMORPHOUS,CLUSTERED,4,MALIGNANT,2,"a.dcm
+"
+P_1,3,RIGHT,MLO,1,calcification,AMORPHOUS,CLUSTERED,4,MALIGNANT,2,"b.dcm
+"
+P_2,1,LEFT,CC,1,calcification,PLEOMORPHIC-FINE_LINEAR_BRANCHING,CLUSTERED-LINEAR,5,BENIGN,4,c.dcm
+P_3,0,LEFT,CC,1,calcification,ROUND_AND_REGULAR-LUCENT_CENTER,N/A,2,BENIGN_WITHOUT_CALLBACK,3,d.dcm
+""".replace("\\\n", "")
+
+
+@pytest.fixture
+def like_cbis(tmp_path):
+    (tmp_path / "like.csv").write_text(LIKE_CBIS)
+    return tmp_path / "like.csv"
 
 
 def made_up_table(path: Path, rows: int, seed: int, first_patient: int, age: bool = False) -> Path:
@@ -55,8 +78,21 @@ def made_up_table(path: Path, rows: int, seed: int, first_patient: int, age: boo
     return path
 
 
-def test_the_tables_are_read_with_their_line_breaks_and_compound_words():
-    table = read_cbis(TABLES[0])
+def test_a_table_is_read_with_its_line_breaks_and_compound_words(like_cbis):
+    table = read_cbis(like_cbis)
+    assert table["patient"].tolist() == ["P_1", "P_1", "P_2", "P_3"]
+    assert table["lesion"].nunique() == 3
+    assert table["malignant"].tolist() == [True, True, False, False]
+    assert table["called_back"].tolist() == [True, True, True, False]
+    assert set(table["morphology"][2]) == {"fine linear branching", "fine pleomorphic"}
+    assert set(table["distribution"][2]) == {"grouped", "linear"}
+    assert table["distribution"][3] == ()
+    assert table["density"].tolist()[:3] == [3, 3, 1]
+    assert np.isnan(table["density"][3])
+
+
+def test_the_tables_of_cbis_are_read_whole(cbis):
+    table = read_cbis(cbis[0])
     assert len(table) == 1546
     assert table["patient"].nunique() == 602
     assert table["malignant"].sum() == 544
@@ -65,11 +101,11 @@ def test_the_tables_are_read_with_their_line_breaks_and_compound_words():
     assert (~table["called_back"]).sum() == 474
 
 
-def test_neither_the_assessment_nor_subtlety_reaches_the_model(tmp_path):
-    original = pd.read_csv(TABLES[0], dtype=str)
+def test_neither_the_assessment_nor_subtlety_reaches_the_model(like_cbis, tmp_path):
+    original = pd.read_csv(like_cbis, dtype=str)
     changed = original.assign(assessment="0", subtlety="0")
     changed.to_csv(tmp_path / "changed.csv", index=False)
-    pd.testing.assert_frame_equal(read_cbis(TABLES[0]), read_cbis(tmp_path / "changed.csv"))
+    pd.testing.assert_frame_equal(read_cbis(like_cbis), read_cbis(tmp_path / "changed.csv"))
 
 
 def test_unknown_words_of_a_table_are_refused_by_name(tmp_path):
@@ -79,11 +115,15 @@ def test_unknown_words_of_a_table_are_refused_by_name(tmp_path):
         read_cbis(path)
 
 
-def test_an_empty_distribution_says_nothing_about_the_outcome():
-    """In CBIS-DDSM the empty cell gives the benign outcome away; it has to count as the average of the others."""
-    table = read_cbis(TABLES[0])
+def test_in_cbis_an_empty_distribution_gives_the_benign_outcome_away(cbis):
+    table = read_cbis(cbis[0])
     empty = table["distribution"].map(len) == 0
+    assert empty.sum() == 376
     assert not table["malignant"][empty].any()
+
+
+def test_an_empty_distribution_says_nothing_about_the_outcome():
+    """It has to count as the average of the others, whatever it tells in a table."""
     encoding = Encoding(("punctate",), ("grouped", "linear"), {"punctate": 0.5, "grouped": 0.7, "linear": 0.3})
     assert encoding.row(Descriptors(("punctate",))).tolist() == [1.0, 0.7, 0.3]
 
@@ -151,6 +191,21 @@ def test_impossible_descriptors_are_refused(wrong):
         Descriptors(**wrong)
 
 
+def test_a_model_of_a_made_up_table_ranks_its_words_and_says_what_it_was_made_of(tmp_path):
+    train, test = made_up_table(tmp_path / "a.csv", 400, 1, 0), made_up_table(tmp_path / "b.csv", 100, 2, 1000)
+    card = train_descriptor_model(train, test, tmp_path / "model", QUICK)
+    model = DescriptorModel.load(tmp_path / "model")
+    punctate, pleomorphic = (
+        model.probability(Descriptors((name,), ("grouped",), 2)).estimate for name in ("punctate", "fine pleomorphic")
+    )
+    assert punctate.low < 0.2 < punctate.high + 0.05
+    assert pleomorphic.low - 0.05 < 0.8 < pleomorphic.high
+    again = train_descriptor_model(train, test, tmp_path / "again", QUICK)
+    assert again["sha256"] == card["sha256"]
+    assert card["test"]["all"]["auc"]["value"] == pytest.approx(0.8, abs=0.1)
+    assert len(card["sources_sha256"]) == 2
+
+
 def test_the_bundled_model_is_what_its_command_makes(model, retrained):
     """Coefficients do not depend on the number of bootstrap samples."""
     np.testing.assert_allclose(DescriptorModel.load(retrained[0]).coefficients[0], model.coefficients[0], rtol=1e-4)
@@ -196,11 +251,23 @@ def test_a_damaged_model_is_refused_with_one_sentence(tmp_path, damage):
     assert str(folder.parent) not in str(refusal.value)
 
 
-def test_the_table_of_predictive_values_is_what_its_command_makes(tmp_path):
-    table = cbis_predictive_values(TABLES, tmp_path / "values.csv")
+def test_predictive_values_are_counted_in_a_table(tmp_path):
+    path = made_up_table(tmp_path / "table.csv", 200, 5, 0)
+    rows = cbis_predictive_values([path], tmp_path / "values.csv").set_index(["kind", "word"])
+    lesions = pd.read_csv(path)
+    for word, written in (("punctate", "PUNCTATE"), ("fine pleomorphic", "PLEOMORPHIC")):
+        malignant = lesions["pathology"][lesions["calc type"] == written] == "MALIGNANT"
+        assert rows.at[("morphology", word), "percent"] == round(100 * malignant.mean(), 1)
+    assert rows.at[("distribution", "grouped"), "percent"] == round(
+        100 * (lesions["pathology"] == "MALIGNANT").mean(), 1
+    )
+
+
+def test_the_table_of_predictive_values_is_what_its_command_makes(cbis, tmp_path):
+    table = cbis_predictive_values(cbis, tmp_path / "values.csv")
     assert (tmp_path / "values.csv").read_text() == resource_path("Lexicon/predictive_values_cbis.csv").read_text()
     rows = table.set_index(["kind", "word"])
-    lesions = pd.concat([read_cbis(path) for path in TABLES])
+    lesions = pd.concat([read_cbis(path) for path in cbis])
     amorphous = lesions[["amorphous" in names for names in lesions["morphology"]]]
     assert rows.at[("morphology", "amorphous"), "percent"] == round(100 * amorphous["malignant"].mean(), 1)
     assert rows.at[("morphology", "vascular"), "percent"] == 0

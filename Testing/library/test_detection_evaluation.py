@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.evaluation.detection import EvaluatedImage, evaluate_boxes, match_boxes
+from MicrocalcAILib.training.compare import read_predictions
 
 EDGES = ["row_min", "row_max", "column_min", "column_max"]
 
@@ -129,3 +131,55 @@ def test_boxes_and_lesions_may_both_be_missing() -> None:
     assert evaluation.free_response["iou"].truths == 0
     assert evaluation.tables["lesions"]["cases"] == 0
     assert evaluation.tables["breasts"]["specificity"]["value"] == 1.0
+
+
+def test_the_published_rule_counts_any_touch_and_forgets_lesions_that_no_box_touches() -> None:
+    touched = _image(_boxes((9, 30, 9, 30, 0.9, 0.8), (60, 70, 60, 70, 0.4, 0.1)), _lesions((0, 9, 0, 9, 1)), "a")
+    missed = _image(_boxes(), _lesions((0, 9, 0, 9, 1), (40, 49, 0, 9, 0)), "b")
+    ours, theirs = (evaluate_boxes([touched, missed], rule=rule, resamples=10) for rule in ("microcalc", "faster-rcnn"))
+    assert {name: curve.truths for name, curve in ours.free_response.items()} == {"iou": 3, "center": 3}
+    assert {name: curve.truths for name, curve in theirs.free_response.items()} == {"overlap": 1}
+    assert ours.free_response["iou"].curve["sensitivity"].iloc[-1] == 0
+    assert theirs.free_response["overlap"].curve["sensitivity"].iloc[-1] == 1
+    assert (ours.tables["lesions"]["cases"], theirs.tables["lesions"]["cases"]) == (3, 1)
+    assert theirs.tables["exams"] == ours.tables["exams"]  # a breast without a box is benign by both
+
+
+def test_an_unknown_rule_is_refused() -> None:
+    with pytest.raises(ParameterError, match="not a rule"):
+        evaluate_boxes([_image(_boxes(), _lesions())], rule="lenient")
+
+
+def test_bands_are_over_patients_whose_images_are_alike() -> None:
+    images = [
+        _image(
+            _boxes((0, 9, 0, 9, 0.9, 0.8)) if patient < 5 else _boxes(), _lesions((0, 9, 0, 9, 1)), f"{patient}{view}"
+        )
+        for patient in range(9)
+        for view in "abcd"
+    ]
+    response = evaluate_boxes(images, resamples=300).free_response["iou"]
+    assert (response.images, response.patients) == (36, 9)
+    all_marks = response.operating_points.iloc[-1]
+    one_each = evaluate_boxes(images[::4], resamples=300).free_response["iou"].operating_points.iloc[-1]
+    assert all_marks["sensitivity_low"] == one_each["sensitivity_low"]
+    assert all_marks["sensitivity_high"] == one_each["sensitivity_high"]
+
+
+def test_predictions_of_lesions_breasts_and_exams_give_the_tables_again(tmp_path) -> None:
+    images = []
+    rng = np.random.default_rng(3)
+    for patient in "abcdefgh":
+        for view in "12":
+            malignant = patient in "abcd"
+            score = rng.uniform(0, 0.6) + 0.3 * malignant
+            images.append(_image(_boxes((0, 9, 0, 9, 0.9, score)), _lesions((0, 9, 0, 9, malignant)), patient + view))
+    evaluation = evaluate_boxes(images, resamples=20)
+    evaluation.predictions.assign(model="detector").to_csv(tmp_path / "predictions.csv", index=False)
+    tasks = read_predictions([tmp_path / "predictions.csv"])
+    assert [task.name for task in tasks] == ["Lesions", "Breasts", "Exams"]
+    for task, level in zip(tasks, ("lesions", "breasts", "exams"), strict=True):
+        found, table = task.measures["detector"].measures, evaluation.tables[level]
+        assert len(task.outcome) == table["cases"]
+        for name in ("auc", "sensitivity", "specificity"):
+            assert found[name].value == pytest.approx(table[name]["value"])

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from MicrocalcAILib.editing.label_map import divide, known_from_table
+from MicrocalcAILib.editing.label_map import PaintedPixels, divide, known_from_table
 from MicrocalcAILib.editing.placement import place, regroup
+from references.label_map import divide_image
 
 EIGHT = np.ones((3, 3), int)
 
@@ -17,10 +18,40 @@ def _map(*lines):
     return np.array([[int(character) for character in line] for line in lines], np.int32)
 
 
+def _painted(owners):
+    places = np.nonzero(owners)
+    return PaintedPixels.of([(*places, owners[places])], owners.shape[1])
+
+
+def _image(pixels, values, shape):
+    image = np.zeros(shape, np.int64)
+    image[pixels.rows, pixels.columns] = values
+    return image
+
+
+def _divided(owners, known, first_new_id=1):
+    """The label map of a map of segments, where the ids of a map of what is known are kept."""
+    pixels = _painted(owners)
+    return _image(pixels, divide(pixels, known[pixels.rows, pixels.columns], first_new_id), owners.shape)
+
+
+def _known(owners, table):
+    pixels = _painted(owners)
+    return _image(pixels, known_from_table(pixels, table), owners.shape)
+
+
+def test_a_pixel_painted_twice_belongs_to_the_first_segment():
+    layers = [([4, 4, 4], [4, 5, 6], [3, 3, 3]), ([], [], []), ([3, 3, 4, 4], [4, 5, 4, 5], [1, 1, 1, 1])]
+    pixels = PaintedPixels.of([tuple(np.array(part, np.int64) for part in layer) for layer in layers], width=8)
+    assert pixels.rows.tolist() == [3, 3, 4, 4, 4]
+    assert pixels.columns.tolist() == [4, 5, 4, 5, 6]
+    assert pixels.owners.tolist() == [1, 1, 1, 1, 3]
+
+
 @settings(max_examples=80, deadline=None)
 @given(arrays(np.int32, (7, 9), elements=st.integers(0, 2)), arrays(np.int32, (7, 9), elements=st.integers(0, 3)))
 def test_labels_cover_the_segments_and_no_id_spans_two_parts_or_two_segments(owners, known):
-    labels = divide(owners, known, first_new_id=10)
+    labels = _divided(owners, known, first_new_id=10)
     np.testing.assert_array_equal(labels > 0, owners > 0)
     parts = np.zeros_like(owners)
     for segment in (1, 2):
@@ -32,33 +63,46 @@ def test_labels_cover_the_segments_and_no_id_spans_two_parts_or_two_segments(own
         assert identifier in np.unique(known) or identifier >= 10
 
 
+@settings(max_examples=80, deadline=None)
+@given(arrays(np.int32, (7, 9), elements=st.integers(0, 2)), arrays(np.int32, (7, 9), elements=st.integers(0, 3)))
+def test_few_pixels_are_divided_as_the_whole_image_would_be(owners, known):
+    masks = [(0, 0, owners == number) for number in (1, 2)]
+    expected = divide_image(masks, known, first_new_id=10)
+    found = _divided(owners, known, first_new_id=10)
+    kept = expected == known
+    np.testing.assert_array_equal(found[kept], expected[kept])
+    parts = _divided(owners, np.zeros_like(known))
+    for number in range(1, int(parts.max()) + 1):  # pixels as near to one calcification as to another may differ
+        assert set(found[parts == number]) == set(expected[parts == number])
+
+
 def test_parts_keep_the_id_they_had_and_new_ones_get_new_ids():
     known = _map("5500000", "5500000", "0000000", "0000000")
     owners = _map("1110000", "1100000", "0000011", "0000000")
-    assert divide(owners, known).tolist() == _map("5550000", "5500000", "0000066", "0000000").tolist()
+    assert _divided(owners, known, 6).tolist() == _map("5550000", "5500000", "0000066", "0000000").tolist()
 
 
 def test_touching_calcifications_stay_apart_and_pixels_added_to_them_go_to_the_nearer_one():
     known = _map("550077", "550077", "000000")
     owners = _map("111111", "111111", "000000")
-    assert divide(owners, known).tolist() == _map("555777", "555777", "000000").tolist()
+    assert _divided(owners, known, 8).tolist() == _map("555777", "555777", "000000").tolist()
 
 
 def test_the_larger_piece_of_a_cut_calcification_keeps_the_id():
     known = _map("5555555")
     owners = _map("1110001")
-    assert divide(owners, known).tolist() == _map("5550006").tolist()
+    assert _divided(owners, known, 6).tolist() == _map("5550006").tolist()
 
 
 def test_an_id_comes_back_when_its_pixels_come_back():
     known = _map("0550", "0550")
-    assert not divide(np.zeros_like(known), known).any()
-    assert divide((known > 0).astype(np.int32), known).tolist() == known.tolist()
+    assert not _divided(np.zeros_like(known), known).any()
+    assert _divided((known > 0).astype(np.int32), known).tolist() == known.tolist()
 
 
 def test_free_ids_begin_where_they_are_told():
     owners = _map("101")
-    assert divide(owners, np.zeros_like(owners), first_new_id=40).tolist() == [[40, 0, 41]]
+    assert _divided(owners, np.zeros_like(owners), first_new_id=40).tolist() == [[40, 0, 41]]
 
 
 def _table(labels):
@@ -73,13 +117,13 @@ def _table(labels):
 
 def test_a_table_tells_single_parts_exactly_and_divides_those_that_touch():
     labels = _map("330000000", "333000044", "000000044", "070000000", "700022255", "000022255")
-    known = known_from_table((labels > 0).astype(np.int32), _table(labels))
+    known = _known((labels > 0).astype(np.int32), _table(labels))
     assert known.tolist() == labels.tolist()
 
 
 def test_a_table_tells_nothing_about_an_empty_segmentation():
     empty = np.zeros((4, 5), np.int32)
-    assert not known_from_table(empty, _table(_map("10000"))).any()
+    assert not _known(empty, _table(_map("10000"))).any()
 
 
 def _near(center, count, seed=0, spread=1.5):

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from editing_scene import editing_scene
-from MicrocalcAILib.editing.label_map import divide, known_from_table
+from MicrocalcAILib.editing.label_map import PaintedPixels, divide, known_from_table
 from MicrocalcAILib.editing.refresh import refresh
+from MicrocalcAILib.lexicon import describe
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,17 @@ def test_everything_can_be_removed(scene):
     assert set(scene.analysis.clusters.columns) <= set(result.findings.clusters.columns)
 
 
+def test_only_the_specks_of_touched_clusters_are_measured_for_their_words(scene, removed_one, monkeypatch):
+    _, labels, cluster_ids = removed_one
+    measured = []
+    original = describe.speck_measurements
+    monkeypatch.setattr(
+        describe, "speck_measurements", lambda *given: measured.extend(given[2]["id"]) or original(*given)
+    )
+    refresh(scene.finder, labels, cluster_ids, scene.findings, scene.models)
+    assert sorted(measured) == sorted(key for key, cluster in cluster_ids.items() if cluster == 2)
+
+
 def test_what_others_wrote_into_the_tables_stays_for_what_was_not_touched(scene, removed_one):
     _, labels, cluster_ids = removed_one
     before = dataclasses.replace(
@@ -169,5 +181,8 @@ def test_segments_alone_give_back_the_calcifications_of_the_table(scene):
     for identifier, cluster in scene.cluster_ids.items():
         owner[identifier] = cluster + 1
     owners = owner[scene.analysis.labels]
-    known = known_from_table(owners, scene.analysis.calcifications)
-    np.testing.assert_array_equal(divide(owners, known), scene.analysis.labels)
+    places = np.nonzero(owners)
+    pixels = PaintedPixels.of([(*places, owners[places])], owners.shape[1])
+    ids = divide(pixels, known_from_table(pixels, scene.analysis.calcifications))
+    np.testing.assert_array_equal(ids, scene.analysis.labels[pixels.rows, pixels.columns])
+    assert len(ids) == np.count_nonzero(scene.analysis.labels)

@@ -1,6 +1,6 @@
 """Specks that a reader points at are outlined and judged as the analysis does it."""
 
-from pathlib import Path
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -8,17 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from editing_scene import editing_scene
 from MicrocalcAILib.base.parameters import CandidateParameters
 from MicrocalcAILib.base.resources import resource_path
-from MicrocalcAILib.editing.areas import area_around
+from MicrocalcAILib.editing.areas import Area
 from MicrocalcAILib.editing.borders import border_lines
 from MicrocalcAILib.editing.specks import SpeckFinder
-from MicrocalcAILib.reading import Mammogram, read_mammogram
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.segmentation.candidates import CandidateFinder
 from MicrocalcAILib.segmentation.selection import MeasurementSelector
+from real_data import film
+from references.areas import painted_area
 from speck_images import speck_image
 
 SPACING = (0.07, 0.07)
@@ -58,9 +61,8 @@ def _around_peaks(count, seed=0):
     return places
 
 
-def test_candidates_near_a_place_are_those_of_the_whole_image_on_the_sample_mammogram():
-    path = Path(resource_path("SampleData/mammogram_right_mlo.jpg"))
-    mammogram = read_mammogram(path, assumed_spacing_mm=0.07)
+def test_candidates_near_a_place_are_those_of_the_whole_image_on_a_real_mammogram():
+    mammogram = film()
     mask = find_breast(mammogram).mask
     _assert_local_equals_everywhere(mammogram.pixels, mask, mammogram.spacing_mm, _around_peaks(150))
 
@@ -159,7 +161,7 @@ def test_all_specks_above_the_threshold_of_the_analysis_are_its_calcifications(s
 
 
 def test_specks_of_an_area_have_their_peak_in_it_and_respect_both_thresholds(scene):
-    area = area_around([(170, 60), (170, 150), (330, 150), (330, 60)], scene.mammogram.pixels.shape, SPACING)
+    area = _area([(170, 60), (170, 150), (330, 150), (330, 60)])
     everything = scene.finder.specks_in(area)
     likely = scene.finder.specks_in(area, lowest_probability=0.3, lowest_contrast=5.0)
     assert len(everything) > len(likely) > 0
@@ -197,23 +199,78 @@ def test_an_outline_that_a_reader_drew_is_measured_as_it_is(scene):
     assert measured["probability"][1] < measured["probability"][0]
 
 
+def _area(path, spacing_mm=SPACING, width_mm=0.0):
+    return Area(np.array(path, float).reshape(-1, 2), spacing_mm, width_mm)
+
+
 def test_a_loop_takes_its_inside_and_a_stroke_what_it_passes():
-    shape = (60, 80)
-    loop = area_around([(10, 10), (10, 40), (30, 40), (30, 10)], shape, SPACING)
+    loop = _area([(10, 10), (10, 40), (30, 40), (30, 10)])
     assert loop.holds([20, 5], [25, 25]).tolist() == [True, False]
-    stroke = area_around([(10, 10), (10, 40)], shape, SPACING, width_mm=0.21)
+    stroke = _area([(10, 10), (10, 40)], width_mm=0.21)
     assert stroke.holds([10, 13, 14], [20, 20, 20]).tolist() == [True, True, False]
-    point = area_around([(10.4, 10.4)], shape, (0.07, 0.14), width_mm=0.14)
+    point = _area([(10.4, 10.4)], (0.07, 0.14), width_mm=0.14)
     assert point.holds([12, 10, 10], [10, 11, 12]).tolist() == [True, True, False]
+    assert loop.holds(20, 25).item() is True
 
 
-def test_areas_end_at_the_image():
-    shape = (60, 80)
-    area = area_around([(-20, -20), (-20, 20), (20, 20), (20, -20)], shape, SPACING, width_mm=0.5)
-    assert (area.top, area.left) == (0, 0)
-    assert area.holds([5, -3], [5, 5]).tolist() == [True, False]
-    assert not area_around([(100, 200), (120, 220)], shape, SPACING).mask.any()
-    assert not area_around([], shape, SPACING).mask.any()
+def test_areas_may_leave_the_image_and_an_area_without_a_path_is_empty():
+    area = _area([(-20, -20), (-20, 20), (20, 20), (20, -20)], width_mm=0.5)
+    assert area.holds([5, 300], [5, 5]).tolist() == [True, False]
+    assert not _area([]).holds([5, -3], [5, 5]).any()
+    assert area.holds([], []).shape == (0,)
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 64, 65, 700])
+def test_an_area_holds_what_painting_it_would_cover(points):
+    """Only pixels at the border of the stroke, where painting rounds the path to pixels, may differ."""
+    shape, spacing, width = (300, 260), (0.07, 0.1), 0.4
+    rng = np.random.default_rng(points)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, points))
+    radius = 90 + np.cumsum(rng.normal(0, 3, points))
+    path = np.column_stack((150 + radius * np.sin(angles), 130 + radius * np.cos(angles)))
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    held = _area(path, spacing, width).holds(rows, columns)
+    painted = painted_area(path, shape, spacing, width)
+    surely = ndimage.binary_erosion(painted, np.ones((3, 3)), border_value=1)
+    maybe = ndimage.binary_dilation(painted, np.ones((3, 3)))
+    assert held[surely].all()
+    assert not held[~maybe].any()
+
+
+def test_asking_an_area_for_a_few_places_takes_no_picture_of_it():
+    angles = np.linspace(0, 2 * np.pi, 1000)
+    area = _area(20000 + 19000 * np.column_stack((np.sin(angles), np.cos(angles))), width_mm=0.5)
+    tracemalloc.start()
+    held = area.holds(np.full(3000, 20000), np.arange(3000))
+    largest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held.argmax() == pytest.approx(1000 - 7, abs=2)
+    assert largest < 5e6
+
+
+def test_outlines_are_those_of_the_whole_image_wherever_a_reader_draws(scene):
+    everywhere = {speck.peak: speck for speck in scene.finder.specks_in(lowest_probability=0.2)}
+    for speck in scene.finder.specks_in(_area([(170, 60), (170, 150), (330, 150), (330, 60)]), None, 0.2):
+        np.testing.assert_array_equal(speck.rows, everywhere[speck.peak].rows)
+        np.testing.assert_array_equal(speck.columns, everywhere[speck.peak].columns)
+
+
+def test_drawing_over_specks_outlines_none_of_them_again(scene, monkeypatch):
+    area = _area([(170, 60), (170, 150), (330, 150), (330, 60)])
+    first = scene.finder.specks_in(area, None, 0.15, 3.0)
+    monkeypatch.setattr("MicrocalcAILib.editing.specks.outline", lambda *_: pytest.fail("outlined again"))
+    again = scene.finder.specks_in(area, None, 0.15, 3.0)
+    assert [speck.peak for speck in again] == [speck.peak for speck in first] != []
+
+
+def test_a_speck_keeps_its_unmarked_pixels_when_less_than_half_of_it_is_marked(scene):
+    largest = max(scene.finder.specks_in(lowest_probability=0.2), key=lambda speck: len(speck.rows))
+    few = len(largest.rows) // 2 - 1
+    for count in (few, len(largest.rows) - few):
+        marked = np.zeros(scene.mammogram.pixels.shape, np.int32)
+        marked[largest.rows[:count], largest.columns[:count]] = 1
+        left = [speck for speck in scene.finder.specks_in(None, marked, 0.2) if speck.peak == largest.peak]
+        assert [speck.rows.tolist() for speck in left] == ([largest.rows[count:].tolist()] if count == few else [])
 
 
 @settings(max_examples=60, deadline=None)

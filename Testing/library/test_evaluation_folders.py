@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 
 from MicrocalcAILib.analysis import Analysis, save_analysis
-from MicrocalcAILib.base.errors import ResultError
+from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.base.volumes import write_volume
+from MicrocalcAILib.cli import main
 from MicrocalcAILib.commands import evaluate
 from MicrocalcAILib.evaluation.findings import Findings
 from MicrocalcAILib.evaluation.folders import evaluate_folders
+from MicrocalcAILib.evaluation.patients import read_patients
 from MicrocalcAILib.evaluation.report import save_evaluation, summary
 
 SPACING_MM = (0.07, 0.07)
@@ -49,7 +51,7 @@ def write_truth(folder, centers, clustered=5, **record):
     write_volume(labels, SPACING_MM, (0, 0, 0), np.eye(3).ravel().tolist(), folder / "labels.nrrd")
     morphology = {"morphology": "round", "contrast_to_noise": 5.0}
     table_of(labels, clustered, **morphology).to_csv(folder / "calcifications.csv", index=False)
-    record = {"spacing_mm": SPACING_MM, "breast_area_cm2": 100.0, **record}
+    record = {"spacing_mm": SPACING_MM, "breast_area_cm2": 100.0, "patient": folder.name, **record}
     (folder / "phantom.json").write_text(json.dumps(record))
 
 
@@ -85,6 +87,8 @@ def test_two_marks_of_one_true_cluster_are_one_hit_in_the_summary(study):
     write_prediction(predictions / "a", CLUSTER, [0.9] * 5)
     table = pd.read_csv(predictions / "a" / "calcifications.csv")
     table.assign(cluster_id=[1, 1, 2, 2, 2]).to_csv(predictions / "a" / "calcifications.csv", index=False)
+    clusters = pd.read_csv(predictions / "a" / "clusters.csv")
+    pd.concat([clusters, clusters.assign(id=2)]).to_csv(predictions / "a" / "clusters.csv", index=False)
     clusters = summary(evaluate_folders(predictions, truth))["clusters"]
     assert (clusters["true"], clusters["hit"], clusters["marks"], clusters["false"]) == (2, 2, 3, 0)
     assert clusters["sensitivity"] == clusters["precision"] == 1
@@ -248,7 +252,7 @@ def test_the_command_writes_and_prints_the_result(study, tmp_path, capsys):
     arguments = ("--predictions", predictions, "--truth", truth, "--output", tmp_path / "output")
     assert command(*arguments) == 0
     printed = capsys.readouterr().out
-    assert "11 true calcifications in 3 images, 300 cm² of breast" in printed
+    assert "11 true calcifications in 3 images of 3 patients, 300 cm² of breast" in printed
     assert "“blank” has no analysis" in printed
     assert "not reached" in printed
     assert (tmp_path / "output" / "evaluation.json").exists()
@@ -264,4 +268,85 @@ def test_the_command_takes_another_rule(study, tmp_path):
     command(*arguments, "--max-distance-mm", "0.2")
     written = json.loads((tmp_path / "output" / "evaluation.json").read_text())
     assert written["calcifications"]["hit"] == 0
-    assert written["settings"]["rule"] == {"max_distance_mm": 0.2, "min_iou": 0.3, "pieces_are_false": False}
+    assert written["settings"]["rule"] == {
+        "max_distance_mm": 0.2,
+        "min_iou": 0.3,
+        "pieces_are_false": False,
+        "truths_in_turn": False,
+    }
+
+
+def forget_patients(truth):
+    for file in truth.glob("*/phantom.json"):
+        record = json.loads(file.read_text())
+        del record["patient"]
+        file.write_text(json.dumps(record))
+
+
+def test_images_whose_patient_nobody_names_count_each_for_itself_and_that_is_said(study):
+    predictions, truth = study
+    named = evaluate_folders(predictions, truth)
+    forget_patients(truth)
+    unnamed = evaluate_folders(predictions, truth)
+    assert [warning.code for warning in named.warnings] == []
+    assert [warning.code for warning in unnamed.warnings] == ["patients-unknown"]
+    pd.testing.assert_frame_equal(named.free_response.curve, unnamed.free_response.curve)
+
+
+def test_images_of_one_patient_are_drawn_together(study):
+    predictions, truth = study
+    forget_patients(truth)
+    patients = {"a": "one", "b": "one", "blank": "other"}
+    evaluation = evaluate_folders(predictions, truth, patients=patients)
+    numbers = summary(evaluation)
+    assert (numbers["images"], numbers["patients"]) == (3, 2)
+    # only one patient has calcifications: every sample that has any finds the same share
+    assert evaluation.free_response.operating_points["sensitivity_low"].isna().all()
+    assert [match.patient for match in evaluation.calcifications] == ["one", "one", "other"]
+    assert [match.patient for match in evaluation.clusters] == ["one", "one", "other"]
+
+
+def test_the_patient_of_a_simulation_is_that_of_its_background(study):
+    predictions, truth = study
+    file = truth / "a" / "phantom.json"
+    record = json.loads(file.read_text())
+    del record["patient"]
+    file.write_text(json.dumps({**record, "background": {"kind": "image", "patient": "b"}}))
+    evaluation = evaluate_folders(predictions, truth)
+    assert evaluation.free_response.patients == 2
+
+
+def test_figures_of_merit_of_calcifications_and_clusters_are_written(study, tmp_path):
+    save_evaluation(evaluate_folders(*study), tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    # the blank image's false mark (0.2) lies below every hit; 3 of 11 calcifications were missed
+    assert written["calcifications"]["figures_of_merit"]["AFROC"]["value"] == pytest.approx(8 / 11)
+    assert written["calcifications"]["figures_of_merit"]["wAFROC"]["value"] == pytest.approx((5 / 6 + 3 / 5) / 2)
+    assert written["clusters"]["figures_of_merit"]["LROC"]["value"] == 1.0
+
+
+def test_the_command_takes_patients_from_a_table_and_the_published_rule(study, tmp_path, capsys):
+    predictions, truth = study
+    table = tmp_path / "patients.csv"
+    table.write_text("image,patient\na,one\nb,one\nblank,other\n")
+    arguments = ["--predictions", str(predictions), "--truth", str(truth), "--output", str(tmp_path / "out")]
+    assert main(["evaluate", *arguments, "--patients", str(table), "--rule", "hdogreg"]) == 0
+    written = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert written["patients"] == 2
+    assert written["settings"]["rule"]["truths_in_turn"] is True
+    assert written["settings"]["rule"]["pieces_are_false"] is True
+    assert "of 2 patients" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,who\na,one\n", "lacks the column “patient”"),
+        ("image,patient\na,\n", "names an image and its patient"),
+        ("image,patient\na,one\na,other\n", "two patients"),
+    ],
+)
+def test_tables_of_patients_that_cannot_be_used_are_refused(tmp_path, text, message):
+    (tmp_path / "patients.csv").write_text(text)
+    with pytest.raises(ParameterError, match=message):
+        read_patients(tmp_path / "patients.csv")

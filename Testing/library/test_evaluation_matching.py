@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.evaluation.cluster_matching import match_clusters
 from MicrocalcAILib.evaluation.findings import Findings
-from MicrocalcAILib.evaluation.matching import Matches, MatchingRule, match_calcifications
+from MicrocalcAILib.evaluation.matching import RULES, Matches, MatchingRule, match_calcifications, patient_units
 
 SPACING_MM = (0.07, 0.07)
 
@@ -325,3 +325,55 @@ def test_clusters_in_ignored_regions_do_not_count():
     found = in_clusters(grid(100, 100), grid(100, 500))
     match = matched_clusters(found, true, ignore_regions=[(0, 300, 0, 300)])
     assert outcomes(match) == (["ignored", "false"], ["ignored"])
+
+
+def published(found: Findings, true: Findings) -> tuple[list[int], int]:
+    """The published procedure, written out: which truths are found, and how many marks are false."""
+    free = list(range(len(found.ids)))
+    hit = []
+    for t in range(len(true.ids)):
+        distances = {}
+        for m in free:
+            apart = found.centers_mm(SPACING_MM)[m] - true.centers_mm(SPACING_MM)[t]
+            distances[m] = float(np.hypot(*apart))
+        chosen = min(distances, key=distances.get, default=None)
+        if chosen is None or distances[chosen] > 0.35 + 1e-6:
+            own = true.labels == true.ids[t]
+            overlaps = {}
+            for m in free:
+                mark = found.labels == found.ids[m]
+                overlaps[m] = (own & mark).sum() / (own | mark).sum()
+            chosen = max(overlaps, key=overlaps.get, default=None)
+            if chosen is None or overlaps[chosen] < 0.3:
+                continue
+        hit.append(t)
+        free.remove(chosen)
+    return hit, len(free)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(2, 27), st.integers(2, 27)), max_size=6, unique=True),
+    st.lists(st.tuples(st.integers(2, 27), st.integers(2, 27)), max_size=6, unique=True),
+    st.integers(1, 4),
+)
+def test_the_published_rule_is_its_procedure_written_out(found_at, true_at, radius):
+    found, true = disks((30, 30), found_at, radius), disks((30, 30), true_at, 2)
+    matches = match_calcifications(found, true, SPACING_MM, RULES["hdogreg"])
+    hit, false = published(found, true)
+    assert np.flatnonzero(matches.truths["outcome"] == "hit").tolist() == hit
+    assert (matches.marks["outcome"] == "false").sum() == false
+
+
+def test_by_the_published_rule_a_truth_takes_the_nearest_mark_though_another_is_surer():
+    found = points([11, 13], [10, 10], probability=[0.2, 0.9])
+    true = points([10], [10])
+    ours = match_calcifications(found, true, SPACING_MM)
+    theirs = match_calcifications(found, true, SPACING_MM, RULES["hdogreg"])
+    assert (ours.truths["mark_id"].item(), theirs.truths["mark_id"].item()) == (2, 1)
+
+
+def test_images_of_one_patient_are_one_unit_and_those_of_nobody_stand_for_themselves():
+    empty = match_calcifications(points([], []), points([], []), SPACING_MM)
+    named = [Matches("x", 1.0, empty.marks, empty.truths, patient=name) for name in ("b", "", "a", "b", "")]
+    assert patient_units(named).tolist() == [0, 1, 2, 0, 3]

@@ -11,11 +11,21 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "MicrocalcAI/MicrocalcAILib": (
         *("base", "statistics", "reading", "segmentation", "networks", "features", "lexicon", "classification"),
-        *("analysis", "pipeline", "batch", "editing", "export", "phantom", "evaluation", "training", "commands"),
-        *("cli", "__main__"),
+        *("analysis", "pipeline", "batch", "editing", "export", "dicom", "pacs", "phantom", "evaluation"),
+        *("training", "commands", "cli", "__main__"),
     ),
 }
 PACKAGES = {"MicrocalcAILib": ROOT / "MicrocalcAI", "MicrocalcElastographyLib": ROOT / "MicrocalcElastography"}
+# The Slicer-facing packages, and what of this extension each may import beside itself.
+FACES = {
+    "MicrocalcSlicerShared": (ROOT / "MicrocalcAI", {"MicrocalcAILib"}),
+    "MicrocalcAISlicer": (ROOT / "MicrocalcAI", {"MicrocalcAILib", "MicrocalcSlicerShared"}),
+    "MicrocalcElastographySlicer": (
+        ROOT / "MicrocalcElastography",
+        {"MicrocalcAILib", "MicrocalcElastographyLib", "MicrocalcSlicerShared"},
+    ),
+}
+STAND_INS = ROOT / "Testing" / "stand_ins"
 
 
 def modules(library: Path) -> dict[str, Path]:
@@ -71,7 +81,59 @@ def test_every_room_has_its_place_in_the_list(library):
     assert found <= set(ROOMS[library])
 
 
-def test_no_module_imports_itself_through_others():
-    known = {name: file for package, folder in PACKAGES.items() for name, file in modules(folder / package).items()}
+def face_modules() -> dict[str, Path]:
+    """The modules of the Slicer-facing packages and of the libraries."""
+    folders = {**PACKAGES, **{package: folder for package, (folder, _allowed) in FACES.items()}}
+    return {name: file for package, folder in folders.items() for name, file in modules(folder / package).items()}
+
+
+@pytest.mark.parametrize("package", FACES)
+def test_slicer_facing_packages_import_the_shared_one_and_the_libraries_but_not_each_other(package):
+    known = face_modules()
+    allowed = FACES[package][1] | {package}
+    wrong = [
+        f"{name} imports {target}"
+        for name, file in known.items()
+        if name.partition(".")[0] == package
+        for target in imports(name, file, known)
+        if target.partition(".")[0] not in allowed
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("folder", "foreign"),
+    [("MicrocalcAI", "MicrocalcElastographySlicer"), ("MicrocalcElastography", "MicrocalcAISlicer")],
+)
+def test_module_files_leave_the_other_module_alone(folder, foreign):
+    files = [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("SegmentEditor*Lib/*.py")]
+    known = {**face_modules(), **{file.stem: file for file in files}}
+    assert not {
+        f"{file.stem} imports {target}"
+        for file in files
+        for target in imports(file.stem, file, known)
+        if target.partition(".")[0] == foreign
+    }
+
+
+def test_libraries_do_not_know_slicer():
+    known = face_modules()
+    wrong = [
+        f"{name} imports {target}"
+        for name, file in known.items()
+        if name.partition(".")[0] in PACKAGES
+        for target in imports(name, file, known)
+        if target.partition(".")[0] in FACES
+    ]
+    assert not wrong
+
+
+def stand_in_modules() -> dict[str, Path]:
+    """The stand-ins by the names they are imported under."""
+    return {name.removeprefix(f"{STAND_INS.name}."): file for name, file in modules(STAND_INS).items()}
+
+
+@pytest.mark.parametrize("known", [face_modules(), stand_in_modules()], ids=["packages", "stand-ins"])
+def test_no_module_imports_itself_through_others(known):
     graph = {name: imports(name, file, known) for name, file in known.items()}
     tuple(TopologicalSorter(graph).static_order())  # raises CycleError and names the circle

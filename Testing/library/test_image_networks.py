@@ -1,7 +1,9 @@
 """Heatmaps and lesion boxes on their way from networks through an analysis into its folder."""
 
 import dataclasses
+import shutil
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,15 +11,18 @@ import pytest
 from PIL import Image
 
 from MicrocalcAILib.analysis import load_analysis
-from MicrocalcAILib.base.errors import WarningRecord
+from MicrocalcAILib.base.errors import ModelError, WarningRecord
 from MicrocalcAILib.base.parameters import AnalysisParameters, HeatmapParameters
+from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.export.overlay import BOX_COLOR, write_overlay
 from MicrocalcAILib.export.results import write_results
-from MicrocalcAILib.networks import runtime
+from MicrocalcAILib.networks import detection_operators, readers, runtime
 from MicrocalcAILib.networks.heatmap import Heatmap
+from MicrocalcAILib.networks.readers import NetworkReaders
+from MicrocalcAILib.networks.runtime import Runtime
 from MicrocalcAILib.pipeline import analyze, load_selector
 from speck_images import breast_with_specks
 
@@ -106,20 +111,102 @@ def test_without_networks_there_is_neither_heatmap_nor_box(tmp_path):
     assert again.boxes is None
 
 
+def blank_image(folder):
+    Image.fromarray(np.zeros((60, 50), np.uint8)).save(folder / "blank.png")
+    return str(folder / "blank.png")
+
+
 def test_an_unknown_network_is_one_sentence_before_any_work(tmp_path, capsys):
     pytest.importorskip("torch")
-    image = str(resource_path("SampleData/mammogram_right_mlo.jpg"))
+    image = blank_image(tmp_path)
     assert main(["analyze", image, "--heatmap", "Nobody", "--output", str(tmp_path / "out")]) == 2
     assert "There is no model “Nobody”" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert {path.name for path in (tmp_path / "out").glob("[!.]*")} <= {"summary.csv"}
 
 
-def test_without_pytorch_the_analysis_works_and_says_what_is_missing(monkeypatch, tmp_path, capsys):
+def test_without_pytorch_the_analysis_works_and_says_what_is_missing(monkeypatch, found):
     monkeypatch.setattr(runtime, "has_torch", lambda: False)
-    selector = load_selector()
-    mammogram, _ = breast_with_specks()
-    analysis = analyze(mammogram, selector=selector)
+    mammogram, _ = found
+    networks = NetworkReaders.load(["detection", "malignancy"], "default")
+    analysis = analyze(mammogram, selector=load_selector(), networks=networks)
+    said = {(warning.code, "pip install torch" in warning.message) for warning in analysis.warnings}
+    assert {("heatmap-left-out", True), ("lesion-boxes-left-out", True)} <= said
     assert "selector-without-network" in {warning.code for warning in analysis.warnings}
-    image = str(resource_path("SampleData/mammogram_right_mlo.jpg"))
-    assert main(["analyze", image, "--heatmap", "detection", "--output", str(tmp_path / "out")]) == 2
-    assert "pip install torch" in capsys.readouterr().err
+    assert len(analysis.calcifications) > 0
+    assert (analysis.heatmaps, analysis.boxes) == ((), None)
+    assert analysis.provenance["networks"] == {"patches": [], "detector": None, "runtime": None}
+
+
+def test_without_torchvision_only_the_boxes_are_missing(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(detection_operators, "find_spec", lambda name: None)
+    mammogram, _ = breast_with_specks()
+    analysis = analyze(
+        mammogram, selector=load_selector("measurements"), networks=NetworkReaders.load((), "default", "cpu")
+    )
+    (said,) = [warning.message for warning in analysis.warnings if warning.code == "lesion-boxes-left-out"]
+    assert "torchvision, which is not installed" in said
+    assert len(analysis.calcifications) > 0
+    assert analysis.boxes is None
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "memory does not suffice"),
+        (ModelError("The weights cannot be read; restore them."), "The weights cannot be read; restore them."),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "failed (RuntimeError)"),
+    ],
+)
+def test_an_extra_that_fails_costs_nothing_else(monkeypatch, error, sentence):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(readers, "patch_heatmap", fail)
+    monkeypatch.setattr(readers, "detect", fail)
+    networks = NetworkReaders(
+        (SimpleNamespace(task="malignancy", provenance=dict),), SimpleNamespace(provenance=dict), Runtime("cpu")
+    )
+    monkeypatch.setattr(Runtime, "provenance", lambda self: {})
+    mammogram, _ = breast_with_specks()
+    analysis = analyze(mammogram, selector=load_selector("measurements"), networks=networks)
+    messages = {w.code: w.message for w in analysis.warnings if w.code.endswith("-left-out")}
+    assert messages.keys() == {"heatmap-left-out", "lesion-boxes-left-out"}
+    assert all(sentence in message for message in messages.values())
+    assert len(analysis.calcifications) > 0
+    assert (analysis.heatmaps, analysis.boxes) == ((), None)
+
+
+def test_cancelling_a_network_cancels_the_analysis(monkeypatch):
+    def cancel(*_):
+        raise Cancelled
+
+    monkeypatch.setattr(readers, "detect", cancel)
+    networks = NetworkReaders((), SimpleNamespace(), Runtime("cpu"))
+    mammogram, _ = breast_with_specks()
+    with pytest.raises(Cancelled):
+        networks.boxes(mammogram, None)
+
+
+def test_a_network_whose_files_are_damaged_is_left_out(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    folder = tmp_path / "MyBoxes"
+    shutil.copytree(resource_path("Models/LesionDetector"), folder)
+    (folder / "weights.safetensors").write_bytes(b"damaged")
+    loaded = NetworkReaders.load((), str(folder), "cpu")
+    assert loaded.detector is None
+    assert [warning.code for warning in loaded.left_out] == ["lesion-boxes-left-out"]
+    assert str(tmp_path) not in loaded.left_out[0].message
+
+
+def test_a_classifier_that_needs_a_heatmap_gives_no_estimate_without_it(found):
+    mammogram, analysis = found
+    models = DescriptionModels.load()
+    preparation = dataclasses.replace(
+        models.classifier.preparation, features=(*models.classifier.preparation.features, "deep_detection_maximum")
+    )
+    models = dataclasses.replace(models, classifier=dataclasses.replace(models.classifier, preparation=preparation))
+    described = analyze(mammogram, selector=load_selector("measurements"), models=models)
+    assert "classifier-without-network" in {warning.code for warning in described.warnings}
+    assert "probability_malignant" not in described.clusters
+    assert len(described.clusters) == len(analysis.clusters)

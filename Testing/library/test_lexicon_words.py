@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_la
 from MicrocalcAILib.training.backgrounds import read_backgrounds
 from MicrocalcAILib.training.word_examples import Simulation, word_examples
 from MicrocalcAILib.training.words import WordTraining, accuracy_text, fit_word_model
+from real_data import write_background_table
 
 SMALL = BreastParameters(spacing_mm=0.07, frame_mm=(150.0, 110.0))
 
@@ -205,7 +205,7 @@ def test_an_altered_word_model_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_the_word_model_can_be_trained_and_loaded(tmp_path):
-    table = Path(__file__).parents[1] / "Data" / "backgrounds" / "backgrounds.csv"
+    table = write_background_table(tmp_path / "backgrounds.csv")
     training = WordTraining(trees=5)
     parts = [
         word_examples(read_backgrounds(table, split)[-1:], Simulation(3, 2, 3, seed))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from library.known_cluster import film_with_cluster
 from MicrocalcAILib.base.errors import ModelError, ParameterError
 from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.base.resources import resource_path
@@ -19,7 +20,7 @@ from MicrocalcAILib.networks.patch_networks import (
     write_patch_network,
 )
 from MicrocalcAILib.networks.runtime import Runtime
-from MicrocalcAILib.reading import Mammogram, read_mammogram
+from MicrocalcAILib.reading import Mammogram
 from MicrocalcAILib.segmentation.breast import BreastRegion, find_breast
 from patch_examples import brightness_card, brightness_network
 
@@ -265,13 +266,18 @@ def test_reduced_precision_hardly_changes_the_bundled_networks(task, bright_spot
 
 
 @pytest.mark.slow
-def test_overlapping_patches_find_the_group_in_the_bundled_sample():
-    mammogram = read_mammogram(resource_path("SampleData/mammogram_right_mlo.jpg"), spacing_mm=0.07)
+def test_overlapping_patches_find_the_cluster_in_a_real_film():
+    phantom = film_with_cluster()
+    mammogram, inside = phantom.mammogram, np.argwhere(phantom.labels)
     heatmap, _ = patch_heatmap(mammogram, find_breast(mammogram), PatchModel.load("PatchDetection"), stride_mm=3.92)
     rows, columns = (
-        slice(*(round((end * 0.07 - first) / step) for end in ends))
-        for ends, first, step in zip(
-            ((1755, 1890), (2210, 2380)), heatmap.first_center_mm, heatmap.spacing_mm, strict=True
+        slice(*(round((end * mm - first) / step) for end in ends))
+        for ends, mm, first, step in zip(
+            np.transpose([inside.min(axis=0), inside.max(axis=0) + 1]),
+            mammogram.spacing_mm,
+            heatmap.first_center_mm,
+            heatmap.spacing_mm,
+            strict=True,
         )
     )
     assert heatmap.probabilities[rows, columns].max() > 0.8 > 2 * np.nanmedian(heatmap.probabilities)

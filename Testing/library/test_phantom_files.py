@@ -16,6 +16,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from library.victre_examples import written_breast
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.volumes import read_label_map
 from MicrocalcAILib.commands import phantom as command
@@ -40,6 +41,7 @@ def test_the_folder_holds_image_and_truth_and_nothing_else(written):
     folder, _ = written
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {
+        "truth/phantom_0001/.written.sha256",
         "dicom/phantom_0001.dcm",
         "nrrd/phantom_0001.nrrd",
         "truth/phantom_0001/labels.nrrd",
@@ -154,12 +156,18 @@ def run(*words: str) -> int:
 
 
 def test_the_command_writes_images_that_do_not_depend_on_their_number(tmp_path, capsys):
-    common = ("--seed", "3", "--background", "victre", "power-law", "--spacing", "0.2", "--format", "nrrd")
+    volume = str(written_breast(tmp_path))
+    common = ("--seed", "3", "--background", "power-law", "--victre", volume, "--spacing", "0.2", "--format", "nrrd")
     assert run("--output", str(tmp_path / "two"), "--count", "2", *common) == 0
     assert run("--output", str(tmp_path / "three"), "--count", "3", *common, "--json-progress") == 0
     lines = capsys.readouterr().out.splitlines()
     assert json.loads(lines[-1]) == {"stage": "phantoms", "done": 3, "total": 3}
     assert not (tmp_path / "two" / "dicom").exists()
+    kinds = [
+        json.loads((tmp_path / "two" / "truth" / name / "phantom.json").read_text())["background"]["kind"]
+        for name in ("phantom_0001", "phantom_0002")
+    ]
+    assert kinds == ["power-law", "victre"]
     for name in ("phantom_0001", "phantom_0002"):
         for part in (f"nrrd/{name}.nrrd", f"truth/{name}/calcifications.csv", f"truth/{name}/labels.nrrd"):
             assert (tmp_path / "two" / part).read_bytes() == (tmp_path / "three" / part).read_bytes()
@@ -185,7 +193,7 @@ def test_the_command_takes_an_image_and_the_words_of_the_lexicon(written, tmp_pa
     ("words", "reason"),
     [
         (("--count", "0"), "count of at least 1"),
-        (("--background", "victre", "--view", "MLO"), "CC view"),
+        (("--victre", "pc_1_crop.mhd", "--view", "MLO"), "CC view"),
         (("--morphology", "stellate"), "Unknown morphology"),
         (("--spacing", "3"), "spacing"),
     ],

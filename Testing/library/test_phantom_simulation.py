@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt, label
 
-from MicrocalcAILib.base.errors import ParameterError
+from library.victre_examples import written_breast
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError
 from MicrocalcAILib.phantom import (
     BreastParameters,
     PhantomParameters,
     ProjectionParameters,
     image_background,
     power_law_background,
+    read_victre_volume,
     simulate,
     victre_background,
 )
@@ -23,6 +27,7 @@ from MicrocalcAILib.phantom.calcifications import MORPHOLOGIES
 from MicrocalcAILib.phantom.distractors import drawn_distractor
 from MicrocalcAILib.phantom.imaging import NOISE_TILE, noise_map
 from MicrocalcAILib.reading import Mammogram
+from real_data import more_data
 
 SMALL = BreastParameters(spacing_mm=0.1, frame_mm=(150.0, 110.0))
 QUIET = PhantomParameters(distractors=(0, 0))
@@ -271,9 +276,20 @@ def test_an_unknown_view_is_refused():
         BreastParameters(view="ML")
 
 
-def test_the_projected_volume_is_a_breast_with_its_nipple_at_the_tip():
-    background = victre_background([1, 0], ProjectionParameters(spacing_mm=0.1))
-    again = victre_background([1, 0], ProjectionParameters(spacing_mm=0.1))
+@pytest.fixture(scope="module", params=["small", "of VICTRE"])
+def volume(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("victre")
+    if request.param == "small":
+        return read_victre_volume(written_breast(folder))
+    shutil.copy(more_data("victre/pc_1_crop.mhd"), folder)
+    with gzip.open(more_data("victre/pc_1_crop.raw.gz")) as packed:
+        (folder / "pc_1_crop.raw").write_bytes(packed.read())
+    return read_victre_volume(folder / "pc_1_crop.mhd")
+
+
+def test_the_projected_volume_is_a_breast_with_its_nipple_at_the_tip(volume):
+    background = victre_background(volume, [1, 0], ProjectionParameters(spacing_mm=0.1))
+    again = victre_background(volume, [1, 0], ProjectionParameters(spacing_mm=0.1))
     np.testing.assert_array_equal(background.mammogram.pixels, again.mammogram.pixels)
     pixels = background.mammogram.pixels
     if background.mammogram.laterality == "R":
@@ -287,7 +303,39 @@ def test_the_projected_volume_is_a_breast_with_its_nipple_at_the_tip():
     assert (pixels[:, 0] > 0).sum() > 500
 
 
-def test_a_volume_can_be_seen_from_different_angles():
-    first, second = (victre_background([2, seed], ProjectionParameters(spacing_mm=0.2)) for seed in (0, 1))
+def test_a_volume_can_be_seen_from_different_angles(volume):
+    first, second = (victre_background(volume, [2, seed], ProjectionParameters(spacing_mm=0.2)) for seed in (0, 1))
     assert first.parameters["drawn"] != second.parameters["drawn"]
     assert first.mammogram.pixels.shape != second.mammogram.pixels.shape
+
+
+def test_glandular_tissue_is_bright_where_it_lies(tmp_path):
+    straight = ProjectionParameters(spacing_mm=0.2, magnification=(1.0, 1.0), tilt_degrees=0.0, glandular=(1.0, 1.0))
+    background = victre_background(read_victre_volume(written_breast(tmp_path)), [4, 0], straight)
+    pixels = background.mammogram.pixels
+    if background.mammogram.laterality == "R":
+        pixels = pixels[:, ::-1]
+    if background.parameters["drawn"]["upside_down"]:
+        pixels = pixels[::-1]
+    gland, mirrored = (pixels[round(y / 0.2) - 15 : round(y / 0.2) + 15, 125:155] for y in (65.0, 35.0))
+    assert gland.mean() > mirrored.mean() + 3 * mirrored.std()
+
+
+@pytest.mark.parametrize(
+    ("labels", "spacing", "reason"),
+    [
+        (np.full((8, 9, 10), 77, np.uint8), 0.5, "labels"),
+        (np.ones((8, 9, 10), np.uint8), 0.5, "nipple"),
+        (None, 0.7, "cubic voxels"),
+    ],
+)
+def test_another_volume_than_a_labeled_breast_is_refused(tmp_path, labels, spacing, reason):
+    with pytest.raises(ParameterError, match=reason):
+        read_victre_volume(written_breast(tmp_path, labels, spacing))
+
+
+def test_a_header_without_its_voxels_is_refused_with_the_remedy(tmp_path):
+    path = written_breast(tmp_path)
+    path.with_suffix(".raw").unlink()
+    with pytest.raises(UnreadableImageError, match="in the same folder"):
+        read_victre_volume(path)

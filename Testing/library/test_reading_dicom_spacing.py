@@ -176,7 +176,7 @@ def test_functional_groups_of_an_enhanced_object_of_one_frame_are_read(tmp_path:
     assert mammogram.spacing_mm == (0.085, 0.085)
     assert mammogram.laterality == "R"
     assert mammogram.display_window == (2000, 800)
-    assert "synthetic-2d" in codes(mammogram)
+    assert "tomosynthesis-slice" in codes(mammogram)
 
 
 def test_a_spacing_that_makes_the_image_a_meter_long_is_doubted(tmp_path: Path) -> None:

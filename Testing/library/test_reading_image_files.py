@@ -13,9 +13,9 @@ from PIL import Image
 from library.dicom_samples import breast_picture, gray_pattern
 from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.reading import Mammogram, read_mammogram
+from real_data import film
 
 GRAY_8, GRAY_16 = gray_pattern(8), gray_pattern(16)
-SAMPLE = Path(__file__).parents[2] / "MicrocalcAI/Resources/MicrocalcAI/SampleData/mammogram_right_mlo.jpg"
 
 
 def read(path: Path) -> Mammogram:
@@ -188,8 +188,9 @@ def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(path).pixels, GRAY_16)
 
 
-def test_the_bundled_mammogram_is_read() -> None:
-    mammogram = read(SAMPLE)
-    assert mammogram.pixels.shape == (3328, 2560)
+def test_a_real_mammogram_in_a_jpeg_file_is_read(tmp_path: Path) -> None:
+    gray = np.round(film("rmlo").pixels / 256).astype(np.uint8)
+    mammogram = read(written(tmp_path, "film_right_mlo.jpg", gray, quality=95))
+    np.testing.assert_allclose(mammogram.pixels, gray, atol=12)
     assert (mammogram.laterality, mammogram.view, mammogram.chest_wall_side) == ("R", "MLO", "right")
     assert codes(mammogram) == {"spacing-unknown", "lossy-compression", "few-gray-levels", "view-from-text"}

@@ -20,6 +20,7 @@ from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_la
 from MicrocalcAILib.phantom.writer import write_phantom
 from MicrocalcAILib.statistics import auc, diagnostic_table
 from MicrocalcAILib.training.annotations import read_annotated_images
+from MicrocalcAILib.training.compare import read_predictions
 from MicrocalcAILib.training.degradation import degraded
 from MicrocalcAILib.training.patch_figures import figures_text, patch_figures
 from MicrocalcAILib.training.patch_learning import PatchTraining
@@ -320,6 +321,11 @@ def test_a_small_network_learns_to_tell_patches(torch, tmp_path):
     assert len(curve) == card["epochs"]
     assert curve["training_loss"].iloc[-1] < 0.5 * curve["training_loss"].iloc[0]
     assert (tmp_path / "model" / "learning_curve.png").stat().st_size > 1000
+    (task,) = read_predictions([tmp_path / "model" / "test_predictions.csv"])
+    assert task.name == "Task 1: microcalcifications or none"
+    for name in ("auc", "sensitivity", "specificity"):
+        found = task.measures["model"].measures[name].value
+        assert found == pytest.approx(card["figures"]["test"][name]["value"])
 
 
 class _StopAfter:

@@ -20,6 +20,8 @@ def main(ending, *arguments):
         folder = Path(arguments[arguments.index("--output") + 1])
         write_result(Path(arguments[arguments.index("analyze") + 1]), folder)
         say(result=str(folder))
+    elif ending == "folder":
+        return analyze_folder(*(Path(arguments[arguments.index(word) + 1]) for word in ("analyze", "--output")))
     elif ending == "error":
         say(error="The image is blank; choose another one.")
         return 2
@@ -30,6 +32,28 @@ def main(ending, *arguments):
         say(stage=f"grandchild {grandchild.pid}", done=0, total=0)
         time.sleep(60)
     return 0
+
+
+def analyze_folder(images, output):
+    """What ``analyze --json-progress`` says of a folder; images whose name begins with ``bad`` fail."""
+    files = [path for path in sorted(images.rglob("*.nrrd")) if not path.name.startswith(".")]
+    if not files:
+        say(error="There is no file below these folders; choose the folder that holds the images.")
+        return 2
+    say(stage="images", done=0, total=len(files))
+    for number, file in enumerate(files, 1):
+        name = file.relative_to(images)
+        say(image=str(name))
+        say(stage="breast", done=0, total=8)
+        say(stage="images", done=number, total=len(files))
+        if file.name.startswith("bad"):
+            say(error="The image is blank; choose another one.", image=name.as_posix(), status="failed")
+        else:
+            folder = name.with_suffix("").as_posix()
+            write_result(file, output / folder)
+            say(result=str(output / folder), image=name.as_posix(), status="done", folder=folder, calcifications=1)
+    (output / "summary.csv").write_text("image,status\n")
+    return 1
 
 
 def write_result(image, folder):

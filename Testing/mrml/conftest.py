@@ -86,13 +86,15 @@ def panel(slicer, monkeypatch):
     from slicer import mrmlwidgets
 
     import MicrocalcAI
-    from MicrocalcAISlicer import analyzesection, dependencies
+    from MicrocalcAISlicer import analyzesection
+    from MicrocalcSlicerShared import dependencies
     from mrml.panel_runs import WaitingLogic
 
     monkeypatch.setattr(MicrocalcAI, "MicrocalcAILogic", WaitingLogic)
     monkeypatch.setattr(dependencies, "missingPackages", list)
     monkeypatch.setattr(dependencies, "missingNetworkPackages", list)
     monkeypatch.setattr(analyzesection, "hasNetwork", lambda name: True)
+    monkeypatch.setattr(analyzesection, "hasTorchvision", lambda: True)
     panel = MicrocalcAI.MicrocalcAIWidget()
     panel.setup()
     yield panel

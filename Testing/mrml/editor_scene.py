@@ -6,7 +6,7 @@ import numpy as np
 
 from editing_scene import editing_scene
 from MicrocalcAISlicer import editing, results
-from MicrocalcAISlicer.nodes import tableFrame
+from MicrocalcSlicerShared.nodes import tableFrame
 from stand_ins import application
 
 slicer = application.startWithWidgets()

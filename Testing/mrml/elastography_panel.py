@@ -7,7 +7,7 @@ import numpy as np
 from slicer import mrmlwidgets
 
 import MicrocalcElastography
-from MicrocalcAISlicer import dependencies
+from MicrocalcSlicerShared import dependencies
 from mrml.elastography_scene import fat_mask, frame_mask, load_screen, ras, simulated
 from stand_ins import application
 

@@ -5,7 +5,7 @@ import pydicom
 from pydicom.sequence import Sequence
 
 from library.dicom_samples import breast_picture, code, mammogram_dataset, saved
-from MicrocalcAISlicer.inputvolume import ijkToRas
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 VIEW_CODES = {"CC": "399162004", "MLO": "399368009", "ML": "399260004"}
 # Where columns and rows grow to when an image is stored as it is hung.

@@ -117,8 +117,9 @@ class PanelFile:
         for element in self.root.iter("widget"):
             if element.get("class") == "qMRMLNodeComboBox":
                 parameter = element.findtext("property[@name='SlicerParameterName']/string")
-                node_type = element.findtext("property[@name='nodeTypes']/stringlist/string")
-                assert self.parameters[parameter].type.__name__ == node_type, element.get("name")
+                node_types = [item.text for item in element.findall("property[@name='nodeTypes']/stringlist/string")]
+                classes = [node_class.__name__ for node_class in self.parameters[parameter].nodeClasses]
+                assert classes == node_types, element.get("name")
 
     def _check_code(self):
         for file in self.code_files:

@@ -10,9 +10,9 @@ from library.dicom_samples import FOR_PROCESSING, gray_pattern
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.reading import read_mammogram
 from MicrocalcAISlicer import inputvolume
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 from MicrocalcAISlicer.mammogramloading import distinctNames, loadedAs, loadMammogram
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess
 from mrml.mammogram_files import SPACING_MM, as_seen, file, picture
 
 CHILD = str(Path(__file__).with_name("child.py"))

@@ -11,8 +11,8 @@ import vtk
 from editing_scene import editing_scene
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAISlicer import editing, results
-from MicrocalcAISlicer.nodes import tableFrame
-from MicrocalcAISlicer.segmentimages import clusterSegments, segmentMask
+from MicrocalcAISlicer.segmentimages import clusterSegments, segmentPixels
+from MicrocalcSlicerShared.nodes import tableFrame
 from mrml import editor_scene
 from mrml.editor_scene import calcifications, clusters, marked_pixels, no_editor, unmarked_specks
 
@@ -227,11 +227,11 @@ def test_images_and_segmentations_under_transforms_stay_together(slicer, session
     world = session.worldOf(np.array([speck.peak], float)).GetPoint(0)
     assert session.pixelAt(world) == pytest.approx(speck.peak, abs=1e-6)
     assert transforms[0].GetMatrixTransformToParent() is not None
-    top, left, mask = segmentMask(session.segmentationNode, "MicrocalcCluster1", session.volumeNode)
-    assert mask.any()
+    ((rows, columns, _),) = segmentPixels(session.segmentationNode, ["MicrocalcCluster1"], session.volumeNode)
+    assert len(rows) > 0
     session.segmentationNode.SetAndObserveTransformNodeID(transforms[1].GetID())
-    moved = segmentMask(session.segmentationNode, "MicrocalcCluster1", session.volumeNode)
-    assert (moved[0], moved[1], moved[2].shape) != (top, left, mask.shape)
+    ((down, across, _),) = segmentPixels(session.segmentationNode, ["MicrocalcCluster1"], session.volumeNode)
+    assert (down.tolist(), across.tolist()) != (rows.tolist(), columns.tolist())
 
 
 def test_a_segmentation_on_a_finer_grid_is_edited_and_read_in_the_image(slicer):
@@ -325,13 +325,20 @@ def test_the_panel_opens_the_segment_editor_with_the_effect_on_the_results(slice
     monkeypatch.setattr(slicer.util, "selectModule", lambda name: calls.update(module=name), raising=False)
     module = SimpleNamespace(widgetRepresentation=lambda: widget)
     monkeypatch.setattr(slicer.modules, "segmenteditor", module, raising=False)
-    editing.openSegmentEditor(session.volumeNode)
-    assert calls == {
+    expected = {
         "module": "SegmentEditor",
         "setSegmentationNode": session.segmentationNode,
         "setSourceVolumeNode": session.volumeNode,
+        "setCurrentSegmentID": "MicrocalcCluster2",
         "setActiveEffectByName": "Microcalcification",
     }
+    editing.openSegmentEditor(session.volumeNode, cluster=2)
+    assert list(calls.items()) == list(expected.items())  # in this order: the effect comes last
+    del expected["setCurrentSegmentID"]
+    for nobody in (None, 77):
+        calls.clear()
+        editing.openSegmentEditor(session.volumeNode, nobody)
+        assert calls == expected
     with pytest.raises(MicrocalcError, match="analyze it first"):
         editing.openSegmentEditor(editor_scene.add_volume(name="Right CC"))
 

@@ -10,7 +10,7 @@ from MicrocalcElastographyLib.cohort.analysis import StudyOptions
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
 from MicrocalcElastographySlicer import cohortnodes
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcElastographySlicer.nodes import fillTable, tableRows
+from MicrocalcSlicerShared.nodes import fillTable, tableRows
 from mrml.elastography_scene import node_names
 
 COLUMNS = ["lesion", "outcome", "elasticity_kpa", "strain_ratio"]
@@ -268,6 +268,19 @@ def test_study_of_a_reopened_scene_is_found(slicer, logic, two_readers_file):
     found = cohortnodes.findStudy()
     assert (list(found.chartNodes), list(found.tableNodes)) == (list(shown.chartNodes), list(shown.tableNodes))
     assert (found.malignant, found.benign, found.warnings) == (25, 25, shown.warnings)
+
+
+def test_every_chart_comes_after_its_series_and_they_after_their_tables_so_that_a_plot_view_finds_all(
+    slicer, logic, two_readers_file
+):
+    """Plot views draw a scene while it is read; a series that comes after its chart is lost there."""
+    charts = logic.analyzeCohort(two_readers_file, options=QUICK).chartNodes.values()
+    place = {node.GetID(): index for index, node in enumerate(slicer.util.getNodesByClass("vtkMRMLNode"))}
+    assert charts
+    for chart in charts:
+        assert series_of(chart)
+        for series in series_of(chart):
+            assert place[series.GetTableNode().GetID()] < place[series.GetID()] < place[chart.GetID()]
 
 
 def test_scatter_shows_the_two_best_parameters(logic, table_file):

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.color_scale import bundled_color_scale
 from MicrocalcElastographyLib.elastogram import Unit, youngs_modulus_kpa
 from MicrocalcElastographySlicer import elastogramnodes
 from MicrocalcElastographySlicer.elastogramnodes import VOID_VALUE, elastogramOf
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
+from MicrocalcSlicerShared.geometry import ijkToRas
 from mrml.elastography_scene import load_screen, node_names, ras, simulated, values_at
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from MicrocalcAISlicer.inputvolume import ijkToRas
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_cine, simulate_screen, write_dicom
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
+from MicrocalcSlicerShared.geometry import ijkToRas
 from mrml.elastography_scene import simulated
 from stand_ins import application
 

@@ -9,8 +9,8 @@ from MicrocalcElastographyLib.measurement import LesionRegions, label_region
 from MicrocalcElastographySlicer import measurementnodes
 from MicrocalcElastographySlicer.elastogramnodes import elastogramOf
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcElastographySlicer.nodes import tableRows
 from MicrocalcElastographySlicer.regions import regionOf
+from MicrocalcSlicerShared.nodes import tableRows
 from mrml.elastography_scene import draw, fat_mask, frame_mask, load_screen, node_names, ras, simulated
 
 

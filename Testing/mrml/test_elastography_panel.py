@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from MicrocalcAISlicer import dependencies
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographySlicer import regions
 from MicrocalcElastographySlicer.elastogramnodes import calibrationOf, elastogramOf
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
 from MicrocalcElastographySlicer.parameternode import ColorTable, ScaleUnit, StrainDirection
+from MicrocalcSlicerShared import dependencies
 from mrml.elastography_panel import convert, discard, draw_lesion_and_fat, make_panel, picture, texts
 from mrml.elastography_scene import load_screen, simulated
 

@@ -4,21 +4,23 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pandas as pd
 import pytest
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer.analysisprocess import AnalysisProcessError
 from MicrocalcElastographyLib.cohort.analysis import StudyOptions, analyze_cohort
 from MicrocalcElastographyLib.cohort.lesions import build_cohort
 from MicrocalcElastographyLib.cohort.outputs import write_study
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
+from MicrocalcElastographySlicer.cohortnodes import findStudy
 from MicrocalcElastographySlicer.cohortrun import CohortRun, StudyRequest
 from MicrocalcElastographySlicer.cohortsection import CohortState
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcElastographySlicer.nodes import fillTable
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcessError
+from MicrocalcSlicerShared.nodes import fillTable
 from mrml.elastography_panel import discard, make_panel, picture, texts, wait_until
 from mrml.elastography_scene import node_names
 
@@ -184,6 +186,30 @@ def test_chosen_plot_is_shown(slicer, panel, running, study):
     assert "Elasticity and" in chart.GetTitle() or "and Elasticity" in chart.GetTitle()
 
 
+def test_legend_lies_where_curves_leave_room_also_when_a_scene_shows_a_chart_already(
+    slicer, panel, running, study, monkeypatch
+):
+    from vtkmodules.vtkChartsCore import vtkChartXY
+
+    chart, view = vtkChartXY(), slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
+    plot = SimpleNamespace(mrmlPlotViewNode=lambda: view, plotView=lambda: SimpleNamespace(chart=lambda: chart))
+    monkeypatch.setattr(slicer.app, "layoutManager", lambda: SimpleNamespace(plotWidget=lambda index: plot))
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    legend = chart.GetLegend()
+    running.waiting = [{"result": str(study)}]
+    wait_until(lambda: panel.cohortSection.state is CohortState.IDLE)
+    assert legend.GetVerticalAlignment() == legend.TOP  # of another chart
+    panel.ui.chartButton.click()
+    assert (legend.GetHorizontalAlignment(), legend.GetVerticalAlignment()) == (legend.RIGHT, legend.BOTTOM)
+
+    legend.SetVerticalAlignment(legend.TOP)
+    shown = next(iter(findStudy().chartNodes.values()))
+    assert shown.GetLegendFontSize() == 11
+    view.SetPlotChartNodeID(shown.GetID())
+    panel.enter()
+    assert legend.GetVerticalAlignment() == legend.BOTTOM
+
+
 def test_running_again_replaces_the_own_results_only(slicer, panel, running, study, table_file, tmp_path, lesions):
     other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Mine")
     running.waiting = [{"result": str(study)}]
@@ -288,7 +314,7 @@ def test_real_child_analyzes_a_study_and_can_be_killed(slicer, table_file, tmp_p
     assert len(run.results.chartNodes) > 5
     assert (tmp_path / "reports" / "microcalc_study" / "report.html").is_file()
     again = logic.startCohort(table_file, QUICK)
-    folder, process = again._folder, again._process
+    folder, process = again._folder, again.run._process
     again.cancel()
     assert not folder.exists()
     assert process._process.poll() is not None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from MicrocalcElastographySlicer import views
 from MicrocalcElastographySlicer.parameternode import BoxForm, BoxPlace, Shape
 from mrml.elastography_panel import (
     convert,
@@ -58,6 +59,12 @@ def move(line, volume, rows, columns):
     for index in range(line.GetNumberOfControlPoints()):
         place = np.array(line.GetNthControlPointPositionWorld(index))
         line.SetNthControlPointPositionWorld(index, *(place + shift))
+
+
+def shown_in(node):
+    """The slice views that draw an outline."""
+    scene = node.GetScene()
+    return [scene.GetNodeByID(identifier) for identifier in node.GetDisplayNode().GetViewNodeIDs()]
 
 
 def segment_box(slicer, panel):
@@ -321,6 +328,37 @@ def test_what_the_examiner_confirms_belongs_to_the_acquisition(panel, measured, 
     panel.parameters.inputVolume = measured
     assert panel.ui.breathCheckBox.isChecked()
     assert panel.ui.precompressionSpinBox.value() == 2.5
+
+
+def test_outlines_are_drawn_only_in_the_views_that_show_their_image(slicer, panel, make_view, tmp_path, reopened):
+    make_view("Red")
+    convert(panel, tmp_path)
+    own = [make_view(name)[0] for name in (views.B_MODE_VIEW, views.STIFFNESS_VIEW)]
+    panel.imageSection.onMarkBar()
+    panel.imageSection.onConvert()
+    for node in (panel.parameters.barRegion, panel.parameters.boxRegion):
+        assert node is None or shown_in(node) == own
+    panel.measureSection.onDrawFat()
+    draw_lesion_and_fat(slicer, panel, panel.parameters.inputVolume)
+    panel.measureSection.onPlaceBox()
+    panel.measureSection.onDrawSkin()
+    box = panel.logic.findMeasurement(panel.elastogram().valueNode).boxSegmentationNode
+    for node in (panel.parameters.barRegion, panel.parameters.boxPoint, panel.parameters.skinMarkup, box):
+        assert shown_in(node) == own
+    reopened()
+    box = panel.logic.findMeasurement(panel.elastogram().valueNode).boxSegmentationNode
+    assert [view.GetLayoutName() for view in shown_in(box)] == [view.GetLayoutName() for view in own]
+
+
+def test_rectangle_on_a_screen_that_is_not_converted_can_be_dragged_where_the_screen_is_shown(
+    slicer, panel, make_view, tmp_path
+):
+    node = load_screen(tmp_path)
+    red, _composite = make_view("Red")
+    panel.enter()
+    panel.imageSection.onMarkBox()
+    assert shown_in(panel.parameters.boxRegion) == [red]
+    assert panel.parameters.inputVolume is node
 
 
 def test_message_of_another_image_does_not_stay(panel, measured, tmp_path):

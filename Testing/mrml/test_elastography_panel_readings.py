@@ -180,7 +180,7 @@ def test_folder_that_cannot_be_written_is_told(panel, measured, tmp_path):
     (tmp_path / "file").write_text("")
     panel.ui.exportEdit.setCurrentPath(str(tmp_path / "file"))
     panel.readingsSection.onExport()
-    assert "not written" in panel.ui.exportLabel.text()
+    assert "a file stands in its place; choose another folder" in panel.ui.exportLabel.text()
 
 
 def test_readings_are_handed_to_the_study(panel, measured):

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from MicrocalcAISlicer import logic
-from mrml.test_folder import Starter
+from mrml.test_folder import start
 
 SCRIPT = Path(__file__).parents[2] / "Resources" / "Examples" / "process_folder.py"
 
@@ -20,7 +20,7 @@ def run_script(slicer, monkeypatch):
     """Run the script with arguments; gives its exit status."""
     statuses = []
     monkeypatch.setattr(slicer.util, "exit", statuses.append)
-    monkeypatch.setattr(logic, "MicrocalcAILogic", functools.partial(logic.MicrocalcAILogic, Starter()))
+    monkeypatch.setattr(logic, "MicrocalcAILogic", functools.partial(logic.MicrocalcAILogic, start))
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
@@ -38,7 +38,7 @@ def test_script_analyzes_a_folder_and_says_what_failed(run_script, tmp_path, cap
         sitk.WriteImage(sitk.GetImageFromArray(pixels), str(images / name))
     assert run_script(images, tmp_path / "out", "--spacing", "0.07") == 1
     printed = capsys.readouterr().out
-    assert "1 of 2: R_CC.nrrd: analyzed" in printed
+    assert "1 of 2: R_CC.nrrd: done" in printed
     assert "2 of 2: bad.nrrd: failed The image is blank; choose another one." in printed
     assert (tmp_path / "out" / "summary.csv").is_file()
 

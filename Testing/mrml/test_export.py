@@ -99,12 +99,14 @@ def test_no_detector_and_no_box_are_told_apart(volume, described):
     assert sceneexport.analysisOf(shown).boxes is None
 
 
-def test_second_export_replaces_the_first(volume, described, tmp_path):
+def test_second_export_replaces_the_first_and_keeps_files_of_the_reader(volume, described, tmp_path):
     shown = results.showResults(described, volume)
     first = sceneexport.exportResults(shown, tmp_path)
-    (first / "stray.txt").write_text("old", encoding="utf-8")
+    (first / "notes.txt").write_text("mine", encoding="utf-8")
+    written = {path.name for path in first.iterdir()}
     assert sceneexport.exportResults(shown, tmp_path) == first
-    assert not (first / "stray.txt").exists()
+    assert {path.name for path in first.iterdir()} == written
+    assert (first / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 

@@ -12,6 +12,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 from library.dicom_samples import FOR_PROCESSING
 from MicrocalcAISlicer import hanging
 from MicrocalcAISlicer.mammogramloading import loadMammogram
+from MicrocalcAISlicer.showing import showVolume
+from MicrocalcAISlicer.views import backgroundVolume
 from mrml.mammogram_files import file, picture
 
 VIEWS = [("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")]
@@ -137,6 +139,30 @@ def test_missing_views_are_told_and_stay_empty(layout_manager, four_views):
     assert shown(layout_manager.views["MicrocalcRMLO"]).any()
 
 
+def test_of_two_images_of_one_view_the_other_is_named_and_hangs_there_when_it_is_selected(
+    layout_manager, four_views, slicer, tmp_path
+):
+    second = loadMammogram(file(tmp_path, laterality="R", view="MLO"))
+    assert second.GetName() != four_views[2].GetName()
+    (note,) = hanging.showFourViews([*four_views, second])
+    place = layout_manager.views["MicrocalcRMLO"].GetSliceCompositeNode()
+    hung = backgroundVolume(place)
+    other = second if hung is four_views[2] else four_views[2]
+    assert note == f"{hung.GetName()} is shown; select {other.GetName()} to see it in that place."
+    showVolume(other)
+    assert backgroundVolume(place) is other
+    others = [layout_manager.views[name].GetSliceCompositeNode() for name in NAMES if name != "MicrocalcRMLO"]
+    assert {backgroundVolume(composite) for composite in others} == {*four_views[:2], four_views[3]}
+    assert shown(layout_manager.views["MicrocalcRMLO"]).any()
+
+
+def test_scene_saved_in_the_layout_of_four_opens_in_it(slicer, layout_manager):
+    layout_manager.node.SetViewArrangement(hanging.LAYOUT_ID)  # as a scene does whose layout nobody has described
+    assert not layout_manager.node.GetCurrentLayoutDescription()
+    hanging.registerLayout()
+    assert layout_manager.node.GetCurrentLayoutDescription() == hanging.layoutDescription()
+
+
 def test_layout_is_described_once(layout_manager, four_views):
     for _ in range(2):
         hanging.showFourViews(four_views)
@@ -163,7 +189,9 @@ def test_full_newest_view_for_presentation_comes_first(slicer, tmp_path):
     volumes = [loadMammogram(file(tmp_path, **attributes)) for attributes in (*others, best)]
     chosen, notes = hanging.chooseFourViews(volumes)
     assert chosen == {"MicrocalcRMLO": volumes[-1]}
-    assert "R MLO 2024 is shown; 5 images fit its place." in notes
+    (note,) = [note for note in notes if "in that place" in note]
+    assert note.startswith("R MLO 2024 is shown; select R MLO 2022")
+    assert all(volume.GetName() in note for volume in volumes)
 
 
 def test_lateral_view_hangs_where_the_oblique_is_missing(slicer, tmp_path):

@@ -10,8 +10,8 @@ import SimpleITK as sitk
 
 from MicrocalcAILib.base.errors import ParameterError, ResultError, UnsupportedImageError
 from MicrocalcAISlicer import inputvolume
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError
 from MicrocalcAISlicer.logic import MicrocalcAILogic
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess, AnalysisProcessError
 
 CHILD = str(Path(__file__).with_name("child.py"))
 

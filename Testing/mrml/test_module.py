@@ -1,11 +1,13 @@
 """The module as Slicer registers it: description, sample data, self test."""
 
+import unittest
 from types import SimpleNamespace
 
 import pytest
 
 import MicrocalcAI
-from MicrocalcAISlicer import dependencies, sampledata
+from MicrocalcAISlicer import hanging, ownviews, sampledata
+from MicrocalcSlicerShared import dependencies
 from stand_ins import application
 
 
@@ -15,7 +17,8 @@ def test_module_describes_itself_and_registers_its_sample_data_when_slicer_has_s
     MicrocalcAI.MicrocalcAI(parent)
     assert "not for diagnosis" in parent.helpText
     assert not parent.icon.isNull()
-    assert slicer.app.connections[-1] == ("startupCompleted()", sampledata.registerSampleData)
+    called = [slot for signal, slot in slicer.app.connections[-3:] if signal == "startupCompleted()"]
+    assert called == [hanging.registerLayout, ownviews.startFollowing, sampledata.registerSampleData]
 
 
 @pytest.fixture
@@ -32,9 +35,24 @@ def real_panel(slicer, monkeypatch):
     panel.parent.findChild(mrmlwidgets.qMRMLWidget).setMRMLScene(None)
 
 
+def self_test(name):
+    """Run one test of the module's self test, as ctest does."""
+    outcome = unittest.TestResult()
+    MicrocalcAI.MicrocalcAITest(name).run(outcome)
+    assert outcome.testsRun == 1
+    assert not outcome.skipped
+    problems = [trace for _test, trace in outcome.failures + outcome.errors]
+    assert not problems, problems[0]
+
+
 @pytest.mark.slow
-def test_self_test_passes(slicer, real_panel):
-    MicrocalcAI.MicrocalcAITest().runTest()
+@pytest.mark.parametrize("name", unittest.defaultTestLoader.getTestCaseNames(MicrocalcAI.MicrocalcAITest))
+def test_self_test_passes(slicer, real_panel, name):
+    self_test(name)
+
+
+def test_self_test_of_a_late_image_passes(slicer, real_panel):
+    self_test("test_image_whose_pixels_come_late_can_be_analyzed_in_the_panel")
 
 
 def test_self_test_fails_when_one_of_its_tests_fails(slicer, monkeypatch):

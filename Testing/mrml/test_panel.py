@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import qt
+import vtk
 
 from MicrocalcAI import PanelState
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import analyzesection, dependencies
+from MicrocalcAISlicer import analyzesection, options
+from MicrocalcSlicerShared import dependencies
 from mrml.panel_runs import finish, table
 
 
@@ -124,6 +126,103 @@ def test_list_entry_that_is_clicked_becomes_the_image_that_is_looked_at(panel, m
     assert composite.GetBackgroundVolumeID() == second.GetID()
 
 
+class LayoutManager:
+    """Slicer's layout manager with a real layout node; a layout with one view maps that view alone."""
+
+    def __init__(self, slicer, layout):
+        self.node = slicer.vtkMRMLLayoutNode()
+        self.node.SetViewArrangement(layout)
+        self.slicer = slicer
+
+    def layoutLogic(self):
+        return SimpleNamespace(GetLayoutNode=lambda: self.node)
+
+    def setLayout(self, layout):
+        self.node.SetViewArrangement(layout)
+        for sliceNode in self.slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+            sliceNode.SetMappedInLayout(sliceNode.GetLayoutName() == "Red")
+
+    def mrmlSliceLogics(self):
+        return vtk.vtkCollection()
+
+
+@pytest.fixture
+def layout_of(slicer, monkeypatch):
+    """Start with a layout; tells which one there is."""
+
+    def make(layout):
+        manager = LayoutManager(slicer, layout)
+        monkeypatch.setattr(slicer.app, "layoutManager", lambda: manager)
+        return manager.node
+
+    return make
+
+
+ONE_VIEW, FOUR_UP = 6, 3
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, ONE_VIEW), (2, ONE_VIEW), (FOUR_UP, ONE_VIEW), (29, 29), (34, 34)])
+def test_a_mammogram_gets_one_view_unless_the_reader_chose_a_layout(
+    panel, make_volume, make_view, layout_of, before, after
+):
+    node = layout_of(before)
+    _, composite = make_view("Red")
+    volume = make_volume()
+    panel.onSceneTimer()
+    panel.onSceneTimer()
+    assert node.GetViewArrangement() == after
+    assert composite.GetBackgroundVolumeID() == volume.GetID()
+
+
+def test_a_layout_is_chosen_for_the_reader_only_once(panel, make_volume, make_view, layout_of):
+    node = layout_of(FOUR_UP)
+    make_view("Red")
+    make_volume("R CC"), make_volume("L CC")
+    panel.onSceneTimer()
+    panel.onSceneTimer()
+    node.SetViewArrangement(FOUR_UP)  # the reader wants it
+    panel.ui.inputSelector.setCurrentNode(panel.images._nodes[1])
+    panel.onSceneTimer()
+    assert node.GetViewArrangement() == FOUR_UP
+
+
+def test_the_layout_of_a_scene_is_kept(slicer, panel, make_volume, make_view, layout_of, reopened):
+    make_volume()
+    node = layout_of(FOUR_UP)
+    make_view("Red")
+    reopened()
+    panel.enter()
+    panel.onSceneTimer()
+    assert panel.parameters.inputVolume is not None
+    assert node.GetViewArrangement() == FOUR_UP
+
+
+def test_an_image_whose_data_come_late_is_shown_and_windowed_when_they_are_there(slicer, panel, make_view):
+    _, composite = make_view("Red")
+    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "R CC")
+    volume.CreateDefaultDisplayNodes()
+    volume.SetSpacing(0.07, 0.07, 1.0)
+    panel.ui.inputSelector.setCurrentNode(volume)
+    panel.onSceneTimer()
+    assert composite.GetBackgroundVolumeID() is None
+    slicer.util.updateVolumeFromArray(volume, np.linspace(2000, 3000, 4800).reshape(1, 60, 80).astype(np.uint16))
+    assert panel._sceneTimer.isActive()
+    panel.onSceneTimer()
+    assert composite.GetBackgroundVolumeID() == volume.GetID()
+    assert 2000 < volume.GetDisplayNode().GetLevel() < 3000
+    assert panel.ui.applyButton.isEnabled()
+
+
+def test_an_image_on_an_unseen_view_is_brought_to_the_one_that_is_seen(panel, make_volume, make_view):
+    volume = make_volume()
+    (red, composite), (yellow, _) = make_view("Red"), make_view("Yellow", volume)
+    red.SetMappedInLayout(1)
+    yellow.SetMappedInLayout(0)
+    panel.onSceneTimer()
+    panel.onSceneTimer()
+    assert composite.GetBackgroundVolumeID() == volume.GetID()
+
+
 def test_no_checked_image_is_said(panel, make_volume):
     make_volume()
     panel.enter()
@@ -209,11 +308,12 @@ def test_unforeseen_failure_also_leaves_the_panel_usable_and_goes_to_the_log(pan
     assert panel.ui.applyButton.isEnabled()
 
 
-def test_label_map_is_not_taken_for_a_mammogram(slicer, panel, make_volume):
+def test_neither_a_label_map_nor_a_stack_is_taken_for_a_mammogram(slicer, panel, make_volume):
     slicer.util.addVolumeFromArray(np.zeros((1, 9, 9), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
     slicer.util.addVolumeFromArray(np.zeros((5, 9, 9), np.uint8))
     panel.enter()
-    assert panel.ui.inputSelector.currentNode() is None
+    assert not panel.ui.applyButton.isEnabled()
+    assert "5 slices" in panel.ui.applyButton.toolTip()
     volume = make_volume()
     panel.enter()
     assert panel.ui.inputSelector.currentNode() is volume
@@ -278,14 +378,15 @@ def test_missing_packages_are_named_and_block_the_analysis(panel, make_volume, m
     assert panel.ui.applyButton.isEnabled()
 
 
-def test_without_pytorch_everything_but_heatmaps_and_boxes_works(panel, make_volume, monkeypatch):
+def test_without_pytorch_the_analysis_works_and_the_panel_says_what_differs(panel, make_volume, monkeypatch):
     missing = ["torch>=2.4"]
     monkeypatch.setattr(dependencies, "missingNetworkPackages", lambda: missing)
     monkeypatch.setattr(dependencies, "installNetworkPackages", missing.clear)
     make_volume()
     panel.parameters.detectionHeatmap = panel.parameters.lesionBoxes = True  # of a scene from another computer
     panel.enter()
-    assert "PyTorch" in panel.ui.dependencyLabel.text()
+    assert "PyTorch is not installed" in panel.ui.dependencyLabel.text()
+    assert "finds fewer calcifications" in panel.ui.dependencyLabel.text()  # the default selection is a network too
     for box in (panel.ui.detectionCheckBox, panel.ui.malignancyCheckBox, panel.ui.boxesToFindCheckBox):
         assert not box.isEnabled()
         assert "Install" in box.toolTip()
@@ -295,6 +396,23 @@ def test_without_pytorch_everything_but_heatmaps_and_boxes_works(panel, make_vol
     panel.ui.installButton.click()
     assert panel.ui.dependencyFrame.isHidden()
     assert panel.ui.detectionCheckBox.isEnabled()
+
+
+def test_without_torchvision_lesion_boxes_are_not_offered_and_the_rest_is_analyzed(panel, make_volume, monkeypatch):
+    monkeypatch.setattr(analyzesection, "hasTorchvision", lambda: False)
+    make_volume()
+    panel.parameters.detectionHeatmap = panel.parameters.lesionBoxes = True
+    panel.enter()
+    assert not panel.ui.boxesToFindCheckBox.isEnabled()
+    assert "torchvision" in panel.ui.boxesToFindCheckBox.toolTip()
+    assert panel.ui.detectionCheckBox.isEnabled()
+    panel.onApplyButton()
+    assert (panel.logic.arguments["heatmaps"], panel.logic.arguments["detector"]) == (["detection"], None)
+
+
+def test_torchvision_is_looked_for_without_importing_it(slicer, monkeypatch):
+    monkeypatch.setattr(options.importlib.util, "find_spec", lambda name: None if name == "torchvision" else name)
+    assert not options.hasTorchvision()
 
 
 def test_network_that_is_not_bundled_is_not_offered(panel, make_volume, monkeypatch):

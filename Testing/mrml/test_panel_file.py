@@ -12,7 +12,7 @@ MODULE_FILE = Path(MicrocalcAI.__file__)
 UI_FILE = MODULE_FILE.with_name("Resources") / MicrocalcAI.MicrocalcAIWidget.uiFile
 CODE_FILES = [
     MODULE_FILE,
-    MODULE_FILE.with_name("MicrocalcAISlicer") / "panel.py",
+    MODULE_FILE.with_name("MicrocalcSlicerShared") / "panel.py",
     *MODULE_FILE.with_name("MicrocalcAISlicer").glob("*section.py"),
 ]
 

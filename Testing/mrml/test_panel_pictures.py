@@ -5,7 +5,7 @@ import qt
 
 from MicrocalcAI import PanelState
 from MicrocalcAISlicer.logic import MicrocalcAILogic
-from MicrocalcAISlicer.sampledata import loadSample
+from MicrocalcAISlicer.sampledata import loadPhantom
 from mrml.panel_runs import finish, show, with_overlays
 
 WIDTH = 440
@@ -67,10 +67,10 @@ def test_panel_with_results(panel, picture, volume, described, make_view):
 
 @pytest.mark.slow
 def test_panel_with_the_sample_mammogram(panel, picture):
-    volume = loadSample()
+    volume = loadPhantom()
     MicrocalcAILogic().process(volume)
     panel.enter()
-    panel.ui.clusterTable.selectRow(1)
+    panel.ui.clusterTable.selectRow(0)
     picture("sample")
     assert panel.ui.clusterTable.rowCount() > 0
     for column in range(panel.ui.clusterTable.columnCount()):

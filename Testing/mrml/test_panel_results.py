@@ -115,6 +115,21 @@ def test_whole_image_comes_back_at_a_click(slicer, panel, shown):
     np.testing.assert_allclose(center, (-SPACING_MM * 39.5, -SPACING_MM * 29.5))
 
 
+def test_whole_image_is_shown_when_no_view_shows_it(panel, shown, make_volume):
+    ((_, composite),) = views.sliceViews()
+    composite.SetBackgroundVolumeID(make_volume("L CC").GetID())
+    panel.ui.wholeImageButton.click()
+    assert views.backgroundVolume(composite) is results.volumeOf(shown)
+
+
+def test_finished_analysis_is_shown_when_no_view_shows_its_image(panel, volume, described, make_view):
+    _, composite = make_view("Red")
+    panel.enter()
+    panel.onApplyButton()
+    finish(panel, panel.logic.showAnalysis(described, volume))
+    assert views.backgroundVolume(composite) is volume
+
+
 def test_click_on_a_heading_sorts_and_keeps_the_selection(panel, shown):
     panel.ui.clusterTable.selectRow(0)
 
@@ -146,9 +161,11 @@ def test_outlines_are_edited_in_the_segment_editor(panel, shown, monkeypatch):
     from MicrocalcAISlicer import editing
 
     opened = []
-    monkeypatch.setattr(editing, "openSegmentEditor", opened.append)
+    monkeypatch.setattr(editing, "openSegmentEditor", lambda *arguments: opened.append(arguments))
     panel.ui.editButton.click()
-    assert opened == [results.volumeOf(shown)]
+    panel.ui.clusterTable.selectRow(1)
+    panel.ui.editButton.click()
+    assert opened == [(results.volumeOf(shown), None), (results.volumeOf(shown), 2)]
 
 
 def test_deleted_results_leave_an_empty_table(slicer, panel, shown):
@@ -355,8 +372,19 @@ def test_links_of_the_selected_cluster_are_drawn(panel, shown):
     panel.ui.clusterTable.selectRow(0)
     assert clustergraph.findGraph(shown.segmentationNode) is graph
     assert graph.GetPolyData().GetNumberOfLines() == 1
+    assert graph.GetDisplayNode().GetSliceIntersectionThickness() == 1
+    assert graph.GetDisplayNode().GetOpacity() < 0.5  # the specks under it have to be seen
     panel.ui.graphCheckBox.setChecked(False)
     assert clustergraph.findGraph(shown.segmentationNode) is None
+
+
+def test_links_leave_the_views_with_the_panel_and_come_back_with_it(panel, shown):
+    panel.ui.clusterTable.selectRow(1)
+    panel.ui.graphCheckBox.setChecked(True)
+    panel.exit()
+    assert clustergraph.findGraph(shown.segmentationNode) is None
+    panel.enter()
+    assert clustergraph.findGraph(shown.segmentationNode).GetPolyData().GetNumberOfLines() == 2
 
 
 def test_nothing_to_display_is_disabled_and_says_why(panel, make_volume):

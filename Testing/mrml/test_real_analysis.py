@@ -1,4 +1,4 @@
-"""The real analysis in its real child process, on the bundled mammogram."""
+"""The real analysis in its real child process, on a simulated mammogram."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_sample_mammogram_gives_in_slicer_what_the_library_gives(slicer, tmp_path):
-    volume = sampledata.loadSample()
+    volume = sampledata.loadPhantom()
     shown = MicrocalcAILogic().process(volume)
 
     image = tmp_path / "mammogram.nrrd"

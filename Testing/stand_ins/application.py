@@ -13,6 +13,7 @@ _LOGIC_CLASSES = {
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "Markups": "vtkSlicerMarkupsLogic",
     "Tables": "vtkSlicerTablesLogic",
+    "Plots": "vtkSlicerPlotsLogic",
 }
 
 
@@ -47,7 +48,10 @@ class Application:
         pass
 
     def processEvents(self):
-        pass
+        import slicer
+
+        if hasattr(slicer, "qtApplication"):
+            slicer.qtApplication.processEvents()
 
 
 def start():
@@ -89,8 +93,14 @@ def startWithWidgets():
     """:func:`start`, and a Qt application that draws to memory."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     slicer = start()
+    import ctk
     import qt
+    from slicer import mrmlwidgets
 
+    qt.QUiLoader.widgetClasses = (
+        *(ctk.ctkCollapsibleButton, ctk.ctkPathLineEdit, ctk.ctkSliderWidget),
+        *(mrmlwidgets.qMRMLNodeComboBox, mrmlwidgets.qMRMLWidget),
+    )
     slicer.qtApplication = qt.QApplication.instance() or qt.QApplication([])
     return slicer
 

@@ -58,6 +58,8 @@ class ctkSliderWidget(QWidget):
 
 
 class ctkPathLineEdit(QWidget):
+    """As in CTK an empty field is no valid path, and nobody is told of it."""
+
     currentPathChanged = Signal(str)
 
     def __init__(self, parent=None):
@@ -66,10 +68,14 @@ class ctkPathLineEdit(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._edit)
-        self._edit.textChanged.connect(self.currentPathChanged)
+        self._edit.textChanged.connect(self._onTextChanged)
 
     def currentPath(self):
         return self._edit.text()
 
     def setCurrentPath(self, path):
         self._edit.setText(path)
+
+    def _onTextChanged(self, path):
+        if path:
+            self.currentPathChanged.emit(path)

@@ -7,18 +7,11 @@ from PySide6.QtWidgets import *  # noqa: F403
 
 
 class QUiLoader(QtUiTools.QUiLoader):
-    """A loader that knows the widgets of CTK and MRML."""
+    """A loader that knows the widgets of libraries which stand on this one."""
+
+    widgetClasses = ()  # filled in by whoever starts the application
 
     def __init__(self):
         super().__init__()
-        import ctk
-        from slicer import mrmlwidgets
-
-        for widget in (
-            ctk.ctkCollapsibleButton,
-            ctk.ctkPathLineEdit,
-            ctk.ctkSliderWidget,
-            mrmlwidgets.qMRMLNodeComboBox,
-            mrmlwidgets.qMRMLWidget,
-        ):
-            self.registerCustomWidget(widget)
+        for widgetClass in self.widgetClasses:
+            self.registerCustomWidget(widgetClass)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import ModelError
 from .files import folder_replaced_on_success
+from .resources import is_bundled
 
 CARD_FILE = "card.json"
 
@@ -67,7 +68,10 @@ def read_model_folder(folder: Path, kind: str, schema: int) -> tuple[dict[str, A
 
 
 def read_model_files(folder: Path, kind: str, schema: int) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The card of a model and the contents of the files it lists; raises as :func:`read_model_folder` does."""
+    """The card of a model and the contents of the files it lists; raises as :func:`read_model_folder` does.
+
+    The card says where it lay: its ``origin`` is ``bundled`` or ``user``.
+    """
     folder = Path(folder)
     try:
         card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
@@ -75,7 +79,7 @@ def read_model_files(folder: Path, kind: str, schema: int) -> tuple[dict[str, An
         if any(Path(name).name != name for name in digests):
             raise ValueError
         contents = {name: (folder / name).read_bytes() for name in digests}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"The {kind} “{folder.name}” cannot be read ({type(error).__name__}); "
             "train it again or reinstall Microcalc."
@@ -92,4 +96,5 @@ def read_model_files(folder: Path, kind: str, schema: int) -> tuple[dict[str, An
             raise ModelError(
                 f"The {kind} “{folder.name}” was altered: the SHA-256 of {name} is not the one on its card; restore it."
             )
+    card["origin"] = "bundled" if is_bundled(folder) else "user"
     return card, contents

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from .errors import ParameterError
 
 Parameters = TypeVar("Parameters")
+_LARGEST = 1e100
 
 
 def check_range(name: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
@@ -244,12 +245,18 @@ def read_parameters(kind: type[Parameters], path: Path) -> Parameters:
         When the file cannot be read or holds something else.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
     except OSError as error:
         raise ParameterError(f"The parameter file cannot be read: {error.strerror}.") from error
+    except RecursionError as error:
+        raise ParameterError("The parameter file nests far too many brackets; write names and values only.") from error
     except ValueError as error:
         raise ParameterError(f"The parameter file is not JSON: {error}.") from error
     return parameters_from_dict(kind, values)
+
+
+def _no_number(word: str) -> float:
+    raise ParameterError(f"The parameter file holds {word}, which is no number; write one.")
 
 
 def parameters_from_dict(kind: type[Parameters], values: Any, place: str = "") -> Parameters:
@@ -273,7 +280,7 @@ def parameters_from_dict(kind: type[Parameters], values: Any, place: str = "") -
     fields = [item.name for item in dataclasses.fields(cast(Any, kind))]
     unknown = sorted(set(values) - set(fields))
     if unknown:
-        raise ParameterError(f"Unknown parameter “{place}{unknown[0]}”; known here: {', '.join(fields)}.")
+        raise ParameterError(f"Unknown parameter “{place}{unknown[0]:.40}”; known here: {', '.join(fields)}.")
     defaults = kind()
     given: dict[str, Any] = {}
     for name, value in values.items():
@@ -281,7 +288,9 @@ def parameters_from_dict(kind: type[Parameters], values: Any, place: str = "") -
         if dataclasses.is_dataclass(default):
             given[name] = parameters_from_dict(type(default), value, f"{place}{name}.")
         elif isinstance(default, bool) != isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ParameterError(f"“{place}{name}” has to be a number, not {value!r}.")
+            raise ParameterError(f"“{place}{name}” has to be a number, not {repr(value)[:40]}.")
+        elif not -_LARGEST <= value <= _LARGEST:  # also what is no number; a whole number may have any length
+            raise ParameterError(f"“{place}{name}” has to be an ordinary number.")
         elif isinstance(default, int) and value != int(value):
             raise ParameterError(f"“{place}{name}” has to be a whole number, not {value!r}.")
         else:

@@ -18,6 +18,13 @@ def resource_path(name: str) -> Path:
     return bundled_path(Path(__file__).resolve().parents[1], "MicrocalcAI", name)
 
 
+def is_bundled(path: Path) -> bool:
+    """Whether a file or folder belongs to this installation of MicrocalcAI."""
+    library = Path(__file__).resolve().parents[1]
+    folders = (library.parent / "Resources" / "MicrocalcAI", library / "resources")
+    return any(Path(path).resolve().is_relative_to(folder) for folder in folders)
+
+
 def bundled_path(library: Path, module: str, name: str) -> Path:
     """Path of a file or folder bundled with the library of a module.
 

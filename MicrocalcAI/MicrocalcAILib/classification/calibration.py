@@ -149,7 +149,7 @@ def _fit_line(outcome: NDArray[np.bool_], values: NDArray[np.float64]) -> dict[s
     level = float(np.log(mean / (1 - mean)))
     line = np.array([0.0, level])
     for _ in range(_NEWTON_STEPS):
-        predicted = 1 / (1 + np.exp(-design @ line))
+        predicted = _logistic(design @ line)
         curvature = design.T @ (design * (predicted * (1 - predicted))[:, None]) + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, design.T @ (targets - predicted))
         line += step / max(1.0, float(np.abs(step).max()))
@@ -160,11 +160,16 @@ def _fit_line(outcome: NDArray[np.bool_], values: NDArray[np.float64]) -> dict[s
     return {"slope": float(slope), "intercept": float(intercept - slope * center)}
 
 
+def _logistic(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import expit
+
+    return np.asarray(expit(logits))  # without overflow where a sample separates the classes and the slope is steep
+
+
 def _evaluate(method: Method, curve: dict[str, Any], score: NDArray[np.float64]) -> NDArray[np.float64]:
     if method == "platt":
         line = curve["slope"] * logit(score) + curve["intercept"]
-        probability: NDArray[np.float64] = 1 / (1 + np.exp(-line))
-        return probability
+        return _logistic(line)
     return np.interp(score, curve["scores"], curve["probabilities"])
 
 

@@ -19,6 +19,7 @@ from ..lexicon.columns import word_columns, word_record
 from ..lexicon.describe import describe_clusters
 from ..lexicon.descriptor_model import DescriptorModel
 from ..lexicon.word_model import WordModel
+from ..networks.heatmap import DEEP_PREFIX
 from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from .explanation import report
@@ -120,6 +121,11 @@ def describe(
     described = clusters.join(word_columns(words, models.descriptors), on="id")
     warnings: tuple[WarningRecord, ...] = ()
     if models.classifier is not None:
-        described = described.join(report(models.classifier, features).droplevel("image"), on="id")
-        warnings = models.classifier.warnings(features)
+        needed = {name for name in models.classifier.preparation.features if name.startswith(DEEP_PREFIX)}
+        if needed <= set(features.clusters.columns):
+            described = described.join(report(models.classifier, features).droplevel("image"), on="id")
+            warnings = models.classifier.warnings(features)
+        else:
+            message = "Clusters have no estimate by the features: it needs a heatmap that was not drawn."
+            warnings = (WarningRecord("classifier-without-network", message),)
     return Description(described, features, [word_record(cluster) for cluster in words], warnings)

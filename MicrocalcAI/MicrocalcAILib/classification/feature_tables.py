@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ResultError
-from ..base.files import replaced_on_success
+from ..base.files import is_hidden, replaced_on_success
 from ..base.progress import Progress, no_progress
+from ..base.tables import read_table, write_table
 from ..features import (
     CALCIFICATION_FEATURES,
     calcification_features,
@@ -87,7 +88,7 @@ class FeatureTables:
         """Write both tables into a folder."""
         for table, name in ((self.clusters, CLUSTERS_FILE), (self.calcifications, CALCIFICATIONS_FILE)):
             with replaced_on_success(Path(folder) / name) as temporary:
-                table.to_csv(temporary, float_format="%.9g")
+                write_table(table, temporary, index=True, float_format="%.9g")
 
     @classmethod
     def load(cls, folder: Path) -> FeatureTables:
@@ -98,7 +99,7 @@ class FeatureTables:
         ResultError
             When there is none, or one cannot be read or lacks a column.
         """
-        found = sorted(Path(folder).rglob(CLUSTERS_FILE))
+        found = sorted(path for path in Path(folder).rglob(CLUSTERS_FILE) if not is_hidden(path, Path(folder)))
         if not found:
             raise ResultError(
                 f"“{Path(folder).name}” holds no {CLUSTERS_FILE}; let microcalc analyze write the features."
@@ -162,7 +163,7 @@ def _index(image: str, cluster_ids: ArrayLike) -> pd.MultiIndex:
 
 def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"image": str}).set_index(KEYS)
+        table = read_table(path, dtype={"image": str}).set_index(KEYS)
     except (OSError, ValueError, KeyError) as error:
         raise ResultError(f"The table {path.name} cannot be read ({type(error).__name__}); write it again.") from error
     missing = [column for column in needed if column not in table]

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ..base.errors import ModelError, WarningRecord
 from ..base.model_folder import read_model_folder, write_model_folder
+from ..base.tables import table_text
+from ..base.trees import TreeEnsemble
 from .calibration import Calibration, at_prevalence
 from .feature_tables import FeatureTables
 from .preparation import Preparation
@@ -72,7 +74,7 @@ class ClusterClassifier:
             thresholds,
             card,
         )
-        expected, listed = model._booster.num_feature(), len(model.preparation.features)
+        expected, listed = model._ensemble.feature_count, len(model.preparation.features)
         if expected != listed:
             raise ModelError(
                 f"The trees of the {KIND} expect {expected} features, its list names {listed}; train it again."
@@ -91,7 +93,7 @@ class ClusterClassifier:
                 _PREPARATION: json.dumps(self.preparation.to_json(), indent=1),
                 _CALIBRATION: json.dumps(self.calibration.to_json(), indent=1),
                 _THRESHOLDS: json.dumps(self.thresholds, indent=1),
-                "predictions.csv": predictions.to_csv(index=False, float_format="%.6g"),
+                "predictions.csv": table_text(predictions, float_format="%.6g"),
             },
         )
 
@@ -99,7 +101,7 @@ class ClusterClassifier:
         """The trees' output in [0, 1] before calibration, shape (clusters,); thresholds refer to it."""
         if not len(tables):
             return np.empty(0)
-        return np.asarray(self._booster.predict(self.preparation.scaled(tables), num_threads=1), np.float64)
+        return self._ensemble.predict(self.preparation.scaled(tables))
 
     def predict(self, tables: FeatureTables, prevalence: float | None = None) -> pd.DataFrame:
         """Calibrated probability of malignancy for every cluster.
@@ -150,7 +152,7 @@ class ClusterClassifier:
         columns = [*self.preparation.features, "base"]
         values = np.empty((0, len(columns)))
         if len(tables):
-            values = self._booster.predict(self.preparation.scaled(tables), pred_contrib=True, num_threads=1)
+            values = self._ensemble.contributions(self.preparation.scaled(tables))[:, 0]
         return pd.DataFrame(values, columns=columns, index=tables.clusters.index)
 
     def warnings(self, tables: FeatureTables) -> tuple[WarningRecord, ...]:
@@ -176,13 +178,8 @@ class ClusterClassifier:
 
     def provenance(self) -> dict[str, Any]:
         """Name, notice, digests and training data, for the outputs."""
-        return {key: self.card.get(key) for key in ("name", "notice", "simulated", "training_data", "sha256")}
+        return {key: self.card.get(key) for key in ("name", "notice", "simulated", "training_data", "sha256", "origin")}
 
     @cached_property
-    def _booster(self) -> Any:
-        import lightgbm
-
-        try:
-            return lightgbm.Booster(model_str=self.trees)
-        except lightgbm.basic.LightGBMError as error:
-            raise ModelError(f"The trees of the {KIND} cannot be read by LightGBM {lightgbm.__version__}.") from error
+    def _ensemble(self) -> TreeEnsemble:
+        return TreeEnsemble(self.trees)

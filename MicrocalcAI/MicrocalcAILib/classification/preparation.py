@@ -19,7 +19,14 @@ from ..networks.heatmap import DEEP_PREFIX
 from .feature_tables import FeatureTables
 
 AGGREGATIONS = ("histograms", "moments")
-FEATURE_SETS = ("all", "measured", "deep")
+_PREFIXES = {
+    "deep": (DEEP_PREFIX,),
+    "radiomics": ("foreground_", "background_"),
+    "region": ("region_",),
+    "local": ("foreground_", "background_", "region_"),
+    "distribution": ("distribution_",),
+}
+FEATURE_SETS = ("all", "measured", *_PREFIXES, "topology", "global")
 _LARGEST_SAMPLE = 4000  # calcifications that typical ones are learned from; more change little and take long
 
 
@@ -57,8 +64,10 @@ class Preparation:
         Parameters
         ----------
         tables, aggregation, words, seed
-        feature_set : {"all", "measured", "deep"}
-            All there are, those without features of networks, or the features of networks alone.
+        feature_set : str
+            ``all`` there are; ``measured``: without features of networks; ``deep``: of networks alone; ``local``: of
+            calcifications, that is ``radiomics`` and ``region``; ``global``: of the cluster, that is ``topology`` and
+            ``distribution``.
 
         Raises
         ------
@@ -73,8 +82,7 @@ class Preparation:
         else:
             fitted = Moments.fit(tables.calcifications)
         table = _together(tables, fitted)
-        is_deep = np.array([str(name).startswith(DEEP_PREFIX) for name in table])
-        table = table.loc[:, {"all": np.ones_like(is_deep), "measured": ~is_deep, "deep": is_deep}[feature_set]]
+        table = table.loc[:, [_in_set(str(name), feature_set) for name in table]]
         table = table[[name for name in table if table[name].nunique() > 1]]
         if table.empty:
             raise ParameterError(
@@ -168,6 +176,18 @@ class Preparation:
 _COLUMNS = ("name", "median", "mean", "standard_deviation", "lowest", "highest")
 _OF_CLUSTERS = ("distribution_", "topology_", DEEP_PREFIX)
 _TOPOLOGY = frozenset(TOPOLOGY_FEATURES)
+
+
+def _in_set(name: str, feature_set: str) -> bool:
+    if feature_set == "all":
+        return True
+    if feature_set == "measured":
+        return not name.startswith(DEEP_PREFIX)
+    if feature_set == "topology":
+        return name in _TOPOLOGY
+    if feature_set == "global":
+        return name in _TOPOLOGY or _in_set(name, "distribution")
+    return name.startswith(_PREFIXES[feature_set])
 
 
 def _together(tables: FeatureTables, aggregation: Aggregation) -> pd.DataFrame:

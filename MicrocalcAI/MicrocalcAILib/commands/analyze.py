@@ -1,29 +1,38 @@
-"""``microcalc analyze``: images in, one folder of results for each."""
+"""``microcalc analyze``: images in, one folder of results for each, and a table of all."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import MicrocalcError, ParameterError
-from ..base.files import check_replaceable, result_name
-from ..base.json_progress import JsonProgress
 from ..base.parameters import AnalysisParameters, HeatmapParameters
-from ..base.progress import Cancelled, Progress
+from ..batch.inputs import absolute, find_inputs
+from ..batch.plan import plan
+from ..batch.pseudonyms import pseudonymized
+from ..batch.worker_process import TaskName
+from . import batch_options
 
-if TYPE_CHECKING:
-    from ..classification.description import DescriptionModels
-    from ..networks.readers import NetworkReaders
-    from ..segmentation.selection import Selector
+_MEGABYTES_PER_RESULT = 12.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="DICOM, NRRD, NIfTI, TIFF, PNG, JPEG …")
-    parser.add_argument("--output", required=True, type=Path, help="folder for the results, one folder per image")
+    parser.add_argument(
+        "images",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="DICOM, NRRD, NIfTI, TIFF, PNG, JPEG …, folders with all below them, or a DICOMDIR",
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        help="folder for the results: one folder per image, in the tree of the images, and summary.csv",
+    )
     parser.add_argument(
         "--spacing", type=float, metavar="MM", help="pixel spacing in the breast plane; wins over what the file says"
     )
@@ -61,169 +70,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="for networks (default: auto)"
     )
     parser.add_argument("--parameters", type=Path, metavar="FILE", help="JSON file with parameters that differ")
-    parser.add_argument("--json-progress", action="store_true", help="report progress as JSON lines (for programs)")
+    parser.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="FILE",
+        help="name outputs by pseudonyms, and keep the key in this CSV file, apart from the results",
+    )
+    batch_options.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Analyze every image; one that fails does not stop the others. Exit status 1 when any failed."""
-    reporter: _Reporter = _JsonReporter() if arguments.json_progress else _TextReporter()
+    """Analyze every image, each in a worker process; what goes wrong with one does not touch the others."""
+    reporter = batch_options.reporter_of(arguments, _found)
     try:
-        file = arguments.parameters
-        parameters = AnalysisParameters.from_file(file) if file else AnalysisParameters()
-        if arguments.false_marks is not None:
-            selection = dataclasses.replace(parameters.selection, false_marks_per_cm2=arguments.false_marks)
-            parameters = dataclasses.replace(parameters, selection=selection)
-        if arguments.heatmap_stride is not None:
-            parameters = dataclasses.replace(parameters, heatmap=HeatmapParameters(arguments.heatmap_stride))
-        folders = _result_folders(arguments.images, arguments.output)
-        readers = _Readers.load(arguments)
+        task = TaskName("MicrocalcAILib.commands.analysis_task:AnalysisTask", _options(arguments))
+        if absolute(arguments.output) in map(absolute, arguments.images):
+            raise ParameterError("Results cannot be written among the images; choose another output folder.")
+        items = plan(find_inputs(arguments.images, arguments.output))
+        if not items:
+            raise ParameterError("There is no file below these folders; choose the folder that holds the images.")
+        if arguments.pseudonyms is not None:
+            items = pseudonymized(items, arguments.pseudonyms, arguments.output)
     except MicrocalcError as error:
-        reporter.failed(str(error))
+        reporter.stopped(str(error))
         return 2
-    failures = 0
-    for image, folder in zip(arguments.images, folders, strict=True):
-        reporter.begins(image.name)
-        try:
-            reporter.succeeded(
-                folder,
-                _analyze_one(image, folder, arguments.spacing, parameters, readers, reporter.progress),
-            )
-        except Cancelled:
-            reporter.failed("Cancelled.")
-            return 130
-        except MicrocalcError as error:
-            failures += 1
-            reporter.failed(str(error))
-    return 1 if failures else 0
+    return batch_options.run(items, task, arguments, reporter, _MEGABYTES_PER_RESULT)
 
 
-def _analyze_one(
-    image: Path,
-    folder: Path,
-    spacing_mm: float | None,
-    parameters: AnalysisParameters,
-    readers: _Readers,
-    progress: Progress,
-) -> dict[str, Any]:
-    from ..export.results import write_results
-    from ..pipeline import analyze
-    from ..reading.reader import read_mammogram
-
-    progress("reading", 0, 1)
-    mammogram = read_mammogram(image, spacing_mm, assumed_spacing_mm=parameters.reading.assumed_spacing_mm)
-    analysis = analyze(mammogram, parameters, readers.selector, readers.models, readers.networks, progress=progress)
-    progress("writing", 0, 1)
-    write_results(mammogram, analysis, folder)
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the workers have to know, JSON-ready."""
+    file = arguments.parameters
+    parameters = AnalysisParameters.from_file(file) if file else AnalysisParameters()
+    if arguments.false_marks is not None:
+        selection = dataclasses.replace(parameters.selection, false_marks_per_cm2=arguments.false_marks)
+        parameters = dataclasses.replace(parameters, selection=selection)
+    if arguments.heatmap_stride is not None:
+        parameters = dataclasses.replace(parameters, heatmap=HeatmapParameters(arguments.heatmap_stride))
     return {
-        "calcifications": len(analysis.calcifications),
-        "clusters": len(analysis.clusters),
-        "warnings": [warning.message for warning in analysis.warnings],
+        "parameters": parameters.to_dict(),
+        "spacing_mm": arguments.spacing,
+        "selector": arguments.selector,
+        "classifier": None if arguments.classifier is None else str(arguments.classifier.absolute()),
+        "heatmaps": arguments.heatmap,
+        "detector": arguments.detector,
+        "device": arguments.device,
     }
 
 
-@dataclasses.dataclass(frozen=True)
-class _Readers:
-    """All models of an analysis; read once for all images."""
-
-    selector: Selector
-    models: DescriptionModels
-    networks: NetworkReaders | None
-
-    @classmethod
-    def load(cls, arguments: argparse.Namespace) -> _Readers:
-        from ..classification.description import DescriptionModels
-        from ..pipeline import load_selector
-
-        networks = None
-        if arguments.heatmap or arguments.detector:
-            from ..networks.readers import NetworkReaders
-
-            networks = NetworkReaders.load(arguments.heatmap, arguments.detector, arguments.device)
-        return cls(
-            load_selector(arguments.selector, arguments.device), DescriptionModels.load(arguments.classifier), networks
-        )
-
-
-def _result_folders(images: list[Path], output: Path) -> list[Path]:
-    """One folder per image, named like the image without its suffixes."""
-    from ..analysis import ANALYSIS_FILE
-
-    names = [result_name(image) for image in images]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ParameterError(
-            f"Several images are called “{repeated[0]}”, their results would overwrite each other; "
-            "analyze them with different --output folders."
-        )
-    folders = [output / name for name in names]
-    for folder in folders:
-        check_replaceable(folder, ANALYSIS_FILE)
-    return folders
-
-
-class _Reporter:
-    """Tells a person or a program how the work goes."""
-
-    progress: Progress
-
-    def begins(self, name: str) -> None:
-        raise NotImplementedError
-
-    def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
-        raise NotImplementedError
-
-    def failed(self, sentence: str) -> None:
-        raise NotImplementedError
-
-
-class _TextReporter(_Reporter):
-    """One line per image on standard output, the current stage on a terminal, refusals on standard error."""
-
-    def __init__(self) -> None:
-        self.on_terminal = sys.stderr.isatty()
-        self.name = ""
-
-    def begins(self, name: str) -> None:
-        self.name = name
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        if self.on_terminal:
-            print(f"\r\033[K{self.name}: {stage} …", end="", file=sys.stderr, flush=True)
-
-    def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
-        self._clear()
-        found = f"{summary['calcifications']} calcifications, {summary['clusters']} clusters"
-        print(f"{self.name}: {found} → {folder}", flush=True)
-        for message in summary["warnings"]:
-            print(f"  Note: {message}", flush=True)
-
-    def failed(self, sentence: str) -> None:
-        self._clear()
-        print(f"{self.name + ': ' if self.name else ''}{sentence}", file=sys.stderr, flush=True)
-
-    def _clear(self) -> None:
-        if self.on_terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-class _JsonReporter(_Reporter):
-    """One JSON object per line on standard output.
-
-    ``{"pid"}`` first; then per image ``{"image"}``, ``{"stage", "done", "total"}`` …, and ``{"result",
-    "calcifications", "clusters", "warnings"}`` or ``{"error"}``. The work cancels itself when its parent is gone.
-    """
-
-    def __init__(self) -> None:
-        self._lines = JsonProgress()
-
-    def begins(self, name: str) -> None:
-        self._lines.say(image=name)
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        self._lines(stage, done, total)
-
-    def succeeded(self, folder: Path, summary: dict[str, Any]) -> None:
-        self._lines.say(result=str(folder), **summary)
-
-    def failed(self, sentence: str) -> None:
-        self._lines.say(error=sentence)
+def _found(row: dict[str, Any]) -> str:
+    return f"{row['calcifications']} calcifications, {row['clusters']} clusters"

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, explain, and compare with the pathology where it is given."""
     from ..base.files import replaced_on_success
     from ..base.resources import resource_path
+    from ..base.tables import write_table
     from ..classification.cases import read_cases
     from ..classification.explanation import explain, plot_explanation, report
     from ..classification.feature_tables import FeatureTables
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     cases = read_cases(tables, arguments.labels, arguments.groups)[0] if arguments.labels else None
     predictions = report(model, tables, arguments.prevalence)
     with replaced_on_success(arguments.output / "predictions.csv") as temporary:
-        predictions.to_csv(temporary, float_format="%.6g")
+        write_table(predictions, temporary, index=True, float_format="%.6g")
     if arguments.plots:
         for number, explanation in enumerate(explain(model, tables, arguments.prevalence), 1):
             plot_explanation(explanation, arguments.output / "explanations" / f"{number:04d}.png")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..evaluation.free_response import FreeResponse
+    from ..statistics.estimate import Estimate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="marks on specks that a real background showed before calcifications were inserted are not counted",
     )
     parser.add_argument(
+        "--patients",
+        type=Path,
+        metavar="TABLE",
+        help="CSV: image, patient; intervals are by patient (default: the patient that truth or analysis name)",
+    )
+    parser.add_argument(
+        "--rule",
+        choices=("microcalc", "hdogreg"),
+        default="microcalc",
+        help="who takes which mark: the surest marks choose first, or as the code of Marasinou 2021: each truth takes "
+        "the nearest mark, and every other mark is false (default: microcalc)",
+    )
+    parser.add_argument(
         "--pieces-are-false",
         action="store_true",
         help="a second mark on a true calcification counts as a false one (default: not at all)",
@@ -66,29 +84,42 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the results, print the main numbers."""
     from ..evaluation.folders import evaluate_folders
     from ..evaluation.free_response import sensitivity_gain
-    from ..evaluation.matching import MatchingRule
+    from ..evaluation.matching import RULES
+    from ..evaluation.patients import read_patients
     from ..evaluation.report import save_evaluation
+    from .terminal import shown_name
 
-    rule = MatchingRule(arguments.max_distance_mm, arguments.min_iou, arguments.pieces_are_false)
+    named = RULES[arguments.rule]
+    rule = replace(
+        named,
+        max_distance_mm=arguments.max_distance_mm,
+        min_iou=arguments.min_iou,
+        pieces_are_false=named.pieces_are_false or arguments.pieces_are_false,
+    )
+    patients = read_patients(arguments.patients) if arguments.patients else None
     evaluation, *others = (
-        evaluate_folders(folder, arguments.truth, rule=rule, ignore_bright_specks=arguments.ignore_bright_specks)
+        evaluate_folders(
+            folder, arguments.truth, rule=rule, ignore_bright_specks=arguments.ignore_bright_specks, patients=patients
+        )
         for folder in (arguments.predictions, *arguments.compare)
     )
     names = [folder.name for folder in arguments.compare]
     save_evaluation(evaluation, arguments.output, arguments.predictions.name, dict(zip(names, others, strict=True)))
     for warning in evaluation.warnings:
-        print(f"Warning: {warning.message}")
+        print(f"Warning: {shown_name(warning.message)}")
     _print_points("calcifications", evaluation.free_response)
+    print_figures(evaluation.figures_of_merit["calcification"])
     if evaluation.cluster_free_response is not None:
         _print_points("clusters", evaluation.cluster_free_response)
+        print_figures(evaluation.figures_of_merit["cluster"])
     matched = evaluation.overlap["matched"]
     if matched["count"]:
         means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
         print(f"\nOutlines of {matched['count']} hits: {means}")
     for name, other in zip(names, others, strict=True):
-        print(f"\nFor comparison, {name}:")
+        print(f"\nFor comparison, {shown_name(name)}:")
         _print_points("calcifications", other.free_response)
-        print(f"\nWhat {arguments.predictions.name} finds more than {name}, paired by image:")
+        print(f"\nWhat {shown_name(arguments.predictions.name)} finds more than {shown_name(name)}, paired by patient:")
         for _, row in sensitivity_gain(evaluation.calcifications, other.calcifications).iterrows():
             print(
                 f"  {row['false_per_image']:g} false per image".ljust(23)
@@ -98,9 +129,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def print_figures(figures: Mapping[str, Estimate]) -> None:
+    """One line with the figures of merit that exist."""
+    known = [
+        f"{name} {value.value:.3f}" + (f" ({value.low:.3f} to {value.high:.3f})" if value.low < value.high else "")
+        for name, value in figures.items()
+        if not math.isnan(value.value)
+    ]
+    if known:
+        print("  " + ", ".join(known))
+
+
 def _print_points(name: str, response: FreeResponse) -> None:
     area = f"{response.breast_area_cm2:.0f} cm² of breast"
-    print(f"\n{response.truths} true {name} in {response.images} images, {area}")
+    print(f"\n{response.truths} true {name} in {response.images} images of {response.patients} patients, {area}")
     units = {"image": "false per image", "cm2": "false per cm²"}
     for _, point in response.operating_points.iterrows():
         unit = units.get(str(point["per"]))

@@ -39,9 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=float, default=0.3, help="malignant score that counts as malignant (default: 0.3)"
     )
     parser.add_argument(
+        "--patients", type=Path, metavar="TABLE", help="CSV: image, patient (default: those of the images' own table)"
+    )
+    parser.add_argument(
+        "--rule",
+        choices=("microcalc", "faster-rcnn"),
+        default="microcalc",
+        help="“faster-rcnn”: as the published method's code counts, any overlap is a hit and lesions that no box "
+        "touches do not count (default: microcalc)",
+    )
+    parser.add_argument(
         "--into-card", metavar="NAME", help="also store the figures in the card of the model (its folder), by this name"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets boxes.csv and figures.json")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets boxes.csv, figures.json and predictions.csv (which “train compare” reads)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
 
 
@@ -53,13 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
     from ..base.files import replaced_on_success
+    from ..base.tables import write_table
     from ..evaluation.detection import EvaluatedImage, evaluate_boxes
+    from ..evaluation.patients import read_patients
     from ..segmentation.breast import find_breast
 
     if arguments.clusters:
         find = _cluster_boxes
     else:
         find = _detector_boxes(arguments.model, arguments.device, arguments.score_threshold)
+    patients = read_patients(arguments.patients) if arguments.patients else {}
     images = []
     for number, image in enumerate(_images(arguments)):
         show_progress("images", number, number + 1)
@@ -67,12 +86,16 @@ def run(arguments: argparse.Namespace) -> int:
         lesions = image.lesions.drop(columns="malignant", errors="ignore") if arguments.clusters else image.lesions
         breast = find_breast(image.mammogram)
         area_cm2 = breast.area_cm2 or breast.mask.size * math.prod(image.mammogram.spacing_mm) / 100
-        images.append(EvaluatedImage(image.name, image.patient, image.breast, boxes, lesions, area_cm2))
-    evaluation = evaluate_boxes(images, threshold=arguments.threshold)
+        patient = patients.get(image.name, image.patient)
+        images.append(EvaluatedImage(image.name, patient, image.breast, boxes, lesions, area_cm2))
+    evaluation = evaluate_boxes(images, rule=arguments.rule, threshold=arguments.threshold)
     figures = _figures(evaluation)
     arguments.output.mkdir(parents=True, exist_ok=True)
     with replaced_on_success(arguments.output / "boxes.csv") as temporary:
-        pd.concat([image.boxes.assign(image=image.name) for image in images]).to_csv(temporary, index=False)
+        write_table(pd.concat([image.boxes.assign(image=image.name) for image in images]), temporary)
+    with replaced_on_success(arguments.output / "predictions.csv") as temporary:
+        model = "clusters" if arguments.clusters else Path(arguments.model).name
+        write_table(evaluation.predictions.assign(model=model), temporary)
     with replaced_on_success(arguments.output / "figures.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if arguments.into_card:
@@ -139,14 +162,22 @@ def _figures(evaluation: DetectionEvaluation) -> dict[str, Any]:
         points = response.operating_points.drop(columns=["false_per_cm2", "reached"]).replace(math.inf, math.nan)
         curves[criterion] = {
             "images": response.images,
+            "patients": response.patients,
             "lesions": response.truths,
+            "figures_of_merit": {
+                name: value.as_dict() for name, value in evaluation.figures_of_merit[criterion].items()
+            },
             "points": points.astype(object).where(pd.notna(points), None).to_dict("records"),
         }
     return {"free_response": curves, "classification": evaluation.tables}
 
 
 def _print(figures: dict[str, Any]) -> None:
-    rules = {"iou": "a box hits at an intersection over union of 0.3", "center": "a box hits with its center"}
+    rules = {
+        "iou": "a box hits at an intersection over union of 0.3",
+        "center": "a box hits with its center",
+        "overlap": "a box hits by any overlap, lesions without one do not count",
+    }
     for criterion, response in figures["free_response"].items():
         print(f"\n{response['lesions']} lesions in {response['images']} images; {rules[criterion]}")
         for point in response["points"]:
@@ -162,6 +193,10 @@ def _print(figures: dict[str, Any]) -> None:
                 f"{point['false_per_image']:.2f} false per image"
                 + (f", score {point['threshold']:.3f}" if point["threshold"] is not None else "")
             )
+        merit = response["figures_of_merit"].items()
+        values = [f"{name} {value['value']:.3f}" for name, value in merit if value["value"] is not None]
+        if values:
+            print("  " + ", ".join(values))
     for level, table in figures["classification"].items():
         parts = [f"\n{level}: {table['cases']}, {table['malignant']} malignant"]
         for name in ("accuracy", "sensitivity", "specificity", "auc"):

@@ -23,10 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--background",
         nargs="+",
-        default=["power-law"],
+        default=[],
         metavar="KIND|IMAGE|TABLE",
-        help="“power-law” (a simulated breast), “victre” (projections of the VICTRE breast, CC), image files, or a CSV "
-        "table of images (image, spacing_mm, patient, split); several are used in turn (default: power-law)",
+        help="“power-law” (a simulated breast), image files, or a CSV table of images (image, spacing_mm, patient, "
+        "split); several are used in turn (default: power-law)",
+    )
+    parser.add_argument(
+        "--victre",
+        type=Path,
+        metavar="FILE",
+        help="also use projections (CC) of this labeled breast of VICTRE, e.g. pc_1_crop.mhd "
+        "(github.com/DIDSR/VICTRE_PIPELINE)",
     )
     parser.add_argument("--split", default="train", help="rows of a table of images to use (default: train)")
     parser.add_argument(
@@ -69,7 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
         distributions=tuple(arguments.distribution),
         **choices,
     )
-    makers = [maker for word in arguments.background for maker in _background_makers(word, arguments)]
+    makers = _victre_makers(arguments)
+    words = arguments.background or ([] if makers else ["power-law"])
+    makers = [maker for word in words for maker in _background_makers(word, arguments)] + makers
     for index in range(arguments.count):
         _report(arguments.json_progress, index, arguments.count)
         seed = [arguments.seed, index]
@@ -81,16 +90,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _victre_makers(arguments: argparse.Namespace) -> list[Callable[[list[int]], Background]]:
+    """Projections of the volume that was given, none without one."""
+    from ..base.errors import ParameterError
+    from ..phantom import ProjectionParameters, read_victre_volume, victre_background
+
+    if arguments.victre is None:
+        return []
+    if arguments.view == "MLO":
+        raise ParameterError("A VICTRE breast is compressed for a CC view; ask for CC.")
+    volume = read_victre_volume(arguments.victre)
+    projection = ProjectionParameters(spacing_mm=0.07 if arguments.spacing is None else arguments.spacing)
+    return [lambda seed: victre_background(volume, seed, projection)]
+
+
 def _background_makers(word: str, arguments: argparse.Namespace) -> list[Callable[[list[int]], Background]]:
     """Functions of the seed; a file is read once."""
-    from ..base.errors import ParameterError
-    from ..phantom import (
-        BreastParameters,
-        ProjectionParameters,
-        image_background,
-        power_law_background,
-        victre_background,
-    )
+    from ..phantom import BreastParameters, image_background, power_law_background
     from ..reading.reader import read_mammogram
     from ..training.backgrounds import read_backgrounds
 
@@ -98,11 +114,6 @@ def _background_makers(word: str, arguments: argparse.Namespace) -> list[Callabl
     if word == "power-law":
         breast = BreastParameters(view=arguments.view or "CC", spacing_mm=spacing_mm)
         return [lambda seed: power_law_background(seed, breast)]
-    if word == "victre":
-        if arguments.view == "MLO":
-            raise ParameterError("The VICTRE breast is compressed for a CC view; ask for CC.")
-        projection = ProjectionParameters(spacing_mm=spacing_mm)
-        return [lambda seed: victre_background(seed, projection)]
     if word.lower().endswith(".csv"):
         images = read_backgrounds(Path(word), arguments.split)
         backgrounds = [(image_background(image.read()), image.patient) for image in images]

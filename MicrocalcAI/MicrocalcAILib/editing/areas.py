@@ -2,89 +2,73 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage.draw import polygon
+from skimage.measure import points_in_poly
+
+_SEGMENTS_AT_ONCE = 64  # short pieces of a path have small boxes, and few places lie near a small box
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Area:
-    """Some pixels of an image.
+    """What a path encloses when its ends are joined, and what lies along the path.
 
-    Parameters
-    ----------
-    top, left : int
-        Image row and column of the first pixel of ``mask``.
-    mask : bool array, shape (rows, columns)
-        Lies inside the image; empty when the area lies outside.
-    """
-
-    top: int
-    left: int
-    mask: NDArray[np.bool_]
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        """First row, last row + 1, first column, last column + 1."""
-        return self.top, self.top + self.mask.shape[0], self.left, self.left + self.mask.shape[1]
-
-    def holds(self, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.bool_]:
-        """Whether positions (row, column; rounded) lie in the area."""
-        r = np.round(np.asarray(rows, np.float64)).astype(np.int64) - self.top
-        c = np.round(np.asarray(columns, np.float64)).astype(np.int64) - self.left
-        inside = (r >= 0) & (r < self.mask.shape[0]) & (c >= 0) & (c < self.mask.shape[1])
-        result = np.zeros(inside.shape, np.bool_)
-        result[inside] = self.mask[r[inside], c[inside]]
-        return result
-
-
-def area_around(
-    path: ArrayLike, shape: tuple[int, ...], spacing_mm: tuple[float, float], width_mm: float = 0.0
-) -> Area:
-    """What a path encloses when its ends are joined, and what lies within ``width_mm`` of the path.
-
-    So a loop takes what is inside, and a stroke takes what it passes.
+    So a loop takes what is inside, and a stroke takes what it passes. Only places that somebody asks for are looked
+    at: an area is asked for a few thousand places at every move of the mouse, and may be as large as the image.
 
     Parameters
     ----------
     path : float array, shape (points, 2)
-        (row, column); may leave the image.
-    shape : (int, int)
-        Rows and columns of the image.
+        (row, column); may leave the image. Without a point the area is empty, with fewer than three it is a stroke.
     spacing_mm : (float, float)
     width_mm : float
-        Half the width of the stroke.
+        Half the width of the stroke; a place lies along the path when its pixel reaches that far.
     """
-    points = np.asarray(path, np.float64).reshape(-1, 2)
-    reach = np.ceil(width_mm / np.asarray(spacing_mm)).astype(np.int64)
-    limits = np.asarray(shape[:2])
-    if len(points) == 0:
-        return Area(0, 0, np.zeros((0, 0), np.bool_))
-    first = np.clip(np.floor(points.min(axis=0)).astype(np.int64) - reach, 0, limits)
-    last = np.clip(np.ceil(points.max(axis=0)).astype(np.int64) + reach + 1, first, limits)
-    mask = np.zeros(last - first, np.bool_)
-    if mask.size == 0:
-        return Area(int(first[0]), int(first[1]), mask)
-    local = points - first
-    if len(points) > 2:
-        rows, columns = polygon(local[:, 0], local[:, 1], mask.shape)
-        mask[rows, columns] = True
-    down, across = np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
-    disk = np.hypot(down * spacing_mm[0], across * spacing_mm[1]) <= width_mm + 1e-9
-    passed = np.unique(_dense(local), axis=0)
-    near = (passed[:, None] + np.column_stack((down[disk], across[disk]))[None]).reshape(-1, 2)
-    near = near[((near >= 0) & (near < mask.shape)).all(axis=1)]
-    mask[near[:, 0], near[:, 1]] = True
-    return Area(int(first[0]), int(first[1]), mask)
+
+    path: NDArray[np.float64]
+    spacing_mm: tuple[float, float]
+    width_mm: float = 0.0
+
+    def holds(self, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.bool_]:
+        """Whether places (row, column) lie in the area."""
+        places = np.stack(np.broadcast_arrays(rows, columns), axis=-1).astype(np.float64)
+        result = np.zeros(places.shape[:-1], np.bool_)
+        if len(self.path) == 0 or result.size == 0:
+            return result
+        places_mm, path_mm = places * self.spacing_mm, self.path * self.spacing_mm
+        reach_mm = self.width_mm + max(self.spacing_mm) / 2
+        near = _in_box(places_mm, path_mm, reach_mm)
+        result[near] = _holds(places_mm[near], path_mm, reach_mm)
+        return result
 
 
-def _dense(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pixels along a path, one at every pixel it passes."""
-    parts = [points[:1]]
-    for start, end in itertools.pairwise(points):
-        count = int(np.ceil(np.abs(end - start).max())) + 1
-        parts.append(np.linspace(start, end, count))
-    return np.round(np.concatenate(parts)).astype(np.int64)
+def _holds(places: NDArray[np.float64], path: NDArray[np.float64], reach: float) -> NDArray[np.bool_]:
+    inside = np.zeros(len(places), np.bool_)
+    if len(path) > 2:
+        inside = points_in_poly(places, path)
+    starts, ends = (path, path) if len(path) == 1 else (path[:-1], path[1:])
+    for first in range(0, len(starts), _SEGMENTS_AT_ONCE):
+        piece = slice(first, first + _SEGMENTS_AT_ONCE)
+        corners = np.concatenate((starts[piece], ends[piece]))
+        asked = np.flatnonzero(~inside & _in_box(places, corners, reach))
+        inside[asked] = (_distances(places[asked], starts[piece], ends[piece]) <= reach).any(axis=1)
+    return inside
+
+
+def _in_box(places: NDArray[np.float64], corners: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
+    """Which places lie not farther than a margin from the box around some points."""
+    low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
+    return np.asarray(((places >= low) & (places <= high)).all(axis=-1))
+
+
+def _distances(
+    places: NDArray[np.float64], starts: NDArray[np.float64], ends: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance of each place from each line segment, shape (places, segments)."""
+    along = ends - starts
+    length = np.maximum((along**2).sum(axis=1), np.finfo(np.float64).tiny)
+    offset = places[:, None] - starts
+    share = np.clip((offset * along).sum(axis=2) / length, 0, 1)
+    return np.asarray(np.linalg.norm(offset - share[..., None] * along, axis=2))

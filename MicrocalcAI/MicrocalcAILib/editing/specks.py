@@ -8,6 +8,7 @@ for on the spot, with the same formulas and the same noise.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -103,6 +104,7 @@ class SpeckFinder:
         # Taken in the order of their probability: those above any threshold are what the analysis finds with it.
         self._specks = np.sort(without_overlaps(self._candidates, self._probabilities, pixels.shape))
         self._boxes = _boxes(self._candidates)[self._specks]
+        self._listed: tuple[tuple[float, float], list[Speck]] | None = None  # the last thresholds, and what passes
 
     def speck_at(
         self,
@@ -138,13 +140,13 @@ class SpeckFinder:
         near = self._specks[_meet(self._boxes, box)]
         near = near[self._contrast(near) >= lowest_contrast]
         for index in near[self._order(self._candidates.take(near), place, snap_mm)]:
-            for speck in self._described(index[None], marked):
+            for speck in _unmarked(self._described(index[None]), marked):
                 if self._distance_mm(speck.rows, speck.columns, place).min() <= snap_mm:
                     return SpeckSearch(speck, "")
         if lowest_contrast < self._finder.parameters.peak_threshold:
             faint = self._finder.near(box, lowest_contrast)
             for index in self._order(faint, place, snap_mm):
-                for speck in self._described_faint(faint.take(index[None]), marked):
+                for speck in _unmarked(self._described_faint(faint.take(index[None])), marked):
                     if self._distance_mm(speck.rows, speck.columns, place).min() <= snap_mm:
                         return SpeckSearch(speck, "")
         return SpeckSearch(
@@ -163,6 +165,7 @@ class SpeckFinder:
         Parameters
         ----------
         area : Area, optional
+            Outlines do not depend on it: what is drawn around is marked as it was shown.
         marked : int32 array, optional
             As in :meth:`speck_at`; specks that are marked already are left out.
         lowest_probability : float
@@ -170,11 +173,20 @@ class SpeckFinder:
         lowest_contrast : float
             Faintest peak, in units of local noise; what is fainter than a candidate of the analysis is not listed.
         """
-        chosen = self._specks[self._probabilities[self._specks] >= lowest_probability]
-        chosen = chosen[self._contrast(chosen) >= lowest_contrast]
+        specks = self._above(lowest_probability, lowest_contrast)
         if area is not None:
-            chosen = chosen[area.holds(self._candidates.peak_rows[chosen], self._candidates.peak_columns[chosen])]
-        return self._described(chosen, marked)
+            peaks = np.array([speck.peak for speck in specks]).reshape(-1, 2)
+            specks = list(itertools.compress(specks, area.holds(peaks[:, 0], peaks[:, 1])))
+        return _unmarked(specks, marked)
+
+    def _above(self, lowest_probability: float, lowest_contrast: float) -> list[Speck]:
+        """All specks that pass two thresholds; kept, because a reader asks with the same ones at every move."""
+        thresholds = (lowest_probability, lowest_contrast)
+        if self._listed is None or self._listed[0] != thresholds:
+            chosen = self._specks[self._probabilities[self._specks] >= lowest_probability]
+            chosen = chosen[self._contrast(chosen) >= lowest_contrast]
+            self._listed = thresholds, self._described(chosen)
+        return self._listed[1]
 
     def measure_outlines(self, labels: NDArray[np.int32], calcifications: pd.DataFrame) -> pd.DataFrame:
         """Measurements and ``probability`` of calcifications that are outlined already.
@@ -285,27 +297,23 @@ class SpeckFinder:
         row_mm, column_mm = self.mammogram.spacing_mm
         return np.hypot((rows - place[0]) * row_mm, (columns - place[1]) * column_mm)
 
-    def _described(self, chosen: NDArray[np.intp], marked: NDArray[np.int32] | None) -> list[Speck]:
-        """Some of the candidates, without those that are marked already."""
+    def _described(self, chosen: NDArray[np.intp]) -> list[Speck]:
+        """Some of the candidates."""
         own = self._candidates.take(chosen)
         measured = self._measurements["contrast_to_noise"].to_numpy()[chosen]
-        values = zip(self._contrast(chosen), measured, self._probabilities[chosen], strict=True)
-        return self._unmarked(own, list(values), marked)
+        return self._outlined(own, zip(self._contrast(chosen), measured, self._probabilities[chosen], strict=True))
 
-    def _described_faint(self, faint: Candidates, marked: NDArray[np.int32] | None) -> list[Speck]:
+    def _described_faint(self, faint: Candidates) -> list[Speck]:
         row = self._among_candidates(faint)
-        return self._unmarked(faint, [(row["response"], row["contrast_to_noise"], row["probability"])], marked)
+        return self._outlined(faint, [(row["response"], row["contrast_to_noise"], row["probability"])])
 
-    def _unmarked(
-        self, specks: Candidates, values: list[tuple[float, float, float]], marked: NDArray[np.int32] | None
-    ) -> list[Speck]:
-        found = []
-        for index, (rows, columns) in enumerate(self._outlines(specks)):
-            free = np.ones(len(rows), np.bool_) if marked is None else marked[rows, columns] == 0
-            if 2 * np.count_nonzero(free) > len(rows):
-                peak = int(specks.peak_rows[index]), int(specks.peak_columns[index])
-                found.append(Speck(rows[free], columns[free], peak, *(float(value) for value in values[index])))
-        return found
+    def _outlined(self, specks: Candidates, values: Iterable[tuple[float, float, float]]) -> list[Speck]:
+        peaks = zip(specks.peak_rows.tolist(), specks.peak_columns.tolist(), strict=True)
+        return [
+            Speck(*pixels, peak, *(float(number) for number in numbers))
+            for pixels, peak, numbers in zip(self._outlines(specks), peaks, values, strict=True)
+            if len(pixels[0])
+        ]
 
     def _outlines(self, specks: Candidates) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Pixels of the outline of each; a pixel wanted by two goes to the first."""
@@ -325,6 +333,24 @@ class SpeckFinder:
             (rows[part] + top, columns[part] + left)
             for part in (order[first:last] for first, last in itertools.pairwise(ends))
         ]
+
+
+def _unmarked(specks: list[Speck], marked: NDArray[np.int32] | None) -> list[Speck]:
+    """What is left of specks where pixels are marked: those that keep more than half, without the marked pixels."""
+    if marked is None or not specks:
+        return specks
+    rows, columns = (
+        np.concatenate(parts) for parts in zip(*((each.rows, each.columns) for each in specks), strict=True)
+    )
+    starts = np.cumsum([0, *(len(speck.rows) for speck in specks)])
+    is_marked = marked[rows, columns] != 0
+    counts = np.add.reduceat(is_marked, starts[:-1], dtype=np.int64)
+    left = []
+    for speck, first, last, count in zip(specks, starts, starts[1:], counts.tolist(), strict=False):
+        if 2 * (len(speck.rows) - count) > len(speck.rows):
+            free = ~is_marked[first:last]
+            left.append(replace(speck, rows=speck.rows[free], columns=speck.columns[free]) if count else speck)
+    return left
 
 
 def _boxes(candidates: Candidates) -> NDArray[np.int32]:

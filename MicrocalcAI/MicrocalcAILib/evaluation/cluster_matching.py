@@ -119,6 +119,7 @@ def match_clusters(
         matches.breast_area_cm2,
         marks.drop(columns="ignored"),
         truths.drop(columns="ignored"),
+        patient=matches.patient,
     )
 
 

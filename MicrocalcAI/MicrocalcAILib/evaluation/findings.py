@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from ..base.errors import ParameterError
+
+_NUMBERS = ("id", "cluster_id", "row", "column", "probability", "area_mm2", "contrast_to_noise")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class Findings:
         missing = {"id", "row", "column"} - set(self.calcifications.columns)
         if missing:
             raise ParameterError(f"The table of calcifications lacks the column “{min(missing)}”.")
+        for name in _NUMBERS:
+            column = self.calcifications.get(name, np.zeros(0))
+            if len(column) and not is_numeric_dtype(column):
+                raise ParameterError(f"The table of calcifications holds a word in its column of numbers “{name}”.")
+        if not np.isfinite(self.calcifications["id"].to_numpy(float)).all():
+            raise ParameterError("The table of calcifications holds a row without an id.")
         ids = self.ids
         if ids.size != np.unique(ids).size or (ids < 1).any():
             raise ParameterError("The ids of calcifications must be positive and different from each other.")

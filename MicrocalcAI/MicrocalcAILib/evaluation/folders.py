@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ import numpy as np
 import pandas as pd
 
 from ..analysis import ANALYSIS_FILE, load_analysis
-from ..base.errors import ParameterError, ResultError, WarningRecord
+from ..base.errors import MicrocalcError, ParameterError, ResultError, WarningRecord
+from ..base.files import is_hidden
 from ..base.progress import Progress, no_progress
 from ..base.volumes import read_label_map
+from ..statistics.estimate import Estimate
 from .cluster_matching import ClusterRule, match_clusters
+from .figures_of_merit import figures_of_merit
 from .findings import Findings
 from .free_response import FALSE_CLUSTERS_PER_IMAGE, FreeResponse, free_response_curve
 from .matching import Matches, MatchingRule, Region, match_calcifications
 from .overlap import segmentation_overlap
+from .patients import UNKNOWN, patient_of
 from .strata import sensitivity_by_stratum
 
 TRUE_LABELS_FILE = "labels.nrrd"
@@ -39,6 +43,8 @@ class Evaluation:
     clusters : tuple of Matches, one per image, or None
         None when the truth does not say which calcifications form clusters.
     cluster_free_response : FreeResponse or None
+    figures_of_merit : dict
+        See :func:`~.figures_of_merit.figures_of_merit`, by ``calcification`` and, where they are compared, ``cluster``.
     strata : DataFrame
         See :func:`~.strata.sensitivity_by_stratum`; the thresholds are those of all marks and of the reached operating
         points, named in the column ``at``.
@@ -53,6 +59,7 @@ class Evaluation:
     free_response: FreeResponse
     clusters: tuple[Matches, ...] | None
     cluster_free_response: FreeResponse | None
+    figures_of_merit: dict[str, dict[str, Estimate]]
     strata: pd.DataFrame
     overlap: dict[str, Any]
     settings: dict[str, Any]
@@ -66,6 +73,7 @@ def evaluate_folders(
     rule: MatchingRule | None = None,
     cluster_rule: ClusterRule | None = None,
     ignore_bright_specks: bool = False,
+    patients: Mapping[str, str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -86,8 +94,10 @@ def evaluate_folders(
     ignore_bright_specks : bool
         Marks on specks that a real background showed before anything was inserted (``bright_specks`` of
         ``phantom.json``) count neither as true nor as false: nobody has read them.
+    patients : mapping, image -> patient, optional
+        Comes before the ``patient`` of ``phantom.json``, which comes before that of the analysis' provenance.
     resamples, seed
-        Of the bootstrap over images.
+        Of the bootstrap over patients.
     progress
         May cancel between images.
 
@@ -110,6 +120,7 @@ def evaluate_folders(
                 image.spacing_mm,
                 rule,
                 image=name,
+                patient=(patients or {}).get(name) or image.patient,
                 breast_area_cm2=image.breast_area_cm2,
                 ignore_regions=image.ignore_regions,
             )
@@ -135,10 +146,15 @@ def evaluate_folders(
     if len(pairs) < 2:
         warnings.append(WarningRecord("one-image", "A single image gives no confidence intervals."))
 
+    if len(pairs) > 1 and not any(match.patient for match in calcifications):
+        warnings.append(UNKNOWN)
+
     bootstrap = {"resamples": resamples, "seed": seed}
+    figures = {"calcification": figures_of_merit(calcifications, resamples=resamples, seed=seed)}
     free_response = free_response_curve(calcifications, resamples=resamples, seed=seed)
     cluster_free_response = None
     if clusters is not None:
+        figures["cluster"] = figures_of_merit(clusters, resamples=resamples, seed=seed)
         cluster_free_response = free_response_curve(
             clusters,
             false_per_image=FALSE_CLUSTERS_PER_IMAGE,
@@ -151,13 +167,14 @@ def evaluate_folders(
         free_response=free_response,
         clusters=tuple(clusters) if clusters is not None else None,
         cluster_free_response=cluster_free_response,
+        figures_of_merit=figures,
         strata=_strata(calcifications, free_response, resamples, seed),
         overlap=segmentation_overlap(calcifications, resamples=resamples, seed=seed),
         settings={
             "rule": vars(rule),
             "cluster_rule": vars(cluster_rule),
             "ignore_bright_specks": ignore_bright_specks,
-            "bootstrap_over_images": bootstrap,
+            "bootstrap_over_patients": bootstrap,
         },
         warnings=tuple(warnings),
     )
@@ -170,6 +187,7 @@ class _Image:
     spacing_mm: tuple[float, float]
     breast_area_cm2: float
     ignore_regions: Sequence[Region]
+    patient: str
 
 
 def _paired_folders(predictions: Path, truth: Path) -> tuple[list[tuple[str, Path | None, Path]], list[WarningRecord]]:
@@ -196,7 +214,11 @@ def _paired_folders(predictions: Path, truth: Path) -> tuple[list[tuple[str, Pat
 def _image_folders(parent: Path, file_name: str) -> dict[str, Path]:
     if not parent.is_dir():
         raise ResultError(f"There is no folder “{parent.name}”.")
-    return {folder.name: folder for folder in parent.iterdir() if (folder / file_name).is_file()}
+    return {
+        folder.name: folder
+        for folder in parent.iterdir()
+        if not is_hidden(folder, parent) and (folder / file_name).is_file()
+    }
 
 
 def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ignore_bright_specks: bool) -> _Image:
@@ -213,7 +235,8 @@ def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ign
             *(record.get("bright_specks", []) if ignore_bright_specks else []),
         ]
         ignore_regions = [_region(region) for region in ignored]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        patient = patient_of(record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MicrocalcError) as error:
         raise ResultError(f"The truth of image “{name}” is damaged or incomplete ({type(error).__name__}).") from error
 
     predicted = Findings.from_labels(np.zeros_like(true_labels), (1.0, 1.0))
@@ -227,13 +250,14 @@ def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ign
         spacing_mm = spacing_mm or analysis.spacing_mm
         breast_area_cm2 = breast_area_cm2 or analysis.breast_area_cm2
         predicted = _findings(name, "analysis", analysis.calcifications, analysis.labels)
+        patient = patient or patient_of(analysis.provenance)
     if spacing_mm is None or breast_area_cm2 is None:
         raise ResultError(f"Image “{name}” has no analysis, and no “{TRUTH_FILE}” that says how large its breast is.")
     if table is None:
         truth = Findings.from_labels(true_labels, spacing_mm)
     else:
         truth = _findings(name, "truth", table, true_labels)
-    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions)
+    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient)
 
 
 def _findings(name: str, side: str, table: pd.DataFrame, labels: np.ndarray) -> Findings:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
 from ..statistics.resampling import percentile_interval, resampled_counts
-from .matching import FALSE, HIT, IGNORED, Matches
+from .matching import FALSE, HIT, IGNORED, Matches, patient_units
 
 FALSE_PER_IMAGE = (0.5, 1.0, 2.0, 5.0, 10.0)
 FALSE_PER_CM2 = (0.05, 0.1, 0.2, 0.4, 1.0)
@@ -32,12 +32,13 @@ class FreeResponse:
         ``threshold``, ``sensitivity`` (truths hit / truths of all images together; NaN without truths),
         ``false_per_image``, ``false_per_cm2`` (false marks over the number of images, over their summed breast area),
         and ``sensitivity_low``, ``sensitivity_high``: percentile interval of the sensitivity at that rate of false
-        marks over bootstrap samples of the images. It belongs to the best threshold of each rate and is NaN at the
-        others, where all samples agree, and everywhere with fewer than two images.
+        marks over bootstrap samples of the patients. It belongs to the best threshold of each rate and is NaN at the
+        others, where all samples agree, and everywhere with fewer than two patients.
     operating_points : DataFrame
         One row per asked rate and one for all marks: ``per`` (``image``, ``cm2``, ``all marks``), ``false_marks`` (the
         rate asked for), ``reached``, then the columns of ``curve``; NaN where the rate is not reached.
-    images, truths : int
+    images, patients, truths : int
+        An image whose patient nobody named counts as a patient of its own.
     breast_area_cm2 : float
         Of all images together.
     confidence : float
@@ -47,6 +48,7 @@ class FreeResponse:
     curve: pd.DataFrame
     operating_points: pd.DataFrame
     images: int
+    patients: int
     truths: int
     breast_area_cm2: float
     confidence: float
@@ -74,7 +76,7 @@ def free_response_curve(
     false_per_image, false_per_cm2 : sequence of float
         Rates to read the sensitivity at.
     resamples, seed, confidence
-        Of the bootstrap over images.
+        Of the bootstrap over patients, whose images are alike.
 
     Raises
     ------
@@ -97,8 +99,10 @@ def free_response_curve(
         return of.sensitivity[np.concatenate([*at_rates, [-1]])]
 
     low = high = np.full(band_at.size + len(false_per_image) + len(false_per_cm2) + 1, np.nan)
-    if pool.images > 1:
-        counts = resampled_counts(pool.images, resamples, seed)
+    units = patient_units(matches)
+    patients = int(units.max()) + 1
+    if patients > 1:
+        counts = resampled_counts(patients, resamples, seed)[:, units]
         low, high = percentile_interval(np.array([readings(pool.curve(row)) for row in counts]), confidence)
 
     best_of_rate = np.append(np.diff(curve.false_per_image) > 0, True)
@@ -135,6 +139,7 @@ def free_response_curve(
         curve=table,
         operating_points=pd.concat([asked, points], axis=1),
         images=pool.images,
+        patients=patients,
         truths=pool.truths,
         breast_area_cm2=float(pool.breast_area_cm2.sum()),
         confidence=confidence,
@@ -179,7 +184,9 @@ def sensitivity_gain(
         one, other = (curve.sensitivity[curve.position("image", rates)] for curve in curves)
         return np.asarray(one - other)
 
-    samples = np.array([gain(row) for row in resampled_counts(len(matches), resamples, seed)])
+    units = patient_units(matches)
+    counts = resampled_counts(int(units.max()) + 1, resamples, seed)[:, units]
+    samples = np.array([gain(row) for row in counts])
     low, high = percentile_interval(samples, confidence)
     return pd.DataFrame(
         {"false_per_image": rates, "gain": gain(np.ones(len(matches))), "gain_low": low, "gain_high": high}

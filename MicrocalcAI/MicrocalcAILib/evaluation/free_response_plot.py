@@ -78,7 +78,7 @@ def _label(axes: Axes, responses: list[FreeResponse]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(_left_edge(response), max(1.5 * farthest, 1.0))
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel(f"False marks per image ({response.confidence:.0%} bands over images; dot: all marks)")
+    axes.set_xlabel(f"False marks per image ({response.confidence:.0%} bands over patients; dot: all marks)")
     area_per_image_cm2 = response.breast_area_cm2 / response.images
     above = axes.secondary_xaxis(
         "top",

@@ -12,6 +12,10 @@ A mark that matches nothing but lies on true calcifications with at least half o
 that is there (a lobe of a popcorn calcification, the rest of a broken line): it hits nothing, and it is no false mark
 either, unless the rule says so (the published code counts it).
 
+The published code goes from truth to truth instead: each takes the nearest free mark within the distance, else the free
+mark that overlaps it most; the marks' probabilities do not matter, every other mark is false. ``RULES["hdogreg"]`` does
+so once, with all marks (the code does it anew at every threshold).
+
 .. [1] Marasinou et al.: Segmentation of breast microcalcifications: a multi-scale approach. arXiv:2102.00754 (2021),
    and its published code, ``hdogreg/metrics.py``.
 """
@@ -48,17 +52,23 @@ class MatchingRule:
         Smallest intersection over union of the outlines, in (0, 1].
     pieces_are_false : bool
         Whether an unmatched mark that lies on true calcifications counts as false, or not at all.
+    truths_in_turn : bool
+        Whether each truth takes its mark in turn, or the surest marks choose first.
     """
 
     max_distance_mm: float = 0.35
     min_iou: float = 0.3
     pieces_are_false: bool = False
+    truths_in_turn: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_distance_mm < np.inf:
             raise ParameterError(f"A matching distance is zero or more millimeters, not {self.max_distance_mm:g}.")
         if not 0 < self.min_iou <= 1:
             raise ParameterError(f"An intersection over union lies above 0 and up to 1, not at {self.min_iou:g}.")
+
+
+RULES = {"microcalc": MatchingRule(), "hdogreg": MatchingRule(pieces_are_false=True, truths_in_turn=True)}
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class Matches:
         One row per truth: ``id``, ``outcome`` (``hit``, ``missed``, ``ignored``), ``mark_id`` (0: none),
         ``probability`` of the mark that hit it (NaN: none), and columns that describe it.
     pixels : PixelCounts
+    patient : str
+        Whose image it is; empty when nobody said.
     """
 
     image: str
@@ -95,6 +107,17 @@ class Matches:
     marks: pd.DataFrame
     truths: pd.DataFrame
     pixels: PixelCounts = PixelCounts()
+    patient: str = ""
+
+
+def patient_units(matches: Sequence[Matches]) -> NDArray[np.intp]:
+    """Number of each image's patient, from 0, shape (images,); an image without one stands for itself.
+
+    What is drawn in a bootstrap: the images of a patient are alike.
+    """
+    names = [("patient", match.patient) if match.patient else ("image", index) for index, match in enumerate(matches)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.intp)
 
 
 def match_calcifications(
@@ -104,6 +127,7 @@ def match_calcifications(
     rule: MatchingRule | None = None,
     *,
     image: str = "",
+    patient: str = "",
     breast_area_cm2: float = float("nan"),
     ignore_regions: Sequence[Region] = (),
 ) -> Matches:
@@ -146,7 +170,10 @@ def match_calcifications(
     pairs = _candidate_pairs(predicted, truth, spacing_mm, rule)
     pairs["probability"] = probability[pairs["mark"]]
     eligible = pairs[(pairs["distance_mm"] <= rule.max_distance_mm + _ROUNDING_MM) | (pairs["iou"] >= rule.min_iou)]
-    matched = _assign(eligible, len(probability), len(truth.ids))
+    if rule.truths_in_turn:
+        matched = _assign_in_turn(eligible, rule)
+    else:
+        matched = _assign(eligible, len(probability), len(truth.ids))
 
     mark_truth = np.full(len(probability), -1)
     mark_truth[matched["mark"]] = matched["truth"]
@@ -179,7 +206,8 @@ def match_calcifications(
     marks["probability"] = probability
     marks["outcome"] = mark_outcome
     marks["truth_id"] = _looked_up(truth.ids, mark_truth, NO_ID)
-    return Matches(image, breast_area_cm2, marks, truths, _pixel_counts(predicted, truth, ignore_regions))
+    pixels = _pixel_counts(predicted, truth, ignore_regions)
+    return Matches(image, breast_area_cm2, marks, truths, pixels, patient)
 
 
 def inside_regions(findings: Findings, regions: Sequence[Region]) -> NDArray[np.bool_]:
@@ -253,6 +281,24 @@ def _assign(pairs: pd.DataFrame, marks: int, truths: int) -> pd.DataFrame:
             mark_free[mark] = truth_free[truth] = False
             accepted.append(position)
     return ordered.iloc[accepted].drop(columns="steps")
+
+
+def _assign_in_turn(pairs: pd.DataFrame, rule: MatchingRule) -> pd.DataFrame:
+    """Each truth in its order takes the nearest free mark within the distance, else the one that overlaps it most."""
+    taken: set[int] = set()
+    accepted = []
+    for _, own in pairs.groupby("truth"):
+        free = own[~own["mark"].isin(taken)]
+        near = free[free["distance_mm"] <= rule.max_distance_mm + _ROUNDING_MM]
+        if len(near):
+            chosen = near.sort_values(["distance_mm", "mark"]).index[0]
+        elif len(free):
+            chosen = free.sort_values(["iou", "mark"], ascending=[False, True]).index[0]
+        else:
+            continue
+        accepted.append(chosen)
+        taken.add(int(pairs.loc[chosen, "mark"]))
+    return pairs.loc[accepted]
 
 
 def _looked_up(values: NDArray, index: NDArray[np.intp], missing: float) -> NDArray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..statistics.resampling import interval_of_ratio
-from .matching import HIT, IGNORED, Matches
+from .matching import HIT, IGNORED, Matches, patient_units
 
 
 def segmentation_overlap(
@@ -22,7 +22,7 @@ def segmentation_overlap(
     matches : sequence of Matches
         Of calcifications, from :func:`~.matching.match_calcifications`; all marks count, whatever their probability.
     resamples, seed, confidence
-        Of the bootstrap over images behind the intervals of the means.
+        Of the bootstrap over patients behind the intervals of the means.
 
     Returns
     -------
@@ -39,15 +39,16 @@ def segmentation_overlap(
           ``mean_iou_with_background``: (IoU of calcification + IoU of background) / 2, mean over the images. The last
           is what Marasinou's code calls mIoU; it is near 0.5 even when nothing is found.
     """
+    units = patient_units(matches)
     truths = pd.concat(
-        [match.truths.assign(image_index=index) for index, match in enumerate(matches)], ignore_index=True
+        [match.truths.assign(unit=unit) for unit, match in zip(units, matches, strict=True)], ignore_index=True
     )
     truths = truths[truths["outcome"] != IGNORED]
     matched = truths[truths["outcome"] == HIT]
 
     def described(rows: pd.DataFrame, values: pd.Series) -> dict[str, Any]:
-        sums = np.bincount(rows["image_index"], values.astype(float), len(matches))
-        sizes = np.bincount(rows["image_index"], minlength=len(matches))
+        sums = np.bincount(rows["unit"], values.astype(float), units.max() + 1)
+        sizes = np.bincount(rows["unit"], minlength=units.max() + 1)
         low, high = interval_of_ratio(sums, sizes, resamples, seed, confidence)
         numbers = {"mean": values.mean(), "low": low, "high": high, "median": values.median()}
         return {name: _number(number) for name, number in numbers.items()}

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..base.files import replaced_on_success
 from ..base.provenance import provenance
+from ..base.tables import write_table
 from .folders import Evaluation
 from .free_response import FreeResponse
 from .free_response_plot import plot_free_response
@@ -60,13 +61,16 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     """The content of ``evaluation.json``, JSON-ready."""
     clusters = None
     if evaluation.clusters is not None and evaluation.cluster_free_response is not None:
-        clusters = _level_summary(evaluation.clusters, evaluation.cluster_free_response)
+        clusters = _level_summary(evaluation, "cluster", evaluation.clusters, evaluation.cluster_free_response)
     return {
         "schema": SCHEMA,
         "images": len(evaluation.calcifications),
+        "patients": evaluation.free_response.patients,
         "breast_area_cm2": evaluation.free_response.breast_area_cm2,
         "settings": evaluation.settings,
-        "calcifications": _level_summary(evaluation.calcifications, evaluation.free_response),
+        "calcifications": _level_summary(
+            evaluation, "calcification", evaluation.calcifications, evaluation.free_response
+        ),
         "segmentation": evaluation.overlap,
         "clusters": clusters,
         "strata": _records(evaluation.strata),
@@ -75,8 +79,10 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _level_summary(matches: Sequence[Matches], response: FreeResponse) -> dict[str, Any]:
-    """Counts for all marks as they were written, and the operating points."""
+def _level_summary(
+    evaluation: Evaluation, level: str, matches: Sequence[Matches], response: FreeResponse
+) -> dict[str, Any]:
+    """Counts for all marks as they were written, figures of merit, and the operating points."""
     marks = pd.concat([match.marks["outcome"] for match in matches]).value_counts()
     truths = pd.concat([match.truths["outcome"] for match in matches]).value_counts()
     hits, missed, false = (
@@ -99,6 +105,7 @@ def _level_summary(matches: Sequence[Matches], response: FreeResponse) -> dict[s
         "f1": f1,
         "false_per_image": false / response.images,
         "false_per_cm2": false / response.breast_area_cm2,
+        "figures_of_merit": {name: value.as_dict() for name, value in evaluation.figures_of_merit[level].items()},
         "operating_points": _records(response.operating_points),
     }
 
@@ -132,4 +139,4 @@ def _write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
         ["level", *(column for column in table.columns if column != "level")] if "level" in table else table.columns
     )
     with replaced_on_success(folder / f"{name}.csv") as temporary:
-        table[list(ordered)].to_csv(temporary, index=False)
+        write_table(table[list(ordered)], temporary)

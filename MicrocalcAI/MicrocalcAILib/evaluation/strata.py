@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..statistics.resampling import interval_of_ratio
-from .matching import HIT, IGNORED, Matches
+from .matching import HIT, IGNORED, Matches, patient_units
 
 CONTRAST_TO_NOISE_EDGES = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, np.inf)
 DIAMETER_EDGES_MM = (0.0, 0.15, 0.2, 0.3, 0.5, np.inf)
@@ -36,7 +36,7 @@ def sensitivity_by_stratum(
     threshold : float
         Marks count from this probability on.
     resamples, seed, confidence
-        Of the bootstrap over images; no interval (NaN) where all samples agree or one image holds all of a kind.
+        Of the bootstrap over patients; no interval (NaN) where all samples agree or one patient holds all of a kind.
 
     Returns
     -------
@@ -44,7 +44,9 @@ def sensitivity_by_stratum(
         ``stratum``, ``value``, ``truths``, ``hits``, ``sensitivity``, ``sensitivity_low``, ``sensitivity_high``;
         only kinds that occur.
     """
-    truths = pd.concat([m.truths.assign(image_index=index) for index, m in enumerate(matches)], ignore_index=True)
+    units = patient_units(matches)
+    parts = [match.truths.assign(unit=unit) for unit, match in zip(units, matches, strict=True)]
+    truths = pd.concat(parts, ignore_index=True)
     truths = truths[truths["outcome"] != IGNORED]
     hit = (truths["outcome"] == HIT) & (truths["probability"] >= threshold)
     rows = []
@@ -53,8 +55,8 @@ def sensitivity_by_stratum(
             member = values == value
             if not member.any():
                 continue
-            total = np.bincount(truths["image_index"][member], minlength=len(matches))
-            hits = np.bincount(truths["image_index"][member & hit], minlength=len(matches))
+            total = np.bincount(truths["unit"][member], minlength=units.max() + 1)
+            hits = np.bincount(truths["unit"][member & hit], minlength=units.max() + 1)
             low, high = interval_of_ratio(hits, total, resamples, seed, confidence)
             rows.append((stratum, value, total.sum(), hits.sum(), hits.sum() / total.sum(), low, high))
     columns = ["stratum", "value", "truths", "hits", "sensitivity", "sensitivity_low", "sensitivity_high"]

@@ -18,6 +18,7 @@ from ..base.files import replaced_on_success
 from ..reading.mammogram import Mammogram
 from .segmentation import SINGLES_COLOR, cluster_color
 
+_LARGEST_OVERVIEW = 4000  # pixels across, also for an image of a few rows
 _PAGE_HEIGHT = 1500
 _TILE = 480
 _TILES_DOWN = 3
@@ -91,8 +92,8 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
     top, bottom, left, right = analysis.breast_box
     if bottom <= top or right <= left:
         top, left, (bottom, right) = 0, 0, mammogram.pixels.shape
-    scale = _PAGE_HEIGHT / (bottom - top)
-    size = (max(round((right - left) * scale), 1), _PAGE_HEIGHT)
+    scale = min(_PAGE_HEIGHT / (bottom - top), _LARGEST_OVERVIEW / (right - left))
+    size = (max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1))
     grey = grey_image(mammogram.pixels, (top, bottom, left, right), shown_window(mammogram, (top, bottom, left, right)))
     picture = grey.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC).convert("RGB")
     draw = ImageDraw.Draw(picture)
@@ -185,7 +186,8 @@ def shown_window(mammogram: Mammogram, box: Box) -> tuple[float, float]:
     """Lowest and highest value shown: the file's display window, else percentiles of what is shown."""
     if mammogram.display_window is not None:
         center, width = mammogram.display_window
-        return center - width / 2, center + width / 2
+        if width > 0:
+            return center - width / 2, center + width / 2
     return _percentile_window(mammogram.pixels[box[0] : box[1] : 4, box[2] : box[3] : 4], 2.0, 99.8)
 
 

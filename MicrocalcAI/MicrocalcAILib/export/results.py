@@ -20,26 +20,31 @@ IMAGE_FILE = "mammogram.nrrd"
 
 
 def write_results(mammogram: Mammogram, analysis: Analysis, folder: Path) -> None:
-    """Write label map, tables, JSON, segmentation and overlay into a folder that replaces an earlier one.
+    """Write all results of an image into a folder that replaces an earlier one; see :func:`fill_folder`."""
+    with folder_replaced_on_success(folder, ANALYSIS_FILE) as temporary:
+        fill_folder(mammogram, analysis, temporary, folder.name)
+
+
+def fill_folder(mammogram: Mammogram, analysis: Analysis, folder: Path, name: str) -> None:
+    """Write label map, tables, JSON, segmentation and overlay of the image called ``name`` into an empty folder.
 
     When the image file itself says another pixel spacing than was used (or none), viewers would draw the segmentation
     in the wrong place over it; a copy of the image with the right spacing is written beside the segmentation then.
     """
-    with folder_replaced_on_success(folder, ANALYSIS_FILE) as temporary:
-        save_analysis(analysis, temporary, folder.name)
-        write_segmentation(analysis, temporary / SEGMENTATION_FILE)
-        write_overlay(mammogram, analysis, temporary / OVERLAY_FILE)
-        for heatmap in analysis.heatmaps:
-            write_heatmap_picture(mammogram, heatmap, temporary / f"heatmap_{heatmap.task}.png", analysis.clusters)
-        header_spacing = mammogram.source.get("header_spacing_mm")
-        if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
-            write_volume(
-                _smallest_integers(mammogram),
-                mammogram.spacing_mm,
-                mammogram.origin_lps_mm,
-                mammogram.direction_lps,
-                temporary / IMAGE_FILE,
-            )
+    save_analysis(analysis, folder, name)
+    write_segmentation(analysis, folder / SEGMENTATION_FILE)
+    write_overlay(mammogram, analysis, folder / OVERLAY_FILE)
+    for heatmap in analysis.heatmaps:
+        write_heatmap_picture(mammogram, heatmap, folder / f"heatmap_{heatmap.task}.png", analysis.clusters)
+    header_spacing = mammogram.source.get("header_spacing_mm")
+    if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
+        write_volume(
+            _smallest_integers(mammogram),
+            mammogram.spacing_mm,
+            mammogram.origin_lps_mm,
+            mammogram.direction_lps,
+            folder / IMAGE_FILE,
+        )
 
 
 def _smallest_integers(mammogram: Mammogram) -> np.ndarray:

@@ -127,7 +127,7 @@ def describe_clusters(
     if not (calcifications["cluster_id"] > 0).any():
         return []
     model = model or WordModel.load()
-    specks = speck_measurements(pixels, labels, calcifications, spacing_mm)
+    specks = speck_measurements(pixels, labels, calcifications[calcifications["cluster_id"] > 0], spacing_mm)
     measurements = cluster_measurements(labels, calcifications, specks, spacing_mm, breast)
     probabilities = {kind: model.probabilities(kind, measurements) for kind in ("morphology", "distribution")}
     contributions = {kind: model.contributions(kind, measurements) for kind in ("morphology", "distribution")}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..base.errors import ModelError
 from ..base.model_folder import read_model_folder
 from ..base.resources import resource_path
+from ..base.trees import TreeEnsemble
 from .arrangement import MEASUREMENTS_FOR
 from .vocabulary import KINDS, words
 
@@ -65,7 +66,7 @@ class WordModel:
         names = self.card["words"][kind]
         if measurements.empty:
             return pd.DataFrame(np.empty((0, len(names))), columns=names)
-        raw = self._booster(kind).predict(as_inputs(kind, measurements), raw_score=True, num_threads=1)
+        raw = TreeEnsemble(self.models[kind]).scores(as_inputs(kind, measurements))
         return pd.DataFrame(softmax(raw, self.card["temperature"][kind]), index=measurements.index, columns=names)
 
     def contributions(self, kind: str, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -77,8 +78,7 @@ class WordModel:
             Word to table; rows as in ``measurements``, columns ``MEASUREMENTS_FOR[kind]``.
         """
         names, columns = self.card["words"][kind], list(MEASUREMENTS_FOR[kind])
-        values = self._booster(kind).predict(as_inputs(kind, measurements), pred_contrib=True, num_threads=1)
-        values = np.asarray(values).reshape(len(measurements), len(names), len(columns) + 1)
+        values = TreeEnsemble(self.models[kind]).contributions(as_inputs(kind, measurements))
         return {
             name: pd.DataFrame(values[:, position, :-1], index=measurements.index, columns=columns)
             for position, name in enumerate(names)
@@ -86,12 +86,7 @@ class WordModel:
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
-        return {key: self.card[key] for key in ("name", "sha256", "training_data")}
-
-    def _booster(self, kind: str) -> Any:
-        import lightgbm
-
-        return lightgbm.Booster(model_str=self.models[kind])
+        return {key: self.card[key] for key in ("name", "sha256", "training_data", "origin") if key in self.card}
 
 
 def as_inputs(kind: str, measurements: pd.DataFrame) -> NDArray[np.float64]:

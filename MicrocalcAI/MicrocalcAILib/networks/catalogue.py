@@ -32,13 +32,17 @@ def user_folder() -> Path:
 def find_network(name: str | Path) -> Path:
     """The folder of a network, by its path, or by its folder's name in the catalogue.
 
+    A mere name is looked up in the catalogue alone, never in the working directory, and the name of a bundled network
+    always means that one; a path is a ``Path``, or text with a separator in it.
+
     Raises
     ------
     ModelError
         When there is none; the message names those that are there.
     """
     given = Path(name)
-    if (given / CARD_FILE).is_file():
+    is_path = isinstance(name, Path) or str(name) != given.name
+    if is_path and (given / CARD_FILE).is_file():
         return given
     folders = _folders()
     if str(name) not in folders:
@@ -48,7 +52,7 @@ def find_network(name: str | Path) -> Path:
 
 
 def networks(kind: str) -> dict[str, dict[str, Any]]:
-    """The cards of the networks of one kind, by their folders' names; a user's comes before a bundled namesake."""
+    """The cards of the networks of one kind, by their folders' names; bundled ones before the user's namesakes."""
     cards = {}
     for name, folder in _folders().items():
         try:
@@ -146,7 +150,7 @@ def load_weights(network: torch.nn.Module, state: Mapping[str, torch.Tensor], na
 
 def _folders() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for parent in (resource_path("Models"), user_folder()):
+    for parent in (user_folder(), resource_path("Models")):
         if parent.is_dir():
             found |= {folder.name: folder for folder in sorted(parent.iterdir()) if (folder / CARD_FILE).is_file()}
     return found

@@ -37,8 +37,8 @@ def import_torchvision() -> Any:
     found = find_spec("torchvision")
     if found is None or found.origin is None:
         raise MissingPackageError(
-            "The lesion detector needs torchvision, which is not installed: in Slicer, install it with the panel's "
-            "button; elsewhere run “pip install torchvision”."
+            "The lesion detector needs torchvision, which is not installed: in Slicer, install it with the extension "
+            "“PyTorch”; elsewhere run “pip install torchvision”."
         )
     try:
         importlib.import_module("torchvision")

@@ -86,7 +86,7 @@ class LesionDetector:
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
-        kept = ("name", "sha256", "architecture", "training_data", "simulated")
+        kept = ("name", "sha256", "architecture", "training_data", "simulated", "origin")
         return {key: self.card[key] for key in kept if key in self.card}
 
 

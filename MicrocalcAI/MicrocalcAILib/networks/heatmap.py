@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..base.errors import ParameterError, ResultError
-from ..base.volumes import write_volume
+from ..base.errors import ParameterError, ResultError, UnreadableImageError, UnsupportedImageError
+from ..base.volumes import read_volume, volume_kind, write_volume
 
 TASKS = {"detection": "microcalcifications", "malignancy": "malignancy of microcalcifications"}
 LEVELS: tuple[tuple[str, tuple[int, int, int]], ...] = tuple(
@@ -170,30 +170,27 @@ class Heatmap:
         ResultError
             When there is none of that task, or it was written by something else.
         """
-        import SimpleITK as sitk
-
         path = Path(folder) / f"heatmap_{task}.nrrd"
         try:
-            image = sitk.ReadImage(str(path))
-            header = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+            volume = read_volume(path, volume_kind(path))
+            header = volume.fields
             if header["microcalc_heatmap"] != SCHEMA:
                 raise ResultError(f"The heatmap “{path.name}” was written by another version; make it again.")
-            array = sitk.GetArrayFromImage(image)
             down, right = (float(value) for value in header["first_center_mm"].split())
             return cls(
                 task=header["task"],
-                probabilities=np.ascontiguousarray(array.reshape(array.shape[-2:]), np.float32),
-                spacing_mm=(image.GetSpacing()[1], image.GetSpacing()[0]),
+                probabilities=np.ascontiguousarray(volume.samples[..., 0], np.float32),
+                spacing_mm=volume.spacing_mm,
                 first_center_mm=(down, right),
                 patch_mm=float(header["patch_mm"]),
                 image_origin_lps_mm=tuple(float(value) for value in header["image_origin_lps_mm"].split()),
-                direction_lps=image.GetDirection(),
+                direction_lps=volume.direction_lps,
                 model=header.get("model", ""),
                 sha256=header.get("sha256", ""),
                 threshold=float(header["threshold"]) if "threshold" in header else None,
                 notice=header.get("notice", ""),
             )
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except (UnreadableImageError, UnsupportedImageError, KeyError, ValueError) as error:
             raise ResultError(
                 f"“{path.name}” is not a heatmap ({type(error).__name__}); please analyze the image again."
             ) from error

@@ -160,7 +160,7 @@ class PatchModel:
 
     def provenance(self) -> dict[str, Any]:
         """Name, task, architecture and digest, for the outputs."""
-        names = ("name", "task", "architecture", "input", "threshold", "only_where", "sha256")
+        names = ("name", "task", "architecture", "input", "threshold", "only_where", "sha256", "origin")
         return {name: self.card[name] for name in names if name in self.card}
 
 

@@ -8,7 +8,7 @@ from .backgrounds import Background, image_background
 from .parameters import PhantomParameters
 from .phantom import Phantom, simulate
 from .power_law import BreastParameters, power_law_background
-from .victre import ProjectionParameters, victre_background
+from .victre import ProjectionParameters, VictreVolume, read_victre_volume, victre_background
 
 __all__ = [
     "Background",
@@ -16,8 +16,10 @@ __all__ = [
     "Phantom",
     "PhantomParameters",
     "ProjectionParameters",
+    "VictreVolume",
     "image_background",
     "power_law_background",
+    "read_victre_volume",
     "simulate",
     "victre_background",
 ]

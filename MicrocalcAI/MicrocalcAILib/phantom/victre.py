@@ -1,27 +1,28 @@
-"""Projections of the VICTRE breast: realistic anatomy, every tissue known."""
+"""Projections of a simulated breast of the VICTRE trial: realistic anatomy, every tissue known.
+
+The volumes are not part of Microcalc: github.com/DIDSR/VICTRE_PIPELINE (U.S. Food and Drug Administration, CC0) makes
+them and holds one. Method: Badano et al., JAMA Network Open 2018;1:e185474.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
-from ..base.errors import ParameterError, ResultError
-from ..base.provenance import sha256_of_file
-from ..base.resources import resource_path
+from ..base.errors import ParameterError, UnreadableImageError
 from . import exposure
 from .backgrounds import COARSE, Background
 from .power_law import framed
 from .strands import strands_mm
 
-VOXEL_MM = 0.2
-_VOLUME = "Phantoms/pc_1_crop.mhd"
 NIPPLE_LABEL = 33
-# label -> linear attenuation coefficient at about 20 keV, per mm; air and the compression paddles do not count
+# label -> linear attenuation coefficient at about 20 keV, per mm
 ATTENUATION = {
     1: exposure.FAT,
     2: exposure.SKIN,
@@ -33,6 +34,55 @@ ATTENUATION = {
     150: exposure.VESSEL,
     225: exposure.VESSEL,
 }
+_NOT_SEEN = {0, 40, 50}  # air, the muscle behind the detector's edge, the compression paddle
+
+
+@dataclass(frozen=True)
+class VictreVolume:
+    """Tissue labels of a compressed breast.
+
+    Parameters
+    ----------
+    labels : uint8 array
+        Axes: along the rays (the direction of compression), medial to lateral, chest wall to nipple. 0 air, 1 fat,
+        2 skin, 29 glandular tissue, 33 nipple, 40 muscle, 50 compression paddle, 88 ligament, 95 terminal duct lobular
+        unit, 125 duct, 150 artery, 225 vein.
+    voxel_mm : float
+    sha256 : str
+        Of the labels, for the record.
+    """
+
+    labels: NDArray[np.uint8]
+    voxel_mm: float
+    sha256: str
+
+
+def read_victre_volume(path: Path) -> VictreVolume:
+    """Read a labeled breast volume, as VICTRE writes it (``pc_…_crop.mhd``) or in another format of SimpleITK.
+
+    Raises
+    ------
+    UnreadableImageError
+        When the file is no image.
+    ParameterError
+        When it is not a volume of cubic voxels with VICTRE's labels.
+    """
+    import SimpleITK as sitk
+
+    name = Path(path).name
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise UnreadableImageError(
+            f"The breast volume “{name}” cannot be read; a header needs its .raw file, unpacked, in the same folder."
+        ) from error
+    labels, spacing = sitk.GetArrayFromImage(image), np.array(image.GetSpacing())
+    if labels.ndim != 3 or np.ptp(spacing) > 0.01 * spacing[0]:
+        raise ParameterError(f"The breast volume “{name}” has to have three dimensions and cubic voxels.")
+    found = set(np.unique(labels).tolist())
+    if NIPPLE_LABEL not in found or not found <= _NOT_SEEN | set(ATTENUATION):
+        raise ParameterError(f"The breast volume “{name}” holds other labels than those of VICTRE with a nipple.")
+    return VictreVolume(labels.astype(np.uint8), float(spacing[0]), hashlib.sha256(labels.tobytes()).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -60,8 +110,10 @@ class ProjectionParameters:
             raise ParameterError(f"A pixel spacing of {self.spacing_mm:g} mm is outside 0.03 to 0.2 mm.")
 
 
-def victre_background(seed: int | list[int], parameters: ProjectionParameters | None = None) -> Background:
-    """Project the volume in its direction of compression (CC); the same seed gives the same pixels.
+def victre_background(
+    volume: VictreVolume, seed: int | list[int], parameters: ProjectionParameters | None = None
+) -> Background:
+    """Project a volume in its direction of compression (CC); the same seed gives the same pixels.
 
     Parallel rays. Texture finer than the voxels continues the projection's own power spectrum; fine strands are added.
     """
@@ -72,25 +124,25 @@ def victre_background(seed: int | list[int], parameters: ProjectionParameters | 
     tilt_degrees = (rng.uniform(-1, 1, 2) * parameters.tilt_degrees).tolist()
     upside_down = bool(rng.random() < 0.5)
     noise_blur_pixels = float(rng.uniform(0.35, 0.75))
-    labels = _volume()
+    labels, voxel_mm = volume.labels, volume.voxel_mm
     coefficients = np.zeros(256, np.float32)
     for tissue, coefficient in ATTENUATION.items():
         coefficients[tissue] = coefficient
     coefficients[[29, 95, 125]] = exposure.FAT + glandular * (exposure.GLANDULAR - exposure.FAT)
-    attenuation, thickness_mm = _projected(labels, coefficients, tilt_degrees)
+    attenuation, thickness_mm = _projected(volume, coefficients, tilt_degrees)
     nipple_voxel = np.argwhere(labels == NIPPLE_LABEL).mean(axis=0)[1:]
     if upside_down:
         attenuation, thickness_mm = attenuation[::-1], thickness_mm[::-1]
         nipple_voxel[0] = labels.shape[1] - 1 - nipple_voxel[0]
 
-    factor = VOXEL_MM * magnification / spacing_mm
+    factor = voxel_mm * magnification / spacing_mm
     attenuation, thickness_mm = (
         np.asarray(zoom(values * magnification, factor, order=3, mode="nearest", grid_mode=True), np.float32)
         for values in (attenuation, thickness_mm)
     )
     thickness_mm[thickness_mm < 1] = 0
     attenuation += _sub_voxel_texture(rng, attenuation, thickness_mm, spacing_mm)
-    nipple_mm = ((nipple_voxel + 0.5) * VOXEL_MM * magnification).tolist()
+    nipple_mm = ((nipple_voxel + 0.5) * voxel_mm * magnification).tolist()
     deep = thickness_mm > 0.8 * thickness_mm.max()
     strands = strands_mm(rng, deep[::COARSE, ::COARSE], nipple_mm, attenuation.shape, spacing_mm)
     attenuation += 0.5 * (exposure.VESSEL - exposure.FAT) * strands
@@ -116,40 +168,28 @@ def victre_background(seed: int | list[int], parameters: ProjectionParameters | 
                 "upside_down": upside_down,
                 "noise_blur_pixels": noise_blur_pixels,
             },
-            "volume_sha256": sha256_of_file(resource_path(_VOLUME).with_suffix(".raw.gz")),
+            "volume_sha256": volume.sha256,
         },
     )
 
 
-@lru_cache(maxsize=1)
-def _volume() -> NDArray[np.uint8]:
-    """Tissue labels; axes: along the rays, medial to lateral, chest wall to nipple."""
-    import SimpleITK as sitk
-
-    try:
-        image = sitk.ReadImage(str(resource_path(_VOLUME)))
-    except RuntimeError as error:
-        raise ResultError("The bundled breast volume is damaged; please reinstall Microcalc.") from error
-    return np.asarray(sitk.GetArrayFromImage(image), np.uint8)
-
-
 def _projected(
-    labels: NDArray[np.uint8], coefficients: NDArray[np.float32], tilt_degrees: list[float]
+    volume: VictreVolume, coefficients: NDArray[np.float32], tilt_degrees: list[float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Line integrals and tissue thickness (mm): slices shifted in proportion to their height, then summed."""
-    height, rows, columns = labels.shape
+    height, rows, columns = volume.labels.shape
     attenuation = np.zeros((rows, columns), np.float32)
     tissue = np.zeros((rows, columns), np.float32)
     is_tissue = (coefficients > 0).astype(np.float32)
     slopes = np.tan(np.deg2rad(tilt_degrees))
-    for level, slice_labels in enumerate(labels):
+    for level, slice_labels in enumerate(volume.labels):
         across, out = (round((level - height / 2) * slope) for slope in slopes)
         # toward the chest wall the outermost column is repeated: the breast goes on behind the detector's edge
         moved = np.pad(slice_labels, ((abs(across),) * 2, (abs(out),) * 2), mode="edge")
         moved = moved[abs(across) - across :][:rows, abs(out) - out :][:, :columns]
         attenuation += coefficients[moved]
         tissue += is_tissue[moved]
-    return attenuation * np.float32(VOXEL_MM), tissue * np.float32(VOXEL_MM)
+    return attenuation * np.float32(volume.voxel_mm), tissue * np.float32(volume.voxel_mm)
 
 
 def _sub_voxel_texture(

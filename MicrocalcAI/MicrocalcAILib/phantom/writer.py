@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.files import folder_replaced_on_success
 from ..base.provenance import versions
+from ..base.tables import write_table
 from ..base.volumes import write_volume
 from ..reading.mammogram import Mammogram
 from .dicom_writer import write_dicom
@@ -65,8 +66,8 @@ def write_phantom(
             mammogram.direction_lps,
             truth / "labels.nrrd",
         )
-        phantom.calcifications.to_csv(truth / "calcifications.csv", index=False, float_format="%.7g")
-        phantom.clusters.to_csv(truth / "clusters.csv", index=False, float_format="%.7g")
+        write_table(phantom.calcifications, truth / "calcifications.csv", float_format="%.7g")
+        write_table(phantom.clusters, truth / "clusters.csv", float_format="%.7g")
         record = {
             **phantom.parameters,
             "bright_specks": list(bright_specks),

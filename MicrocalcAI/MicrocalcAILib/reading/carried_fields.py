@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import WarningRecord
+from .admission import AdmissionCard
 from .content import FileSpacing, ImageContent
 from .views import MODIFIER_OF_CODE, VIEW_OF_CODE
 
@@ -29,7 +30,8 @@ SPACING_SOURCE = "Microcalc.SpacingSource"
 PADDING_VALUE = "Microcalc.PaddingValue"
 WARNINGS = "Microcalc.Warnings"
 SOURCE = "Microcalc.Source"
-FIELDS = (LATERALITY, VIEW, VIEW_MODIFIERS, SPACING_MM, SPACING_SOURCE, PADDING_VALUE, WARNINGS, SOURCE)
+ADMISSION = "Microcalc.Admission"
+FIELDS = (LATERALITY, VIEW, VIEW_MODIFIERS, SPACING_MM, SPACING_SOURCE, PADDING_VALUE, WARNINGS, SOURCE, ADMISSION)
 ASSUMED = "assumed"  # the spacing source of read_mammogram when nobody knows the spacing
 _CLOSE_ENOUGH = 1e-4  # relative; the rounding of headers
 
@@ -52,6 +54,7 @@ def fields_of(mammogram: Mammogram, padding_value: float | None = None) -> dict[
         PADDING_VALUE: "" if padding_value is None else f"{padding_value:.9g}",
         WARNINGS: json.dumps([asdict(warning) for warning in mammogram.warnings]),
         SOURCE: json.dumps(mammogram.source),
+        ADMISSION: json.dumps(mammogram.admission.to_dict()),
     }
     return {name: text for name, text in fields.items() if text}
 
@@ -62,6 +65,14 @@ def warnings_in(fields: Mapping[str, str]) -> tuple[WarningRecord, ...]:
     return tuple(WarningRecord(**record) for record in found if _is_record(record)) if isinstance(found, list) else ()
 
 
+def admission_in(fields: Mapping[str, str]) -> AdmissionCard | None:
+    """The admission card that the image was loaded with; None when there is none."""
+    try:
+        return AdmissionCard.from_dict(_json(fields.get(ADMISSION, "")))
+    except (TypeError, ValueError, KeyError):
+        return None
+
+
 def with_fields(content: ImageContent, fields: Mapping[str, str]) -> ImageContent:
     """The content with what the fields say; unknown or malformed ones count as not said."""
     laterality, view = fields.get(LATERALITY), fields.get(VIEW)
@@ -70,6 +81,7 @@ def with_fields(content: ImageContent, fields: Mapping[str, str]) -> ImageConten
     spacing_warnings = tuple(warning for warning in warnings if warning.code.startswith("spacing-"))
     other_warnings = tuple(warning for warning in warnings if warning not in spacing_warnings)
     origin = _json(fields.get(SOURCE, ""))
+    admission = admission_in(fields) or content.admission
     return replace(
         content,
         laterality=laterality if laterality in ("L", "R") else None,
@@ -79,6 +91,7 @@ def with_fields(content: ImageContent, fields: Mapping[str, str]) -> ImageConten
         spacing=_spacing(content.spacing, fields, spacing_warnings),
         warnings=[*content.warnings, *other_warnings],
         source={**content.source, "loaded_from": origin} if isinstance(origin, dict) else content.source,
+        admission=replace(admission, integrity=content.admission.integrity),
     )
 
 

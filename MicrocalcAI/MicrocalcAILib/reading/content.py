@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import MicrocalcError, UnreadableImageError, UnsupportedImageError, WarningRecord
+from ..base.limits import check_size as check_size
+from .admission import AdmissionCard, Statement
 
 IDENTITY_DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -29,12 +31,18 @@ class FileSpacing:
     remark : str
         What the file says without being reliable enough to measure with; a sentence, or empty.
     warnings : tuple of WarningRecord
+    statements : tuple of Statement
+        Every number of the file that bears on the spacing.
+    magnification : float or None
+        Size at the detector over size in the breast; None when the file does not say.
     """
 
     mm: tuple[float, float] | None = None
     source: str = ""
     remark: str = ""
     warnings: tuple[WarningRecord, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    magnification: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class ImageContent:
     """One image as read, before the spacing is chosen and the chest wall is looked for.
 
     ``pixels`` is float32, brighter = more attenuating; the other fields are those of
-    :class:`MicrocalcAILib.reading.mammogram.Mammogram`.
+    :class:`MicrocalcAILib.reading.mammogram.Mammogram`. ``admission`` says what only the file's reader can know: kind,
+    sources of side and view, bits, padding, polarity, integrity.
     """
 
     pixels: NDArray[np.float32]
@@ -57,23 +66,7 @@ class ImageContent:
     origin_lps_mm: tuple[float, ...] = (0.0, 0.0, 0.0)
     direction_lps: tuple[float, ...] = IDENTITY_DIRECTION
     warnings: list[WarningRecord] = field(default_factory=list)
-
-
-def check_size(rows: int, columns: int, bytes_per_pixel: float, byte_budget: int) -> None:
-    """Refuse an empty image, and one that would need more memory than allowed, before anything is decoded.
-
-    Raises
-    ------
-    UnreadableImageError
-    """
-    if rows < 1 or columns < 1:
-        raise UnreadableImageError(f"The image has {rows} rows and {columns} columns; please export it again.")
-    needed = rows * columns * bytes_per_pixel
-    if needed > byte_budget:
-        raise UnreadableImageError(
-            f"The file declares an image of {rows} × {columns} pixels that needs {needed / 2**20:,.0f} MiB, more than "
-            f"the allowed {byte_budget / 2**20:,.0f} MiB; allow more bytes if the file is genuine."
-        )
+    admission: AdmissionCard = field(default_factory=AdmissionCard)
 
 
 def gray_channel(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None, list[WarningRecord]]:

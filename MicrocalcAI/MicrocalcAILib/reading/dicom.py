@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import UnsupportedImageError, WarningRecord
+from ..base.volumes import CANNOT_BE_CHECKED
+from .admission import DECODER_COMPLAINED, AdmissionCard, BitUse
 from .content import FileSpacing, ImageContent, damage_reported, gray_channel
 from .dicom_pixels import decode_frame
 from .dicom_safety import DicomHeader, check_image_attributes, read_header, read_pixel_data
 from .dicom_values import number, text, values
 from .intensities import intensities_of_dicom, is_for_processing
-from .spacing import spacing_of_dicom
-from .views import View, view_from_codes, view_from_words
+from .kinds import KINDS, admit, kinds_of_dicom
+from .sides import side_and_view
+from .spacing import magnification_of_dicom, spacing_of_dicom
+from .views import View
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -31,7 +35,7 @@ _OTHER_MODALITIES = {
     "SEG": "a segmentation",
     "PR": "a presentation state",
 }
-_TOMOSYNTHESIS = tuple(f"1.2.840.10008.5.1.4.1.1.13.1.{last}" for last in (3, 4, 5))
+_MAGNIFIED = 1.3  # contact views lie between 1.0 and 1.1, magnification views between 1.5 and 1.8
 # Always lossy; of JPEG-LS and JPEG 2000 only where the file does not deny it.
 _LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _POSSIBLY_LOSSY = ("1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91")
@@ -46,6 +50,8 @@ class DicomDescription:
     ----------
     view : View
     spacing : FileSpacing
+    admission : AdmissionCard
+        Kind, side and view, with their evidence.
     warnings : tuple of WarningRecord
         Those that do not depend on the pixels or on how they are stored.
     is_for_processing : bool
@@ -59,6 +65,7 @@ class DicomDescription:
 
     view: View
     spacing: FileSpacing
+    admission: AdmissionCard
     warnings: tuple[WarningRecord, ...]
     is_for_processing: bool
     patient_orientation: tuple[str, ...]
@@ -88,10 +95,12 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
     stored, opaque, warnings = frame.stored, None, list[WarningRecord]()
     if stored.ndim == 3:
         stored, opaque, warnings = gray_channel(stored)
-    intensities = intensities_of_dicom(stored, attributes)
+    intensities = intensities_of_dicom(stored, attributes, frame.bits)
     valid = intensities.valid if opaque is None else opaque
 
-    warnings += [*intensities.warnings, *description.warnings]
+    seen = stored[valid] if valid is not None and valid.any() else stored
+
+    warnings += [*header.warnings, *frame.warnings, *intensities.warnings, *description.warnings]
     return ImageContent(
         pixels=intensities.pixels,
         valid=valid,
@@ -106,7 +115,7 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
         warnings=warnings,
         source={
             "kind": "DICOM",
-            "bits_stored": int(attributes.BitsStored),
+            "bits_stored": frame.bits,
             "transfer_syntax": header.transfer_syntax.name,
             "photometric_interpretation": text(attributes, "PhotometricInterpretation"),
             "intensities": intensities.treatment,
@@ -114,6 +123,19 @@ def read_dicom(path: Path, byte_budget: int) -> ImageContent:
             "manufacturer": text(attributes, "Manufacturer"),
             "manufacturer_model": text(attributes, "ManufacturerModelName"),
         },
+        admission=replace(
+            description.admission,
+            bits=BitUse(
+                int(attributes.BitsAllocated),
+                frame.bits,
+                int(number(attributes, "HighBit") or attributes.BitsStored - 1),
+                float(seen.min()),
+                float(seen.max()),
+            ),
+            padding=intensities.padding,
+            polarity=intensities.treatment,
+            integrity=DECODER_COMPLAINED if frame.has_complaints else CANNOT_BE_CHECKED,
+        ),
     )
 
 
@@ -127,23 +149,28 @@ def _checked_header(path: Path, byte_budget: int) -> DicomHeader:
 
 def _description(header: DicomHeader) -> DicomDescription:
     attributes = header.attributes
-    view, from_free_text = _view(attributes)
-    magnified = (
-        "Magnification" in view.modifiers or (number(attributes, "EstimatedRadiographicMagnificationFactor") or 1) > 1.3
-    )
-    warnings = _warnings(attributes, str(header.transfer_syntax), view, magnified)
-    if from_free_text:
-        warnings.append(
-            WarningRecord("view-from-text", "Laterality or view were taken from a free-text description; please check.")
-        )
+    said = side_and_view(attributes)
+    view = said.view
+    factor = magnification_of_dicom(attributes).factor
+    magnified = "Magnification" in view.modifiers or (factor or 1) > _MAGNIFIED
+    raw = is_for_processing(attributes)
+    found = kinds_of_dicom(attributes, view, magnified, raw)
+    spacing = spacing_of_dicom(attributes, magnified)
     directions = tuple(str(value).strip().upper() for value in values(attributes, "PatientOrientation"))
     are_directions = len(directions) == 2 and all(_DIRECTION.fullmatch(word) for word in directions)
     year = re.match(r"\d{4}", text(attributes, "StudyDate"))
     return DicomDescription(
         view=view,
-        spacing=spacing_of_dicom(attributes, magnified),
-        warnings=tuple(warnings),
-        is_for_processing=is_for_processing(attributes),
+        spacing=spacing,
+        admission=AdmissionCard(
+            kind=found.kinds[0],
+            kind_words=KINDS[found.kinds[0]].words,
+            kind_evidence=found.evidence,
+            side_statements=said.side_statements,
+            view_statements=said.view_statements,
+        ),
+        warnings=(*admit(found), *_warnings(attributes, str(header.transfer_syntax), view), *said.warnings),
+        is_for_processing=raw,
         patient_orientation=directions if are_directions else (),
         study_year=year[0] if year else "",
     )
@@ -157,8 +184,6 @@ def _spread_functional_groups(attributes: Dataset) -> None:
                 for element in macro.value[0] if macro.VR == "SQ" and macro.value else ():
                     if element.tag not in attributes:
                         attributes.add(element)
-    if "FrameLaterality" in attributes and "ImageLaterality" not in attributes:
-        attributes.ImageLaterality = attributes.FrameLaterality
 
 
 def _refuse_other_objects(attributes: Dataset) -> None:
@@ -170,46 +195,15 @@ def _refuse_other_objects(attributes: Dataset) -> None:
         raise UnsupportedImageError(f"The file holds {what}, not a mammogram; choose a file of modality MG.")
 
 
-def _view(attributes: Dataset) -> tuple[View, bool]:
-    """Laterality, view and modifiers, and whether free text was needed for one of the first two."""
-    items = values(attributes, "ViewCodeSequence")
-    modifiers = [modifier for item in (*items, attributes) for modifier in values(item, "ViewModifierCodeSequence")]
-    coded = view_from_codes(
-        (text(item, "CodeValue") for item in items), (text(item, "CodeValue") for item in modifiers)
-    )
-    laterality = text(attributes, "ImageLaterality") or text(attributes, "Laterality")
-    found = View(laterality if laterality in ("L", "R") else None, coded.view, coded.modifiers)
-
-    found = _completed(found, view_from_words(text(attributes, "ViewPosition")))
-    # CBIS-DDSM writes the view into Patient Orientation.
-    found = _completed(found, View(None, view_from_words(text(attributes, "PatientOrientation")).view))
-    described = found
-    for keyword in ("SeriesDescription", "ProtocolName", "PatientID"):
-        described = _completed(described, view_from_words(text(attributes, keyword)))
-    return described, described[:2] != found[:2]
-
-
-def _completed(known: View, more: View) -> View:
-    """``known`` with its gaps filled; words say something about modifiers only where they name the view."""
-    if known.view:
-        return known._replace(laterality=known.laterality or more.laterality)
-    return View(known.laterality or more.laterality, more.view, known.modifiers or more.modifiers)
-
-
-def _warnings(attributes: Dataset, transfer_syntax: str, view: View, magnified: bool) -> list[WarningRecord]:
-    image_type = [str(value).upper() for value in values(attributes, "ImageType")]
+def _warnings(attributes: Dataset, transfer_syntax: str, view: View) -> list[WarningRecord]:
     lossy = text(attributes, "LossyImageCompression")
     found = {
-        "magnification-view": magnified,
-        "spot-compression": "Spot Compression" in view.modifiers,
         "implant-displaced": "Implant Displaced" in view.modifiers,
         "implant-present": text(attributes, "BreastImplantPresent") == "YES",
         "partial-view": text(attributes, "PartialView") == "YES",
-        "specimen": view.view == "specimen",
         "lossy-compression": lossy == "01"
         or transfer_syntax in _LOSSY
         or (transfer_syntax in _POSSIBLY_LOSSY and lossy != "00"),
-        "synthetic-2d": "GENERATED_2D" in image_type or text(attributes, "SOPClassUID") in _TOMOSYNTHESIS,
         "burned-in-annotation": text(attributes, "BurnedInAnnotation") == "YES",
         "quality-control-image": text(attributes, "QualityControlImage") == "YES",
         "other-body-part": text(attributes, "BodyPartExamined") not in ("", "BREAST"),
@@ -218,14 +212,10 @@ def _warnings(attributes: Dataset, transfer_syntax: str, view: View, magnified: 
 
 
 _MESSAGES = {
-    "magnification-view": "This is a magnification view; detection was measured on full views.",
-    "spot-compression": "This is a spot compression view; it shows only a part of the breast.",
     "implant-displaced": "The implant is displaced in this view; it shows only a part of the breast.",
     "implant-present": "The breast holds an implant; calcifications behind it are hidden and its edge may be marked.",
     "partial-view": "This image shows only a part of the breast.",
-    "specimen": "This is a radiograph of a specimen, not of a breast.",
     "lossy-compression": "The image was compressed with loss; faint calcifications may be missing or altered.",
-    "synthetic-2d": "This is a synthetic 2D image from tomosynthesis; specks in it may be artifacts or be enhanced.",
     "burned-in-annotation": "Text is burned into the pixels; it may name the patient, and letters may be marked.",
     "quality-control-image": "This is an image of a test object, not of a patient.",
     "other-body-part": "The file does not name the breast as the body part examined.",

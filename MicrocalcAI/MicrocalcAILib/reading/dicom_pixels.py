@@ -7,17 +7,21 @@ values: the pixel data, labelled MONOCHROME2, and the attributes of geometry; no
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ..base.errors import UnreadableImageError
+from ..base.errors import UnreadableImageError, WarningRecord
+from ..base.files import temporary_folder
+from ..base.guarded import Decoded, guarded
 from .content import direction_of_itk
-from .dicom_safety import NATIVE_SYNTAXES, DicomHeader
+from .decoder_messages import decoder_messages
+from .dicom_safety import NATIVE_SYNTAXES, DicomHeader, EncodedFrame
 from .dicom_values import number, numbers
+from .sample_bits import SampleValues, values_of_samples
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # SOP classes for which ITK has a rule where the spacing stands: CR, DX, mammography, secondary capture.
@@ -30,6 +34,11 @@ _GEOMETRY = {
     "ImagePositionPatient": 3,
     "ImageOrientationPatient": 6,
 }
+_COMPLAINT = WarningRecord(
+    "decoder-complained",
+    "The decoder complained about the compressed pixel data and went on; parts of the picture may be wrong, please get "
+    "the file again.",
+)
 
 
 @dataclass(frozen=True)
@@ -39,19 +48,24 @@ class DecodedFrame:
     Parameters
     ----------
     stored : integer array, shape (rows, columns) or (rows, columns, 3)
-        Without the unused high bits, sign extended.
+        Values without unused bits, sign extended.
+    bits : int
+        That the values use, at least Bits Stored.
     spacing_mm : (float, float)
         Between rows, between columns, as an ITK reader such as Slicer reports it.
     origin_lps_mm, direction_lps : tuples of 3 and 9 floats
     """
 
     stored: NDArray[Any]
+    bits: int
     spacing_mm: tuple[float, float]
     origin_lps_mm: tuple[float, ...]
     direction_lps: tuple[float, ...]
+    warnings: tuple[WarningRecord, ...]
+    has_complaints: bool
 
 
-def decode_frame(header: DicomHeader, pixel_data: bytes) -> DecodedFrame:
+def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
     """Decode what :func:`~.dicom_safety.read_pixel_data` returned.
 
     Raises
@@ -59,29 +73,55 @@ def decode_frame(header: DicomHeader, pixel_data: bytes) -> DecodedFrame:
     UnreadableImageError
         When the decoder refuses the pixel data, or returns another size.
     """
-    import SimpleITK as sitk
-
-    with tempfile.TemporaryDirectory(prefix="microcalc-") as folder:
-        path = Path(folder) / "image.dcm"
-        _write_stand_in(header, pixel_data, path)
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
-        try:
-            image = reader.Execute()
-        except RuntimeError as error:
-            raise UnreadableImageError(
-                f"The pixel data ({header.transfer_syntax.name}) cannot be decoded; the file is damaged, "
-                "please export it again from the archive."
-            ) from error
-    stored = sitk.GetArrayFromImage(image)[0]
+    with temporary_folder() as folder:
+        path = folder / "image.dcm"
+        _write_stand_in(header, frame, path)
+        # What is written here without compression is sound; codecs are run where they can be ended.
+        run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)
+        facts, (stored,) = run(str(path), header.transfer_syntax.name)
     if stored.shape[:2] != header.shape:
         raise UnreadableImageError("The decoded image has another size than the header says; please export it again.")
+    samples = SampleValues(stored, int(header.attributes.BitsStored), [])
+    if header.samples == 1:
+        samples = values_of_samples(stored, header.attributes)
+    has_complaints = bool(facts["has_complaints"])
+    return DecodedFrame(
+        samples.values,
+        samples.bits,
+        tuple(facts["spacing_mm"]),
+        tuple(facts["origin_lps_mm"]),
+        tuple(facts["direction_lps"]),
+        (*samples.warnings, *([_COMPLAINT] if has_complaints else [])),
+        has_complaints,
+    )
+
+
+def decode_stand_in(name: str, transfer_syntax: str) -> Decoded:
+    """Let GDCM decode a file that :func:`decode_frame` has written, and hear what it complains about."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(name)
+    try:
+        with decoder_messages() as complaints:
+            image = reader.Execute()
+    except RuntimeError as error:
+        raise UnreadableImageError(
+            f"The pixel data ({transfer_syntax}) cannot be decoded; the file is damaged, "
+            "please export it again from the archive."
+        ) from error
     spacing = image.GetSpacing()
-    return DecodedFrame(stored, (spacing[1], spacing[0]), image.GetOrigin(), direction_of_itk(image))
+    facts = {
+        "spacing_mm": (spacing[1], spacing[0]),
+        "origin_lps_mm": image.GetOrigin(),
+        "direction_lps": direction_of_itk(image),
+        "has_complaints": bool(complaints),
+    }
+    return Decoded(facts, (sitk.GetArrayFromImage(image)[0],))
 
 
-def _write_stand_in(header: DicomHeader, pixel_data: bytes, path: Path) -> None:
+def _write_stand_in(header: DicomHeader, frame: EncodedFrame, path: Path) -> None:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
     from pydicom.uid import generate_uid
@@ -94,7 +134,10 @@ def _write_stand_in(header: DicomHeader, pixel_data: bytes, path: Path) -> None:
     image.Modality = "MG"
     for keyword in _PIXEL_DESCRIPTION:
         setattr(image, keyword, int(given[keyword].value))
-    image.HighBit = image.BitsStored - 1  # the only one the standard allows
+    if image.SamplesPerPixel == 1:  # all bits come back as they are; which of them are the value is decided here
+        image.BitsAllocated = 8 if frame.bits <= 8 else 16
+        image.BitsStored, image.PixelRepresentation = frame.bits, 0
+    image.HighBit = image.BitsStored - 1
     photometric = str(given.PhotometricInterpretation)
     image.PhotometricInterpretation = "MONOCHROME2" if image.SamplesPerPixel == 1 else photometric
     if image.SamplesPerPixel > 1:
@@ -104,7 +147,7 @@ def _write_stand_in(header: DicomHeader, pixel_data: bytes, path: Path) -> None:
             setattr(image, keyword, [f"{value:.10g}" for value in found])
 
     native = header.transfer_syntax in NATIVE_SYNTAXES
-    image.PixelData = pixel_data + b"\0" * (len(pixel_data) % 2) if native else encapsulate([pixel_data])
+    image.PixelData = frame.data + b"\0" * (len(frame.data) % 2) if native else encapsulate([frame.data])
     image["PixelData"].VR = "OW" if native and image.BitsAllocated > 8 else "OB"
     image["PixelData"].is_undefined_length = not native
     image.file_meta = FileMetaDataset()

@@ -10,10 +10,11 @@ import mmap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import UnreadableImageError, UnsupportedImageError
+from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
 from .codestreams import check_rle_header, declared_size
 from .content import check_size
 from .dicom_values import number, text
@@ -33,6 +34,12 @@ _SAMPLES_OF = {
     "MONOCHROME1": 1, "MONOCHROME2": 1,
     "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_RCT": 3, "YBR_ICT": 3,
 }  # fmt: skip
+_META_GROUP = b"\x02\0"
+_ITEM_GROUP = 0xFFFE
+_ITEM_END = (b"\xff\xfe\xe0\x0d\0\0\0\0", b"\xfe\xff\x0d\xe0\0\0\0\0")  # big, little endian
+_FIRST_ITEM = b"\xfe\xff\x00\xe0"
+_CODESTREAM_BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")  # JPEG, JPEG-LS; JPEG 2000
+_MOST_BITS = 16
 _EXPORT_AGAIN = "please export it again from the archive"
 
 
@@ -43,6 +50,7 @@ class DicomHeader:
     attributes: Dataset
     transfer_syntax: UID
     pixel_data_position: int
+    warnings: tuple[WarningRecord, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -52,6 +60,22 @@ class DicomHeader:
     def shape(self) -> tuple[int, int]:
         """Rows, columns."""
         return int(self.attributes.Rows), int(self.attributes.Columns)
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """Undecoded pixels of one frame.
+
+    Parameters
+    ----------
+    data : bytes
+        Native samples or one codestream.
+    bits : int
+        Bits per sample that the codestream declares; those that are allocated for native and run-length samples.
+    """
+
+    data: bytes
+    bits: int
 
 
 def read_header(path: Path) -> DicomHeader:
@@ -65,27 +89,44 @@ def read_header(path: Path) -> DicomHeader:
     from pydicom.uid import UID
 
     with _mapped(path) as file:
-        if read_preamble(file, force=True) is None:  # a bare data set, as files had before DICOM part 10
-            explicit = file[4:6].isalpha()
-            syntax = UID(NATIVE_SYNTAXES[explicit])
-        else:
+        has_preamble = read_preamble(file, force=True) is not None
+        syntax, warnings = UID(""), list[WarningRecord]()
+        if has_preamble or file[:2] == _META_GROUP:  # some writers leave out the preamble alone
             meta = read_dataset(file, False, True, stop_when=_end_at(file, _END_OF_META))
             syntax = UID(str(meta.get("TransferSyntaxUID", "")))
             if not syntax:
-                raise _missing("Transfer Syntax UID (0002,0010)")
+                warnings.append(
+                    WarningRecord(
+                        "transfer-syntax-missing",
+                        "The file does not say how it is encoded (Transfer Syntax UID); this was found by trying.",
+                    )
+                )
+        if not syntax:  # a bare data set, as files had before DICOM part 10
+            syntax = UID(_syntax_by_content(file[file.tell() : file.tell() + 6]))
         if syntax not in (*NATIVE_SYNTAXES, RLE_SYNTAX, *_JPEG_SYNTAXES):
             name = f"“{syntax.name}”" if syntax.is_transfer_syntax else "unknown"
             raise UnsupportedImageError(
                 f"The file's transfer syntax is {name}, which is not read; export it uncompressed or as lossless JPEG."
             )
-        attributes = read_dataset(
-            file,
-            syntax.is_implicit_VR,
-            syntax.is_little_endian,
-            stop_when=_end_at(file, _FLOAT_PIXEL_DATA),
-            defer_size=_LONGEST_HEADER_VALUE,
-        )
-        return DicomHeader(attributes, syntax, file.tell())
+        encoding = (syntax.is_implicit_VR, syntax.is_little_endian)
+        until_pixels = {"stop_when": _end_at(file, _FLOAT_PIXEL_DATA), "defer_size": _LONGEST_HEADER_VALUE}
+        attributes, position = read_dataset(file, *encoding, **until_pixels), -1
+        # A stray end of an item ends the reading, as if the data set were an item; the rest follows it.
+        while file.tell() > position and file[file.tell() - 8 : file.tell()] == _ITEM_END[syntax.is_little_endian]:
+            position = file.tell()
+            attributes.update(read_dataset(file, *encoding, **until_pixels))
+        strays = [tag for tag in attributes.keys() if tag.group == _ITEM_GROUP]  # noqa: SIM118 (values stay unread)
+        for tag in strays:
+            del attributes[tag]
+        return DicomHeader(attributes, syntax, file.tell(), tuple(warnings))
+
+
+def _syntax_by_content(beginning: bytes) -> str:
+    """Native transfer syntax of a data set by its first tag: groups are small numbers, explicit VRs are letters."""
+    implicit, little, big = NATIVE_SYNTAXES
+    if beginning[:1] == b"\0" and beginning[1:2] != b"\0":
+        return big
+    return little if beginning[4:6].isalpha() else implicit
 
 
 def check_image_attributes(header: DicomHeader, byte_budget: int) -> None:
@@ -122,15 +163,16 @@ def check_image_attributes(header: DicomHeader, byte_budget: int) -> None:
     check_size(rows, columns, samples * allocated // 8, byte_budget)
 
 
-def read_pixel_data(path: Path, header: DicomHeader, byte_budget: int) -> bytes:
+def read_pixel_data(path: Path, header: DicomHeader, byte_budget: int) -> EncodedFrame:
     """Undecoded pixels of the one frame: native samples, or one codestream whose own size fits the header.
 
     Raises
     ------
     UnreadableImageError
         When pixel data are missing, cut off, or of another size than the header says.
+    UnsupportedImageError
+        When they hold several images.
     """
-    from pydicom.encaps import generate_frames
     from pydicom.filereader import read_dataset
 
     syntax = header.transfer_syntax
@@ -147,22 +189,62 @@ def read_pixel_data(path: Path, header: DicomHeader, byte_budget: int) -> bytes:
         ).get("PixelData")
         if not pixel_data:
             raise _missing("Pixel Data (7FE0,0010)")
+        allocated = int(header.attributes.BitsAllocated)
         if syntax in NATIVE_SYNTAXES:
-            if len(pixel_data) < native_length:
-                raise UnreadableImageError(f"The pixel data are cut off; {_EXPORT_AGAIN}.")
-            return bytes(pixel_data[:native_length])
-        frame = next(generate_frames(pixel_data, number_of_frames=1))
+            _check_native_length(pixel_data, native_length)
+            return EncodedFrame(bytes(pixel_data[:native_length]), allocated)
+        frame = _only_frame(header, pixel_data)
         if syntax == RLE_SYNTAX:
-            check_rle_header(frame, header.samples * int(header.attributes.BitsAllocated) // 8)
-        else:
-            declared = declared_size(frame)
-            same_size = (declared.rows, declared.columns, declared.samples) == (*header.shape, header.samples)
-            if not same_size or declared.bits > int(header.attributes.BitsAllocated):
-                raise UnreadableImageError(
-                    f"The header says {header.shape[0]} × {header.shape[1]} pixels, the compressed pixel data "
-                    f"{declared.rows} × {declared.columns} with {declared.bits} bits; {_EXPORT_AGAIN}."
-                )
-        return frame
+            check_rle_header(frame, header.samples * allocated // 8)
+            return EncodedFrame(frame, allocated)
+        declared = declared_size(frame)
+        same_size = (declared.rows, declared.columns, declared.samples) == (*header.shape, header.samples)
+        if not same_size or declared.bits > _MOST_BITS:
+            raise UnreadableImageError(
+                f"The header says {header.shape[0]} × {header.shape[1]} pixels, the compressed pixel data "
+                f"{declared.rows} × {declared.columns} with {declared.bits} bits; {_EXPORT_AGAIN}."
+            )
+        return EncodedFrame(frame, declared.bits)
+
+
+def _check_native_length(pixel_data: bytes, needed: int) -> None:
+    if pixel_data[:4] == _FIRST_ITEM:
+        raise UnreadableImageError(
+            f"The pixel data are compressed, but the file says that they are not; {_EXPORT_AGAIN}."
+        )
+    if len(pixel_data) < needed:
+        raise UnreadableImageError(f"The pixel data are cut off; {_EXPORT_AGAIN}.")
+    count, rest = divmod(len(pixel_data), needed)
+    if count > 1 and rest <= 1:
+        raise _several(count)
+    if len(pixel_data) > needed + needed % 2:
+        raise UnreadableImageError(
+            f"The pixel data are longer than the header says ({len(pixel_data):,} bytes instead of {needed:,}), so the "
+            f"picture would be sheared; {_EXPORT_AGAIN}."
+        )
+
+
+def _only_frame(header: DicomHeader, pixel_data: bytes) -> bytes:
+    """The one codestream of encapsulated pixel data, in one fragment or several (DICOM PS3.5 A.4)."""
+    from pydicom.encaps import generate_fragments, parse_basic_offsets
+
+    stream = BytesIO(pixel_data)
+    offsets = parse_basic_offsets(stream)
+    fragments = list(generate_fragments(stream))
+    beginnings = [part for part in fragments if part.startswith(_CODESTREAM_BEGINNINGS)]
+    count = len(fragments) if header.transfer_syntax == RLE_SYNTAX else max(len(offsets), len(beginnings))
+    if count > 1:
+        raise _several(count)
+    if not fragments:
+        raise _missing("Pixel Data (7FE0,0010)")
+    return b"".join(fragments)
+
+
+def _several(count: int) -> UnsupportedImageError:
+    return UnsupportedImageError(
+        f"The pixel data hold {count} images where the header announces one; only single mammograms are analyzed, so "
+        "choose the 2D image of this view."
+    )
 
 
 def _required(attributes: Dataset, keyword: str) -> int:
@@ -183,7 +265,7 @@ def _end_at(file: mmap.mmap, end: int) -> Callable[[int, str | None, int], bool]
     """For pydicom's ``stop_when``: end before the tag ``end``, and refuse values longer than the rest of the file."""
 
     def is_end(tag: int, _value_representation: str | None, length: int) -> bool:
-        if tag >= end:
+        if tag >= end and tag >> 16 != _ITEM_GROUP:
             return True
         if length != _UNDEFINED_LENGTH and length > len(file) - file.tell():
             raise UnreadableImageError(f"The DICOM file is cut off or damaged; {_EXPORT_AGAIN}.")

@@ -27,9 +27,11 @@ def text(header: Dataset, keyword: str) -> str:
 
 
 def numbers(header: Dataset, keyword: str) -> list[float]:
-    """All values as finite numbers; an empty list when one of them is none."""
+    """All values as finite numbers, also with a decimal comma; an empty list when one of them is none."""
     try:
-        found = [float(value) for value in values(header, keyword)]
+        found = [
+            float(value.replace(",", ".") if isinstance(value, str) else value) for value in values(header, keyword)
+        ]
     except (TypeError, ValueError):
         return []
     return found if all(math.isfinite(value) for value in found) else []

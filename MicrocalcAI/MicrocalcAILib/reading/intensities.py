@@ -25,15 +25,16 @@ class Intensities:
     valid: NDArray[np.bool_] | None
     display_window: tuple[float, float] | None
     treatment: str
+    padding: str
     warnings: list[WarningRecord]
 
 
-def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
+def intensities_of_dicom(stored: NDArray[Any], header: Dataset, bits: int) -> Intensities:
     """Mask padding, invert once where the file stores attenuation as dark, apply the linear rescaling.
 
     The order is: padding by the stored values (Pixel Padding Value (0028,0120) to Range Limit (0028,0121)); inversion
-    ``lowest + highest - x`` over the range of Bits Stored (0028,0101), which is ``2^b - 1 - x`` for unsigned and
-    ``-1 - x`` for signed values; then Rescale Slope and Intercept.
+    ``lowest + highest - x`` over the range of ``bits`` (Bits Stored (0028,0101), or more where values need more), which
+    is ``2^b - 1 - x`` for unsigned and ``-1 - x`` for signed values; then Rescale Slope and Intercept.
 
     * For Presentation and scanned images are inverted when they are MONOCHROME1.
     * For Processing images are inverted when Pixel Intensity Relationship Sign (0028,1041) is 1 (more X-rays = higher
@@ -49,7 +50,6 @@ def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
     UnreadableImageError
         When Rescale Slope is zero.
     """
-    bits = int(header.BitsStored)
     lowest, highest = (
         (-(1 << bits - 1), (1 << bits - 1) - 1) if int(header.PixelRepresentation) else (0, (1 << bits) - 1)
     )
@@ -68,14 +68,14 @@ def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
         linear_in_beam = relationship == "LIN"
         if sign in (1, -1):
             negative = sign == 1
-        known = relationship in ("LIN", "LOG") and sign in (1, -1)
-        warnings.append(
-            WarningRecord(
-                "for-processing",
-                "This is a raw image (For Processing); results were measured on images For Presentation and do not "
-                "carry over." + ("" if known else " The file does not say how its values relate to the X-ray beam."),
+        if not (relationship in ("LIN", "LOG") and sign in (1, -1)):
+            warnings.append(
+                WarningRecord(
+                    "beam-relation-unknown",
+                    "The file does not say how its raw values relate to the X-ray beam; if dense tissue is dark in it, "
+                    "nothing is found.",
+                )
             )
-        )
     elif (text(header, "PresentationLUTShape") == "INVERSE") != negative and text(header, "PresentationLUTShape"):
         warnings.append(
             WarningRecord(
@@ -107,7 +107,8 @@ def intensities_of_dicom(stored: NDArray[Any], header: Dataset) -> Intensities:
         warnings.append(
             WarningRecord("modality-lut-ignored", "The file's nonlinear Modality LUT was not applied to the pixels.")
         )
-    return Intensities(pixels, valid, window, ", ".join(done) or "as stored", warnings)
+    treatment = ", ".join(done) or "as stored"
+    return Intensities(pixels, valid, window, treatment, _padding_in_words(header), warnings)
 
 
 def is_for_processing(header: Dataset) -> bool:
@@ -125,6 +126,13 @@ def _outside_padding(stored: NDArray[Any], header: Dataset) -> NDArray[np.bool_]
         ends = [end + (1 << int(header.BitsAllocated)) if end < 0 else end for end in ends]
     valid = (stored < min(ends)) | (stored > max(ends))
     return None if valid.all() else valid
+
+
+def _padding_in_words(header: Dataset) -> str:
+    padding, limit = number(header, "PixelPaddingValue"), number(header, "PixelPaddingRangeLimit")
+    if padding is None:
+        return ""
+    return f"value {padding:g}" if limit is None else f"values {padding:g} to {limit:g}"
 
 
 def _rescaling(header: Dataset) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import ParameterError, WarningRecord
+from .admission import AdmissionCard
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,14 @@ class Mammogram:
     ----------
     pixels : float32 array, shape (rows, columns)
         Raw modality values, brighter = more attenuating (MONOCHROME1 is already inverted). Padding is set to the
-        smallest valid value and is False in ``valid``.
+        smallest valid value, marks to the mean of their surroundings; both are False in ``valid``.
     spacing_mm : (float, float)
         Distance between rows, between columns, in mm, in the plane of the breast.
     spacing_source : str
         In words, e.g. ``Imager Pixel Spacing / magnification factor 1.05``, ``given by the user``, ``assumed``.
     valid : bool array, shape (rows, columns), or None
-        False where the file marks padding; None when every pixel is image.
+        False where pixels have no value: padding, and marks such as arrows, boxes and holes; None when every pixel is
+        image.
     laterality : {"L", "R"} or None
     view : {"CC", "MLO", "ML", "LM", "LMO", "XCCL", "XCCM", "XCC", "FB", "SIO", "ISO", "specimen"} or None
     view_modifiers : tuple of str
@@ -43,6 +45,8 @@ class Mammogram:
         stored values, in words), and ``header_spacing_mm``: the (row, column) spacing that an ITK reader such as
         Slicer would give this file; of DICOM files also ``transfer_syntax``, ``photometric_interpretation``,
         ``manufacturer``, ``manufacturer_model``. JSON-ready, no patient data.
+    admission : AdmissionCard
+        What kind of image this is and what the file says about it, with the evidence.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Mammogram:
     direction_lps: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     warnings: tuple[WarningRecord, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
+    admission: AdmissionCard = field(default_factory=AdmissionCard)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or min(self.pixels.shape) < 1:

@@ -9,18 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
 from ..base.provenance import sha256_of_file
+from .admission import AdmissionCard, BitUse, Statement
 from .chest_wall import appearance
 from .content import ImageContent, damage_reported
 from .dicom import read_dicom
+from .drawn_lines import drawn_lines
 from .image_files import read_image_file
 from .mammogram import Mammogram
+from .no_value import fill_pixels_without_value, padding_of
+from .pgm_files import read_pgm_file
 from .spacing import choose_spacing, in_words
 from .views import view_from_words
 from .volume_files import read_volume_file
 
+# Meta information, or a bare data set in either byte order: first tag of group 2, or of group 8 up to (0008,0020).
+_DICOM_WITHOUT_PREAMBLE = re.compile(rb"\x02\0[\0-\x20]\0UL|\x08\0[\0-\x20]\0|\0\x08\0[\0-\x20][A-Z]{2}", re.DOTALL)
 # The long side of a mammogram: smallest spot view to largest detector, in mm.
 _SMALLEST_EXTENT_MM, _LARGEST_EXTENT_MM = 40.0, 450.0
 
@@ -31,7 +38,7 @@ def read_mammogram(
     assumed_spacing_mm: float | tuple[float, float] | None = None,
     byte_budget: int = 512 * 2**20,
 ) -> Mammogram:
-    """Read a mammogram from DICOM, PNG, TIFF, JPEG, NRRD, MetaImage or NIfTI; the only place where images are opened.
+    """Read a mammogram from DICOM, PNG, TIFF, JPEG, PGM, NRRD, MetaImage or NIfTI; the only place that opens images.
 
     Files are recognized by their content and checked before they are decoded. What is doubtful about them becomes a
     warning of the result.
@@ -70,6 +77,8 @@ def read_mammogram(
             content = read_dicom(path, byte_budget)
         elif kind in ("PNG", "TIFF", "JPEG"):
             content = read_image_file(path, kind, byte_budget)
+        elif kind == "PGM":
+            content = read_pgm_file(path, byte_budget)
         else:
             content = read_volume_file(path, kind, byte_budget)
     if kind != "DICOM" and not (content.laterality or content.view):
@@ -79,7 +88,7 @@ def read_mammogram(
 
 
 def file_kind(path: Path) -> str:
-    """``DICOM``, ``PNG``, ``JPEG``, ``TIFF``, ``NRRD``, ``MetaImage`` or ``NIfTI``, by the first bytes.
+    """``DICOM``, ``PNG``, ``JPEG``, ``TIFF``, ``PGM``, ``NRRD``, ``MetaImage`` or ``NIfTI``, by the first bytes.
 
     Raises
     ------
@@ -90,8 +99,8 @@ def file_kind(path: Path) -> str:
         head = file.read(1024)
     if not head:
         raise UnreadableImageError("The file is empty.")
-    if head[128:132] == b"DICM" or (head[:2] == b"\x08\x00" and head[2:4] <= b"\x20\x00"):
-        return "DICOM"  # with the preamble of DICOM part 10, or a bare data set
+    if head[128:132] == b"DICM" or _DICOM_WITHOUT_PREAMBLE.match(head):
+        return "DICOM"
     for beginning, kind in (
         (b"\x89PNG\r\n\x1a\n", "PNG"),
         (b"\xff\xd8\xff", "JPEG"),
@@ -100,6 +109,8 @@ def file_kind(path: Path) -> str:
         (b"II+\0", "TIFF"),
         (b"MM\0+", "TIFF"),
         (b"NRRD000", "NRRD"),
+        (b"P2", "PGM"),
+        (b"P5", "PGM"),
     ):
         if head.startswith(beginning):
             return kind
@@ -114,7 +125,7 @@ def file_kind(path: Path) -> str:
     if head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0"):
         return "NIfTI"
     raise UnsupportedImageError(
-        "The file is no image that is read here; choose DICOM, PNG, TIFF, JPEG, NRRD, MetaImage or NIfTI."
+        "The file is no image that is read here; choose DICOM, PNG, TIFF, JPEG, PGM, NRRD, MetaImage or NIfTI."
     )
 
 
@@ -123,12 +134,41 @@ def _with_view_of_name(content: ImageContent, name: str) -> ImageContent:
     if not (view.laterality or view.view):
         return content
     warning = WarningRecord("view-from-text", "Laterality or view were taken from the name of the file; please check.")
+    sides, views = ((Statement("file name", value),) if value else () for value in (view.laterality, view.view))
     return replace(
         content,
+        admission=replace(content.admission, side_statements=sides, view_statements=views),
         laterality=view.laterality,
         view=view.view,
         view_modifiers=view.modifiers,
         warnings=[*content.warnings, warning],
+    )
+
+
+def _completed_card(
+    content: ImageContent, padding: NDArray[np.bool_] | None, spacing_mm: tuple[float, float], source: str
+) -> AdmissionCard:
+    """The card with what is known of every kind of file."""
+    card, valid = content.admission, content.valid
+    padded = 0.0 if padding is None else float(padding.mean())
+    bits = card.bits
+    if not bits.allocated:  # a file without a notion of its own
+        stored = int(content.source["bits_stored"])
+        values = content.pixels if valid is None else content.pixels[valid]
+        bits = BitUse(stored, stored, stored - 1, float(values.min()), float(values.max()))
+    return replace(
+        card,
+        laterality=content.laterality,
+        view=content.view,
+        view_modifiers=content.view_modifiers,
+        spacing_mm=spacing_mm,
+        spacing_source=source,
+        spacing_statements=content.spacing.statements or card.spacing_statements,
+        magnification=content.spacing.magnification or card.magnification,
+        bits=bits,
+        padding_share=padded,
+        mark_share=0.0 if valid is None else 1 - float(valid.mean()) - padded,
+        polarity=content.source["intensities"] if card.kind == "unstated" else card.polarity,
     )
 
 
@@ -148,10 +188,21 @@ def _mammogram(
         warnings.append(
             WarningRecord("non-finite-pixels", "The image holds values that are no numbers; they are not analyzed.")
         )
+    if valid is not None and not valid.any():
+        raise UnreadableImageError("No pixel of the file is image; all of them are marked as padding.")
+    lines = drawn_lines(pixels, valid, spacing_mm)
+    if lines is not None:
+        valid = ~lines if valid is None else valid & ~lines
+        warnings.append(
+            WarningRecord(
+                "drawn-lines",
+                "Straight lines are drawn into the picture (a cross, a box or a ruler); the pixels under them are not "
+                "analyzed.",
+            )
+        )
+    padding = padding_of(valid, spacing_mm)
     if valid is not None:
-        if not valid.any():
-            raise UnreadableImageError("No pixel of the file is image; all of them are marked as padding.")
-        pixels[~valid] = pixels[valid].min()
+        fill_pixels_without_value(pixels, valid, padding, spacing_mm)
 
     look = appearance(pixels, valid)
     if look.negative:
@@ -201,4 +252,5 @@ def _mammogram(
         direction_lps=content.direction_lps,
         warnings=tuple(dict.fromkeys(warnings)),  # a file that was loaded before carries some of them
         source={**content.source, "sha256": digest},
+        admission=_completed_card(replace(content, valid=valid), padding, spacing_mm, spacing_source),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import ParameterError, WarningRecord
+from .admission import Statement
 from .content import FileSpacing
-from .dicom_values import number, pair
+from .dicom_values import number, numbers, pair, text
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -16,6 +18,15 @@ Pair = tuple[float, float]
 
 # Detectors and film scanners lie between 0.02 and 0.2 mm; image writers put 1 mm where they know nothing.
 _SMALLEST_MM, _LARGEST_MM = 0.01, 0.5
+_SAME_FACTOR = 0.15  # relative; the distance is to the surface or to the middle of the breast
+
+
+class Magnification(NamedTuple):
+    """The factor or None, where it comes from in words, and doubts about it as sentences."""
+
+    factor: float | None = None
+    words: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def is_plausible(spacing_mm: Pair) -> bool:
@@ -23,10 +34,35 @@ def is_plausible(spacing_mm: Pair) -> bool:
     return all(_SMALLEST_MM <= length <= _LARGEST_MM for length in spacing_mm)
 
 
+def magnification_of_dicom(header: Dataset) -> Magnification:
+    """Size at the detector over size in the breast, 1 to 4.
+
+    Estimated Radiographic Magnification Factor (0018,1114), else Distance Source to Detector (0018,1110) over Distance
+    Source to Patient (0018,1111), which is what the factor is defined as (DICOM PS3.3 C.8.7.10).
+    """
+    stated = number(header, "EstimatedRadiographicMagnificationFactor")
+    to_detector, to_breast = (number(header, f"DistanceSourceTo{where}") for where in ("Detector", "Patient"))
+    distances = to_detector / to_breast if to_detector and to_breast and to_breast > 0 else None
+    notes = []
+    if stated is not None and not _is_factor(stated):
+        notes.append(f"The file's magnification factor of {stated:g} is impossible and was not used.")
+    if stated is not None and _is_factor(stated):
+        if distances is not None and _is_factor(distances) and abs(stated / distances - 1) > _SAME_FACTOR:
+            notes.append(
+                f"The file's magnification factor of {stated:g} contradicts its distances from the source "
+                f"({to_detector:g} mm to the detector, {to_breast:g} mm to the breast); the factor was used."
+            )
+        return Magnification(stated, f"magnification factor {stated:g}", tuple(notes))
+    if distances is not None and _is_factor(distances):
+        words = f"({to_detector:g} mm to the detector / {to_breast:g} mm to the breast)"
+        return Magnification(distances, words, tuple(notes))
+    return Magnification(notes=tuple(notes))
+
+
 def spacing_of_dicom(header: Dataset, magnified: bool) -> FileSpacing:
     """Spacing in the plane of the breast by the attributes of DICOM PS3.3 10.7 and C.8.7.10.
 
-    In this order: Imager Pixel Spacing (0018,1164) divided by Estimated Radiographic Magnification Factor (0018,1114);
+    In this order: Imager Pixel Spacing (0018,1164) divided by the magnification (:func:`magnification_of_dicom`);
     Pixel Spacing (0028,0030) whose Calibration Type (0028,0A02) is GEOMETRY or FIDUCIAL; Imager Pixel Spacing alone;
     Nominal Scanned Pixel Spacing (0018,2010); Pixel Spacing without calibration type, with a warning.
 
@@ -38,17 +74,15 @@ def spacing_of_dicom(header: Dataset, magnified: bool) -> FileSpacing:
     detector = _plausible_pair(header, "ImagerPixelSpacing")
     scanned = _plausible_pair(header, "NominalScannedPixelSpacing")
     stated = _plausible_pair(header, "PixelSpacing")
-    calibration = str(header.get("PixelSpacingCalibrationType", "")).strip().upper()
+    calibration = text(header, "PixelSpacingCalibrationType")
     calibrated = stated if calibration in ("GEOMETRY", "FIDUCIAL") else None
-    factor = number(header, "EstimatedRadiographicMagnificationFactor")
-    notes: list[str] = []
-    if factor is not None and not 1.0 <= factor <= 4.0:
-        notes.append(f"The file's magnification factor of {factor:g} is impossible and was not used.")
-        factor = None
+    magnification = magnification_of_dicom(header)
+    factor, notes = magnification.factor, list(magnification.notes)
+    statements = tuple(_statements(header))
 
     if detector and factor:
         mm: Pair = (detector[0] / factor, detector[1] / factor)
-        source = f"Imager Pixel Spacing / magnification factor {factor:g}"
+        source = f"Imager Pixel Spacing / {magnification.words}"
         if calibrated and any(abs(a / b - 1) > 0.05 for a, b in zip(mm, calibrated, strict=True)):
             notes.append(
                 f"The file's calibrated Pixel Spacing of {in_words(calibrated)} contradicts its "
@@ -77,8 +111,9 @@ def spacing_of_dicom(header: Dataset, magnified: bool) -> FileSpacing:
             for keyword, words in _WORDS.items()
             if (value := pair(header, keyword))
         ]
-        return FileSpacing(remark=" ".join(remarks))
-    return FileSpacing(mm, source, warnings=tuple(WarningRecord("spacing-uncertain", note) for note in notes))
+        return FileSpacing(remark=" ".join(remarks), statements=statements, magnification=factor)
+    warnings = tuple(WarningRecord("spacing-uncertain", note) for note in notes)
+    return FileSpacing(mm, source, warnings=warnings, statements=statements, magnification=factor)
 
 
 def spacing_of_header(spacing_mm: Pair, kind: str) -> FileSpacing:
@@ -137,6 +172,24 @@ _WORDS = {
     "NominalScannedPixelSpacing": "Nominal Scanned Pixel Spacing",
     "PixelSpacing": "Pixel Spacing",
 }
+_SPACING_ATTRIBUTES = {
+    "ImagerPixelSpacing": "Imager Pixel Spacing (0018,1164), mm",
+    "EstimatedRadiographicMagnificationFactor": "Magnification Factor (0018,1114)",
+    "DistanceSourceToDetector": "Distance Source to Detector (0018,1110), mm",
+    "DistanceSourceToPatient": "Distance Source to Patient (0018,1111), mm",
+    "PixelSpacing": "Pixel Spacing (0028,0030), mm",
+    "NominalScannedPixelSpacing": "Nominal Scanned Pixel Spacing (0018,2010), mm",
+}
+
+
+def _statements(header: Dataset) -> Iterator[Statement]:
+    for keyword, source in _SPACING_ATTRIBUTES.items():
+        if found := numbers(header, keyword):
+            yield Statement(source, " × ".join(f"{value:g}" for value in found))
+
+
+def _is_factor(value: float) -> bool:
+    return 1.0 <= value <= 4.0
 
 
 def _plausible_pair(header: Dataset, keyword: str) -> Pair | None:

@@ -17,7 +17,9 @@ from scipy import ndimage
 from ..base.errors import WarningRecord
 from ..base.parameters import BreastParameters
 from ..reading.mammogram import Mammogram
+from ..reading.no_value import padding_of
 from .background import (
+    SMALLEST_AIR,
     Grid,
     Mask,
     Window,
@@ -47,6 +49,9 @@ class BreastRegion:
         Area of the mask.
     warnings : tuple of WarningRecord
         ``no-breast-found`` (the mask is empty) or ``no-background-found`` (the whole image is taken as breast).
+    with_marks : bool array, shape (rows, columns), or None
+        The mask with the pixels in it that have no value (arrows, boxes, holes); its border is the skin. None when
+        every pixel has a value.
     """
 
     mask: Mask
@@ -55,6 +60,7 @@ class BreastRegion:
     pectoral_muscle: Mask | None
     area_cm2: float
     warnings: tuple[WarningRecord, ...] = ()
+    with_marks: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -99,28 +105,31 @@ def find_breast(mammogram: Mammogram, parameters: BreastParameters | None = None
     shape = mammogram.pixels.shape
     steps = _grid_steps(shape, mammogram.spacing_mm, parameters.grid_mm)
     pixel_mm = (steps[0] * mammogram.spacing_mm[0], steps[1] * mammogram.spacing_mm[1])
-    grid, inside = _reduce(mammogram.pixels, mammogram.valid, steps)
+    padding = padding_of(mammogram.valid, mammogram.spacing_mm)
+    grid, inside = _reduce(mammogram.pixels, None if padding is None else ~padding, steps)
     small, warnings = _breast_on_grid(grid, inside, pixel_mm, parameters)
     side, muscle = None, None
     if small.any():
         side = _chest_wall_side(small, pixel_mm) or mammogram.chest_wall_side
     if side is not None:
         muscle = find_pectoral_muscle(grid, small, pixel_mm, side, mammogram.view)
-    mask = _enlarge(small, steps, shape)
+    mask, with_marks = _enlarge(small, steps, shape), None
     if mammogram.valid is not None:
-        mask &= mammogram.valid
+        with_marks = mask if padding is None else mask & ~padding
+        mask = mask & mammogram.valid
     if muscle is not None:
         muscle = _enlarge(muscle, steps, shape)
         muscle &= mask
     pixel_cm2 = mammogram.spacing_mm[0] * mammogram.spacing_mm[1] / 100.0
-    return BreastRegion(mask, _box(mask), side, muscle, float(np.count_nonzero(mask)) * pixel_cm2, warnings)
+    area_cm2 = float(np.count_nonzero(mask)) * pixel_cm2
+    return BreastRegion(mask, _box(mask), side, muscle, area_cm2, warnings, with_marks)
 
 
 def edge_distance(region: BreastRegion, spacing_mm: tuple[float, float], grid_mm: float = 0.4) -> EdgeDistance:
     """Measure how far inside the skin line every place of the breast lies.
 
-    The image border is no skin: the distance keeps growing towards the chest wall, also when a film frame or a dark
-    strip separates the mask from the border.
+    Pixels without a value inside the breast are no skin, and neither is the image border: the distance keeps growing
+    towards the chest wall, also when a film frame or a dark strip separates the mask from the border.
 
     Parameters
     ----------
@@ -132,7 +141,8 @@ def edge_distance(region: BreastRegion, spacing_mm: tuple[float, float], grid_mm
     """
     steps = _grid_steps(region.mask.shape, spacing_mm, grid_mm)
     pixel_mm = (steps[0] * spacing_mm[0], steps[1] * spacing_mm[1])
-    small = region.mask[steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1]].copy()
+    whole = region.mask if region.with_marks is None else region.with_marks
+    small = whole[steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1]].copy()
     if small.all():
         diagonal_mm = math.hypot(small.shape[0] * pixel_mm[0], small.shape[1] * pixel_mm[1])
         return EdgeDistance(np.full(small.shape, diagonal_mm, np.float32), steps)
@@ -202,10 +212,13 @@ def _breast_on_grid(
     """The breast mask on the reduced grid, with the warnings of BreastRegion."""
     nothing = np.zeros(grid.shape, bool)
     not_found = WarningRecord("no-breast-found", "No breast was found in this image; check that it is a mammogram.")
+    padded = 1 - float(inside.mean())  # padding is air
     inside = without_empty_borders(grid, inside)
     if not inside.any() or is_structureless(grid, inside):
         return nothing, (not_found,)
     air = signal_above_air(grid, inside, parameters.flatness_ratio)
+    if air is None and padded >= SMALLEST_AIR:
+        return _largest_solid_part(inside, pixel_mm, parameters), ()
     if air is None:
         message = "No air was found beside the breast, so the whole image was taken as breast."
         return inside.copy(), (WarningRecord("no-background-found", message),)

@@ -20,8 +20,10 @@ def outline(
     """Label map of the chosen candidates; candidate ``i`` gets the label ``i + 1``.
 
     Each outline holds the pixels connected to the speck's brightest pixel that lie above the level between background
-    (median of the ring around the candidate) and peak, not farther than ``_GROWTH_MM`` outside the candidate, holes
-    filled. A pixel wanted by two specks goes to the first; every speck keeps at least its brightest pixel.
+    (median of the ring around the candidate) and peak, not farther than ``_GROWTH_MM`` outside the candidate. Holes are
+    filled unless another speck lies in them (an eggshell, or a ring or box drawn around specks). A pixel wanted by two
+    specks goes to the first; every speck keeps its brightest pixel, so that candidates without common pixels all get
+    their label.
 
     Parameters
     ----------
@@ -57,7 +59,22 @@ def outline(
 @njit(cache=True, nogil=True)
 def _outline_each(pixels, rows, columns, starts, chosen, labels, side, gap, margin, growth):  # type: ignore[no-untyped-def]
     height, width = pixels.shape
-    for index in chosen:
+    peaks = np.empty((len(chosen), 2), np.int64)
+    for position in range(len(chosen)):  # the brightest pixels first: nobody else may take them
+        index = chosen[position]
+        own_rows = rows[starts[index] : starts[index + 1]].astype(np.int64)
+        own_columns = columns[starts[index] : starts[index + 1]].astype(np.int64)
+        top, left = own_rows.min(), own_columns.min()
+        smooth = _smoothed(pixels, top, own_rows.max() + 1, left, own_columns.max() + 1, side)
+        peaks[position, 0], peaks[position, 1], peak = own_rows[0], own_columns[0], -np.inf
+        for i in range(len(own_rows)):
+            r, c = own_rows[i], own_columns[i]
+            if smooth[r - top, c - left] > peak and labels[r, c] == 0:
+                peaks[position, 0], peaks[position, 1], peak = r, c, smooth[r - top, c - left]
+        if labels[peaks[position, 0], peaks[position, 1]] == 0:
+            labels[peaks[position, 0], peaks[position, 1]] = index + 1
+    for position in range(len(chosen)):
+        index = chosen[position]
         own_rows = rows[starts[index] : starts[index + 1]].astype(np.int64)
         own_columns = columns[starts[index] : starts[index + 1]].astype(np.int64)
         top, bottom = max(own_rows.min() - margin, 0), min(own_rows.max() + margin + 1, height)
@@ -66,19 +83,43 @@ def _outline_each(pixels, rows, columns, starts, chosen, labels, side, gap, marg
         smooth = _smoothed(pixels, top, bottom, left, right, side)
         ring = pixels[top:bottom, left:right].ravel()[((steps > gap) & (steps <= margin)).ravel()]
         background = np.median(ring) if len(ring) else smooth.min()
-        peak_row, peak_column, peak = own_rows[0] - top, own_columns[0] - left, -np.inf
-        for i in range(len(own_rows)):
-            r, c = own_rows[i] - top, own_columns[i] - left
-            if smooth[r, c] > peak and labels[top + r, left + c] == 0:
-                peak_row, peak_column, peak = r, c, smooth[r, c]
+        peak_row, peak_column = peaks[position, 0] - top, peaks[position, 1] - left
+        peak = smooth[peak_row, peak_column]
         allowed = (smooth >= background + _LEVEL * (peak - background)) & (steps <= growth)
         speck = _connected(allowed, peak_row, peak_column)
         speck[peak_row, peak_column] = True
-        speck |= ~_connected_to_border(~speck)
+        others = (labels[top:bottom, left:right] != 0) & (labels[top:bottom, left:right] != index + 1)
+        _fill_holes(speck, others)
         for r in range(bottom - top):
             for c in range(right - left):
                 if speck[r, c] and labels[top + r, left + c] == 0:
                     labels[top + r, left + c] = index + 1
+
+
+@njit(cache=True, nogil=True)
+def _fill_holes(speck, others):  # type: ignore[no-untyped-def]
+    """Fill, in place, the holes of a mask in which nothing of the others lies."""
+    height, width = speck.shape
+    outside = _connected_to_border(~speck)
+    seen = speck | outside
+    for row in range(height):
+        for column in range(width):
+            if seen[row, column]:
+                continue
+            hole = [(row, column)]
+            seen[row, column] = True
+            is_free, position = True, 0
+            while position < len(hole):
+                r, c = hole[position]
+                position += 1
+                is_free &= not others[r, c]
+                for y, x in ((r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)):
+                    if not seen[y, x]:  # a hole never touches the border of the window
+                        seen[y, x] = True
+                        hole.append((y, x))
+            if is_free:
+                for r, c in hole:
+                    speck[r, c] = True
 
 
 @njit(cache=True, nogil=True)

@@ -24,6 +24,7 @@ from ..base.errors import ModelError, WarningRecord
 from ..base.model_folder import read_model_folder
 from ..base.parameters import CandidateParameters
 from ..base.progress import Progress, no_progress
+from ..base.trees import TreeEnsemble
 from ..reading.mammogram import Mammogram
 from .breast import BreastRegion
 from .candidates import Candidates
@@ -139,7 +140,7 @@ class MeasurementSelector:
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
-        return {key: self.card[key] for key in ("name", "sha256", "training_data")}
+        return {key: self.card[key] for key in ("name", "sha256", "training_data", "origin") if key in self.card}
 
 
 def with_neighborhood(
@@ -171,9 +172,7 @@ def with_neighborhood(
 
 
 def _predict(model: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    import lightgbm
-
-    return np.asarray(lightgbm.Booster(model_str=model).predict(values, num_threads=1), np.float64)
+    return TreeEnsemble(model).predict(values)
 
 
 def without_overlaps(

@@ -130,8 +130,9 @@ def auc(
     if variance <= _NO_VARIANCE:
         diseased = np.asarray(outcome).astype(bool)
         owners = np.arange(diseased.size) if patients is None else np.asarray(patients)
-        counts = len(np.unique(owners[diseased])), len(np.unique(owners[~diseased]))
-        return Estimate(area, *newcombe_interval(area, counts[0], counts[1], confidence), confidence, "Newcombe")
+        patients_with, patients_without = (len(np.unique(owners[group])) for group in (diseased, ~diseased))
+        interval = newcombe_interval(area, patients_with, patients_without, confidence)
+        return Estimate(area, *interval, confidence, "Newcombe")
     half_width = normal_quantile(confidence) * math.sqrt(variance) / (area * (1 - area))
     low, high = (1 / (1 + (1 - area) / area * math.exp(-move)) for move in (-half_width, half_width))
     return Estimate(area, low, high, confidence, f"{name}, logit")

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..base.errors import ParameterError
+from ..base.errors import MicrocalcError, ParameterError
 from ..base.progress import Progress, no_progress
 from ..base.volumes import read_label_map
 from ..reading.mammogram import Mammogram
@@ -136,7 +136,7 @@ def _phantoms(folder: Path, progress: Progress) -> Iterator[AnnotatedImage]:
             background, spacing = record["background"], record["spacing_mm"]
             calcifications = pd.read_csv(truth / "calcifications.csv")
             labels = read_label_map(truth / "labels.nrrd")
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, MicrocalcError) as error:
             raise ParameterError(f"The truth of “{truth.name}” cannot be read; simulate it again.") from error
         mammogram = read_mammogram(image, spacing_mm=(float(spacing[0]), float(spacing[1])))
         yield AnnotatedImage(
@@ -179,8 +179,8 @@ def _read_table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
 def _boxes_of(path: Path, mammogram: Mammogram) -> pd.DataFrame:
     try:
         labels = read_label_map(path)
-    except RuntimeError as error:
-        raise ParameterError(f"The label map “{path.name}” cannot be read.") from error
+    except MicrocalcError as error:
+        raise ParameterError(f"The label map “{path.name}” cannot be read: {error}") from error
     if labels.shape != mammogram.pixels.shape:
         raise ParameterError(f"The label map “{path.name}” has another size than its image.")
     return _boxes(labels)

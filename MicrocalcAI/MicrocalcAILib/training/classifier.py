@@ -34,6 +34,10 @@ _GRID = [
     {"learning_rate": rate, "num_leaves": leaves, "max_depth": depth, "lambda_l2": penalty}
     for rate, (leaves, depth), penalty in product((0.03, 0.1), ((4, 2), (8, 4), (31, -1)), (1.0, 20.0))
 ]
+_GRIDS = {
+    "full": _GRID,
+    "small": [{"learning_rate": 0.1, "num_leaves": 8, "max_depth": 4, "lambda_l2": penalty} for penalty in (1.0, 20.0)],
+}
 _TREES = {
     "objective": "cross_entropy",
     "min_data_in_leaf": 5,
@@ -58,14 +62,16 @@ class ClassifierTraining:
     aggregation : {"histograms", "moments"}
         How the calcifications of a cluster are put together: K-means histograms, or mean and standard deviation (the
         paper's comparison).
-    feature_set : {"all", "measured", "deep"}
-        Every feature of the tables, those that were measured, or those of networks alone (the paper's comparison).
+    feature_set : str
+        Which features, see :meth:`~MicrocalcAILib.classification.preparation.Preparation.fit` (the paper's comparison).
     words : tuple of int
         Numbers of typical calcifications K to choose from; only for histograms.
     topology_features : int
         The most important ones are kept (122 in the paper).
     resampling : {"smote-enn", "none"}
         Of the training folds. With ``none`` the trees learn the expected outcomes where the labels hold them.
+    grid : {"full", "small"}
+        Settings of the trees to choose from: twelve, or two.
     target_sensitivity : float
         That the tuned threshold reaches on unseen clusters of the training patients.
     folds, outer_folds : int
@@ -83,6 +89,7 @@ class ClassifierTraining:
     words: tuple[int, ...] = (10, 15, 25)
     topology_features: int = 122
     resampling: str = "smote-enn"
+    grid: str = "full"
     target_sensitivity: float = 0.95
     folds: int = 5
     outer_folds: int = 4
@@ -93,6 +100,7 @@ class ClassifierTraining:
             ("aggregation", self.aggregation, AGGREGATIONS),
             ("feature_set", self.feature_set, FEATURE_SETS),
             ("resampling", self.resampling, RESAMPLING),
+            ("grid", self.grid, _GRIDS),
         ):
             if value not in known:
                 raise ParameterError(f"{name} has to be one of {', '.join(known)}, not “{value}”.")
@@ -142,7 +150,7 @@ def train_classifier(
     learned, tested = cases.take(~held_out), cases.take(held_out)
     _check_size(learned, training)
 
-    unseen = _nested(learned, training, progress)
+    unseen = nested_predictions(learned, training, progress)
     progress("final model", 0, 1)
     model = _train(learned, training)
     figures = {
@@ -200,19 +208,20 @@ def _tune(
     """The best choice (K, tree setting, number of trees), and its scores for clusters it did not see."""
     choices: tuple[int | None, ...] = training.words if training.aggregation == "histograms" else (None,)
     folds = list(cases.folds(training.folds, training.seed))
-    scores = np.empty((len(choices), len(_GRID), len(_TREE_COUNTS), len(cases)))
+    grid = _GRIDS[training.grid]
+    scores = np.empty((len(choices), len(grid), len(_TREE_COUNTS), len(cases)))
     for row, words in enumerate(choices):
         for learn, judge in folds:
             preparation, values, expected = _prepare(cases.take(learn), words, training)
             judged = preparation.scaled(cases.tables.take(judge))
-            for column, setting in enumerate(_GRID):
+            for column, setting in enumerate(grid):
                 booster = _grow(values, expected, setting, max(_TREE_COUNTS), training.seed, preparation.features)
                 for layer, trees in enumerate(_TREE_COUNTS):
                     scores[row, column, layer, judge] = booster.predict(judged, num_iteration=trees, num_threads=1)
     quality = np.apply_along_axis(lambda score: specificity_when_sensitive(cases.malignant, score), -1, scores)
     position, number, place = (int(i) for i in np.unravel_index(int(np.argmax(quality)), quality.shape))
     chosen: NDArray[np.float64] = scores[position, number, place]
-    return (choices[position], _GRID[number], _TREE_COUNTS[place]), chosen
+    return (choices[position], grid[number], _TREE_COUNTS[place]), chosen
 
 
 def specificity_when_sensitive(outcome: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
@@ -254,8 +263,15 @@ def _grow(
     return lightgbm.train({**_TREES, **setting, "seed": seed}, data, num_boost_round=trees)
 
 
-def _nested(cases: Cases, training: ClassifierTraining, progress: Progress) -> pd.DataFrame:
-    """Score, probability and decision for each cluster by a model whose whole making did not see its patient."""
+def nested_predictions(cases: Cases, training: ClassifierTraining, progress: Progress = no_progress) -> pd.DataFrame:
+    """Score, probability and decision for each cluster by a model whose whole making did not see its patient.
+
+    Returns
+    -------
+    DataFrame
+        One row per cluster: ``score``, ``probability``, ``positive`` (at the threshold for the target sensitivity,
+        chosen on other patients), ``fold``.
+    """
     unseen = pd.DataFrame(
         {"score": np.nan, "probability": np.nan, "positive": False, "fold": 0}, index=range(len(cases))
     )

@@ -18,6 +18,7 @@ from ..base.files import replaced_on_success
 from ..base.model_folder import write_model_folder
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance, sha256_of_file
+from ..base.tables import write_table
 from ..lexicon.cbis import read_cbis
 from ..lexicon.descriptor_model import KIND, MODEL_FILE, SCHEMA, DescriptorModel, Descriptors, Encoding
 from ..lexicon.vocabulary import KINDS, Word, in_cbis, words
@@ -157,7 +158,7 @@ def cbis_predictive_values(tables: Iterable[Path], output: Path, resamples: int 
     columns = ["kind", "word", "cohort", "percent", "low_percent", "high_percent", "cases", "note"]
     result = pd.DataFrame(rows, columns=columns)
     with replaced_on_success(output) as temporary:
-        result.to_csv(temporary, index=False, lineterminator="\n")
+        write_table(result, temporary)
     return result
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..base.errors import ModelError, ParameterError
 from ..base.files import replaced_on_success
+from ..base.tables import write_table
 from ..networks.detector import untrained_network
 from ..networks.detector_architecture import DetectorArchitecture
 from ..networks.runtime import Runtime
@@ -175,7 +176,7 @@ class TrainingState:
         with replaced_on_success(work / CHECKPOINT) as temporary:
             temporary.write_bytes(save(stored, metadata=notes))
         with replaced_on_success(work / CURVE) as temporary:
-            pd.DataFrame(self.curve).to_csv(temporary, index=False)
+            write_table(pd.DataFrame(self.curve), temporary)
 
     def _resume(self, path: Path, runtime: Runtime) -> None:
         from safetensors import safe_open

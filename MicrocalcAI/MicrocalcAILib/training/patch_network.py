@@ -16,6 +16,7 @@ from ..base.files import check_replaceable, replaced_on_success
 from ..base.model_folder import CARD_FILE
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
+from ..base.tables import write_table
 from ..networks.heatmap import TASKS
 from ..networks.patch_networks import PatchModel, write_patch_network
 from ..networks.runtime import Runtime
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import torch
 
 CURVE_FILE = "learning_curve"
+PREDICTIONS_FILE = "test_predictions.csv"
+TASK_NAMES = {"detection": "Task 1: microcalcifications or none", "malignancy": "Task 2: malignant or benign"}
 
 
 def train_patch_network(
@@ -100,6 +103,7 @@ def train_patch_network(
     test = sets["test"]
     probability = judge(network, test, runtime)
     figures = patch_figures(test.outcome(task), probability, threshold, list(test.table["patient"]))
+    predictions = _predictions(test, task, Path(output).name, probability, float(threshold))
     card = {
         **_card(patches, sets, task, training, state, runtime),
         "threshold": float(threshold),
@@ -117,6 +121,8 @@ def train_patch_network(
         card["figures"]["images_without_known_calcifications"] = marked
         written = write_patch_network(Path(output), training.architecture, patches.input, network, card)
     _write_curves(state.history, Path(output), task)
+    with replaced_on_success(Path(output) / PREDICTIONS_FILE) as temporary:
+        predictions.to_csv(temporary, index=False)
     checkpoint.unlink(missing_ok=True)
     return written
 
@@ -179,6 +185,23 @@ def _card(
     }
 
 
+def _predictions(
+    test: PatchSet, task: str, model: str, probability: NDArray[np.float64], threshold: float
+) -> pd.DataFrame:
+    """What the figures of the test were computed from, as ``train compare`` reads it; patients are numbered."""
+    return pd.DataFrame(
+        {
+            "task": TASK_NAMES[task],
+            "model": model,
+            "item": np.arange(len(probability)),
+            "patient": np.unique(test.table["patient"], return_inverse=True)[1],
+            "outcome": test.outcome(task).astype(int),
+            "score": probability,
+            "threshold": threshold,
+        }
+    )
+
+
 def _command(task: str, training: PatchTraining) -> str:
     """What trains this network, less the paths."""
     architecture = training.architecture
@@ -218,7 +241,7 @@ def _write_curves(history: list[dict[str, Any]], folder: Path, task: str) -> Non
 
     table = pd.DataFrame(history)
     with replaced_on_success(folder / f"{CURVE_FILE}.csv") as temporary:
-        table.to_csv(temporary, index=False)
+        write_table(table, temporary)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(table["epoch"], table["training_loss"], label="training", color="#4878a8")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError, ResultError
 from ..base.files import folder_replaced_on_success
+from ..base.tables import read_table, write_table
 from ..networks.heatmap_inference import cut, seen_image
 from ..networks.patch_networks import PatchInput
 from .annotations import AnnotatedImage
@@ -115,7 +116,7 @@ class PatchSet:
         record = {**self.description, "input": asdict(self.input), "shift": self.shift}
         with folder_replaced_on_success(folder, DESCRIPTION_FILE) as temporary:
             np.save(temporary / PATCHES_FILE, self.values, allow_pickle=False)
-            self.table.to_csv(temporary / TABLE_FILE, index=False)
+            write_table(self.table, temporary / TABLE_FILE)
             (temporary / DESCRIPTION_FILE).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
     @classmethod
@@ -131,7 +132,7 @@ class PatchSet:
         try:
             description = json.loads((folder / DESCRIPTION_FILE).read_text("utf-8"))
             seen, shift = PatchInput(**description.pop("input")), int(description.pop("shift"))
-            table = pd.read_csv(folder / TABLE_FILE, dtype={"image": str, "patient": str, "split": str})
+            table = read_table(folder / TABLE_FILE, dtype={"image": str, "patient": str, "split": str})
             table["split"] = table["split"].fillna("")
             values = np.load(folder / PATCHES_FILE, allow_pickle=False)
             if values.shape != (len(table), *(2 * [seen.side + 2 * shift])) or values.dtype != np.int8:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..base.errors import ParameterError
 from ..base.files import replaced_on_success
 from ..base.progress import Progress, no_progress
+from ..base.tables import write_table
 from ..classification.cases import DESCRIPTION_FILE
 from ..classification.feature_tables import FeatureTables, measure_features
 from ..evaluation.cluster_matching import match_clusters
@@ -234,7 +235,7 @@ def write_training_data(
         "simulation": details,
     }
     with replaced_on_success(output / "labels.csv") as temporary:
-        pd.concat(labels).to_csv(temporary, index=False)
+        write_table(pd.concat(labels), temporary)
     with replaced_on_success(output / DESCRIPTION_FILE) as temporary:
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     return description

@@ -15,6 +15,7 @@ import pandas as pd
 from MicrocalcAILib.base.errors import ResultError, WarningRecord
 from MicrocalcAILib.base.files import folder_replaced_on_success
 from MicrocalcAILib.base.progress import Progress, no_progress
+from MicrocalcAILib.base.tables import write_table
 
 from .. import figures as draw
 from ..flow_figure import flow_figure
@@ -157,7 +158,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     """One CSV per table."""
     folder.mkdir()
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        write_table(table, folder / f"{name}.csv")
 
 
 def study_json(analysis: CohortAnalysis, record: StudyRecord) -> str:

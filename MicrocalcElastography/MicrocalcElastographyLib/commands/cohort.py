@@ -323,6 +323,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 
 def _simulate(arguments: argparse.Namespace) -> int:
     from MicrocalcAILib.base.files import replaced_on_success
+    from MicrocalcAILib.base.tables import write_table
 
     from ..simulated_cohort import simulate_cohort
 
@@ -336,6 +337,6 @@ def _simulate(arguments: argparse.Namespace) -> int:
         mammographic_auc=arguments.mammographic_auc,
     )
     with replaced_on_success(arguments.output) as temporary:
-        cohort.to_csv(temporary, index=False)
+        write_table(cohort, temporary)
     print(f"{len(cohort)} rows of simulated lesions: {arguments.output}")
     return 0

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.commands import batch_options
+
+from .acquisitions import Measured, measure, summary, title, write
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..assessment import Assessment, AssessmentParameters
-    from ..elastogram import Elastogram
-    from ..measurement import LesionRegions
-    from ..readings import Reading
 
 HELP = (
     "Measure a lesion in one or several acquisitions: stiffest box, ratios to fat, scores, protocol, annotated picture."
@@ -29,20 +26,24 @@ _REGION_HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path,
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path,
                         help="acquisitions of the same lesion: screens (DICOM, PNG, JPEG, TIFF) or maps")  # fmt: skip
+    parser.add_argument("--regions", type=Path, metavar="TABLE",
+                        help="many lesions instead: a CSV table with a row for each acquisition, columns file, lesion "
+                        "and, where they differ, fat, skin, …, name, reader, repeat, patient, outcome")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     _add_regions(parser.add_argument_group("regions", _REGION_HELP))
     _add_reading(parser.add_argument_group("what cannot be read from the file (what is given here wins)"))
     _add_measurement(parser.add_argument_group("measurement and protocol"))
     _add_record(parser.add_argument_group("record"))
+    batch_options.add_arguments(parser)
 
 
 def _add_regions(group: argparse._ArgumentGroup) -> None:
-    def region(option: str, text: str, required: bool = False) -> None:
-        group.add_argument(option, required=required, nargs="+", metavar="REGION", help=text)
+    def region(option: str, text: str) -> None:
+        group.add_argument(option, nargs="+", metavar="REGION", help=text)
 
-    region("--lesion", "outline of the lesion, usually as seen on B-mode", required=True)
+    region("--lesion", "outline of the lesion, usually as seen on B-mode")
     region("--fat", "fat at the same depth, the reference of the ratios")
     region("--lesion-on-elastogram", "the same lesion as seen on the elastogram, for the size ratio")
     region("--calcification", "calcifications seen on B-mode")
@@ -95,67 +96,18 @@ def _add_record(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every file, then write; a refused file stops the command before anything is written."""
-    from dataclasses import asdict
+    if arguments.regions is not None:
+        from . import measure_many
 
-    from MicrocalcAILib.base.provenance import provenance
+        return measure_many.run(arguments)
+    if not arguments.files or arguments.lesion is None:
+        raise ParameterError("Give the files of a lesion and its outline (--lesion), or a table of many (--regions).")
+    from ..readings import one_row_per_lesion, with_readings, write_readings, write_table
 
-    from ..assessment import assess
-    from ..protocol import check_repeats, repeat_spread
-    from ..readings import (
-        one_row_per_lesion,
-        reading_of,
-        references_beside,
-        table_of,
-        with_readings,
-        write_readings,
-        write_table,
-    )
-    from ..results import write_assessment, write_record
-
-    parameters = _parameters(arguments)
-    assessments, readings = [], []
-    for number, path in enumerate(arguments.files):
-        elastogram = _read(path, arguments)
-        regions = _regions(elastogram, arguments, number)
-        center = _box_center(elastogram, arguments, number)
-        assessment = assess(elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed)
-        assessments.append(assessment)
-        readings.append(
-            reading_of(
-                assessment.measurement,
-                assessment.scores,
-                assessment.checks,
-                lesion=arguments.name,
-                reader=arguments.reader,
-                repeat=arguments.first_repeat + number,
-                patient=arguments.patient,
-                outcome=arguments.outcome,
-            )
-        )
-    repeats = _repeated(readings)
-    repeat_checks = {name: check_repeats(values, words, parameters.protocol) for name, words, values in repeats}
-    references = [references_beside(reading, arguments.cutoffs) for reading in readings]
-    study = with_readings(arguments.table, readings) if arguments.table is not None else None
-    names = [f"acquisition_{reading.repeat}" for reading in readings]
-    for assessment, reading, name, beside in zip(assessments, readings, names, references, strict=True):
-        write_assessment(assessment, arguments.output, name, _title(reading), beside)
-    write_readings(table_of(readings), arguments.output / "readings.csv")
-    record = {
-        "acquisitions": [
-            {
-                "name": name,
-                "reading": asdict(reading),
-                "source": assessment.measurement.elastogram.source,
-                **assessment.as_dict(),
-                "references": beside,
-            }
-            for assessment, reading, name, beside in zip(assessments, readings, names, references, strict=True)
-        ],
-        "repeats": {name: asdict(repeat_spread(values)) for name, _, values in repeats if values},
-        "repeat_checks": {name: [check.as_dict() for check in checks] for name, checks in repeat_checks.items()},
-    }
-    write_record(provenance(**record), arguments.output / "measurement.json")
-    _report(assessments, readings, [check for checks in repeat_checks.values() for check in checks], arguments.output)
+    measured = measure(arguments)
+    study = with_readings(arguments.table, measured.readings) if arguments.table is not None else None
+    write(measured, arguments.output)
+    _report(measured, arguments.output)
     if study is not None:
         lesions = one_row_per_lesion(study)
         write_table(lesions, arguments.output / "lesions.csv")
@@ -164,134 +116,26 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
-    from dataclasses import replace
-
-    from ..assessment import AssessmentParameters
-    from ..measurement import BoxShape
-
-    file = arguments.parameters
-    parameters = AssessmentParameters.from_file(file) if file else AssessmentParameters()
-    changes: dict[str, Any] = {}
-    if arguments.box_mm is not None:
-        changes["box_mm"] = arguments.box_mm
-    if arguments.circle:
-        changes["box_shape"] = BoxShape.CIRCLE
-    return replace(parameters, measurement=replace(parameters.measurement, **changes))
-
-
-def _read(path: Path, arguments: argparse.Namespace) -> Elastogram:
-    from ..calibration import Calibration
-    from ..elastogram import Direction
-    from ..geometry import Rectangle
-    from ..reading import ValueMeaning, read_elastogram
-
-    def rectangle(numbers: list[int] | None) -> Rectangle | None:
-        return None if numbers is None else Rectangle(numbers[1], numbers[0], numbers[3], numbers[2])
-
-    spacing = None
-    if arguments.spacing is not None:
-        if len(arguments.spacing) > 2:
-            raise ParameterError("The pixel size is one number, or the distance of rows and the distance of columns.")
-        spacing = (arguments.spacing[0], arguments.spacing[-1])
-    given = Calibration(
-        box=rectangle(arguments.box),
-        bar=rectangle(arguments.bar),
-        color_table=arguments.color_table,
-        values_at_ends=None if arguments.range is None else (arguments.range[0], arguments.range[1]),
-        unit=arguments.unit,
-        opacity=arguments.opacity,
-        spacing_mm=spacing,
-    )
-    direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
-    meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing)
-    return read_elastogram(path, arguments.frame, given, meaning)
-
-
-def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
-    from ..measurement import LesionRegions, parse_region
-    from ..measurement.regions import rows_region
-
-    found: dict[str, Any] = {}
-    for name in LesionRegions.__dataclass_fields__:
-        text = _of_file(getattr(arguments, name), number, len(arguments.files), f"--{name.replace('_', '-')}")
-        if text is None:
-            continue
-        depth = _as_number(text) if name in ("skin", "chest_wall") else None
-        if depth is not None:
-            found[name] = rows_region(elastogram, depth, below=name == "chest_wall")
-        else:
-            found[name] = parse_region(elastogram, text)
-    return LesionRegions(**found)
-
-
-def _box_center(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> tuple[float, float] | None:
-    from ..measurement.regions import parse_point
-
-    text = _of_file(arguments.box_at, number, len(arguments.files), "--box-at")
-    return None if text is None else parse_point(elastogram, text)
-
-
-def _of_file(texts: list[str] | None, number: int, files: int, option: str) -> str | None:
-    if texts is None:
-        return None
-    if len(texts) not in (1, files):
-        raise ParameterError(f"{option} is given once for all files or once for each of the {files} files.")
-    return texts[number] if len(texts) > 1 else texts[0]
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text.removesuffix("mm"))
-    except ValueError:
-        return None
-
-
-def _repeated(readings: Sequence[Reading]) -> list[tuple[str, str, list[float]]]:
-    """Column, words and values of the quantities that were measured at least once."""
-    quantities = (("elasticity_mean_kpa", "mean elasticity"), ("strain_ratio", "the strain ratio"))
-    found = [(name, words, [getattr(reading, name) for reading in readings]) for name, words in quantities]
-    known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
-    return [entry for entry in known if entry[2]]
-
-
-def _title(reading: Reading) -> str:
-    reader = f" · reader {reading.reader}" if reading.reader else ""
-    return f"{reading.lesion}{reader} · acquisition {reading.repeat}"
-
-
-def _report(
-    assessments: Sequence[Assessment], readings: Sequence[Reading], checks: Sequence[Any], folder: Path
-) -> None:
+def _report(measured: Measured, folder: Path) -> None:
     from ..protocol import Status, repeat_spread
 
-    for assessment, reading in zip(assessments, readings, strict=True):
-        print(f"{_title(reading)}: {_summary(reading)}")
+    for assessment, reading in zip(measured.assessments, measured.readings, strict=True):
+        print(f"{title(reading)}: {summary(reading)}")
         for check in assessment.checks:
             if check.status is not Status.PASS:
                 print(f"  {check.status}: {check.message}")
         for warning in dict.fromkeys(assessment.warnings):
             print(f"  Note: {warning.message}")
-    for _, words, values in _repeated(readings):
+    for _, words, values in measured.repeated():
         if len(values) > 1:
             spread = repeat_spread(values)
             print(f"{words} of {spread.count} acquisitions: {spread.mean:.4g}")
-    for check in checks:
-        print(f"  {check.status}: {check.message}")
+    for checks in measured.repeat_checks().values():
+        for check in checks:
+            print(f"  {check.status}: {check.message}")
     print(f"Results: {folder}")
 
 
 def _report_agreement(lesion: pd.Series) -> None:
     """How the readers of this lesion agree, over all its readings in the table."""
     print(f"In the table: {lesion['agreement']} (readers {lesion['readers']}, readings {lesion['acquisitions']})")
-
-
-def _summary(reading: Reading) -> str:
-    parts = []
-    if reading.elasticity_mean_kpa is not None:
-        parts.append(f"mean {reading.elasticity_mean_kpa:.1f} kPa, maximum {reading.elasticity_max_kpa:.1f} kPa")
-    for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
-        if getattr(reading, name) is not None:
-            parts.append(f"{words} {getattr(reading, name):.2f}")
-    parts.append(f"elasticity score {reading.elasticity_score or 'none'}, Tsukuba {reading.tsukuba_score or 'none'}")
-    return ", ".join(parts)

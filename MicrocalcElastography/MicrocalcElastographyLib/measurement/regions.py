@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.base.volumes import read_label_map
 
 from ..elastogram import Elastogram
 from ..geometry import Rectangle
@@ -298,8 +299,6 @@ def _surroundings(mask: Mask, margin_px: tuple[int, ...]) -> tuple[slice, ...]:
 
 
 def _region_of_file(elastogram: Elastogram, text: str) -> Region:
-    import SimpleITK as sitk
-
     match = _LABEL_FILE.fullmatch(text)
     path = Path(match[1] if match and not Path(text).is_file() else text)
     if not path.is_file():
@@ -307,12 +306,9 @@ def _region_of_file(elastogram: Elastogram, text: str) -> Region:
             "A region is neither a list of numbers nor a file that exists; write x,y,rx,ry or name a label map."
         )
     try:
-        stored = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    except RuntimeError as error:
-        raise ParameterError("A label map cannot be read; save it again as NRRD.") from error
-    stored = stored.reshape(stored.shape[-2:]) if stored.ndim > 2 and stored.shape[0] == 1 else stored
-    if stored.ndim != 2 or not np.issubdtype(stored.dtype, np.integer):
-        raise ParameterError("A label map is one slice of whole numbers; save the segmentation as a label map.")
+        stored = read_label_map(path)
+    except (UnreadableImageError, UnsupportedImageError) as error:
+        raise ParameterError(f"A label map cannot be read: {error}") from error
     value = int(match[2]) if match and match[2] and path != Path(text) else None
     return label_region(elastogram, stored, value)
 

@@ -13,11 +13,14 @@ from PIL import Image
 
 from MicrocalcAILib.base.files import replaced_on_success
 from MicrocalcAILib.base.provenance import provenance
+from MicrocalcAILib.base.volumes import write_volume
 
 from ..elastogram import Direction, Unit
 from ..reading.value_maps import DIRECTION_KEY, UNIT_KEY
 from .dicom import write_dicom
 from .screen import SimulatedScreen
+
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 def write_screens(screens: Sequence[SimulatedScreen], folder: Path, name: str) -> None:
@@ -37,14 +40,10 @@ def write_screens(screens: Sequence[SimulatedScreen], folder: Path, name: str) -
 
 
 def _write_values(screen: SimulatedScreen, path: Path) -> None:
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(np.where(screen.void, np.nan, screen.values).astype(np.float32))
-    image.SetSpacing((screen.parameters.spacing_mm, screen.parameters.spacing_mm))
-    image.SetMetaData(UNIT_KEY, screen.parameters.unit)
-    image.SetMetaData(DIRECTION_KEY, _direction(screen))
-    with replaced_on_success(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+    values = np.where(screen.void, np.nan, screen.values).astype(np.float32)
+    spacing_mm = (screen.parameters.spacing_mm, screen.parameters.spacing_mm)
+    header = {UNIT_KEY: screen.parameters.unit, DIRECTION_KEY: _direction(screen)}
+    write_volume(values, spacing_mm, (0.0, 0.0, 0.0), _IDENTITY, path, header)
 
 
 def _direction(screen: SimulatedScreen) -> Direction:

@@ -20,7 +20,7 @@ from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, Uns
 from MicrocalcAILib.reading.codestreams import declared_size
 from MicrocalcAILib.reading.content import check_size
 from MicrocalcAILib.reading.dicom_pixels import decode_frame
-from MicrocalcAILib.reading.dicom_safety import NATIVE_SYNTAXES, RLE_SYNTAX, DicomHeader, read_header
+from MicrocalcAILib.reading.dicom_safety import NATIVE_SYNTAXES, RLE_SYNTAX, DicomHeader, EncodedFrame, read_header
 from MicrocalcAILib.reading.dicom_values import number, text
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class DicomFile:
         self.check_frame_number(frame)
         if self._element != _PIXEL_DATA:
             return self._float_frame(frame)
-        return decode_frame(self.header, self._frame_bytes(frame)).stored
+        return decode_frame(self.header, self._encoded_frame(frame)).stored
 
     def private_creators(self) -> tuple[str, ...]:
         """Names of the private blocks before and after the pixel data, without duplicates."""
@@ -119,10 +119,15 @@ class DicomFile:
             or sign not in (0, 1)
         ):
             raise UnreadableImageError(f"The description of the pixels contradicts itself; {_EXPORT_AGAIN}.")
-        if self.header.transfer_syntax in NATIVE_SYNTAXES and len(self._file) < self._value_position + (
-            self._native_frame_length * self.number_of_frames
-        ):
-            raise UnreadableImageError(f"The pixel data are cut off; {_EXPORT_AGAIN}.")
+        if self.header.transfer_syntax in NATIVE_SYNTAXES:
+            needed = self._native_frame_length * self.number_of_frames
+            if len(self._file) < self._value_position + needed:
+                raise UnreadableImageError(f"The pixel data are cut off; {_EXPORT_AGAIN}.")
+            if needed + needed % 2 < self._value_length != _UNDEFINED_LENGTH:
+                raise UnreadableImageError(
+                    f"The pixel data are longer than {self.number_of_frames} frames of the size that the header says; "
+                    f"{_EXPORT_AGAIN}."
+                )
 
     @property
     def _native_frame_length(self) -> int:
@@ -130,23 +135,24 @@ class DicomFile:
         samples = 2 if self.photometric == "YBR_FULL_422" else self.header.samples
         return rows * columns * samples * int(self.attributes.BitsAllocated) // 8
 
-    def _frame_bytes(self, frame: int) -> bytes:
-        syntax = self.header.transfer_syntax
+    def _encoded_frame(self, frame: int) -> EncodedFrame:
+        syntax, allocated = self.header.transfer_syntax, int(self.attributes.BitsAllocated)
         if syntax in NATIVE_SYNTAXES:
             start = self._value_position + frame * self._native_frame_length
-            return self._file[start : start + self._native_frame_length]
+            return EncodedFrame(self._file[start : start + self._native_frame_length], allocated)
         from pydicom.encaps import get_frame
 
         self._file.seek(self._value_position)
         codestream = get_frame(self._file, frame, number_of_frames=self.number_of_frames)
-        if syntax != RLE_SYNTAX:
-            declared = declared_size(codestream)
-            if (declared.rows, declared.columns, declared.samples) != (*self.header.shape, self.header.samples):
-                raise UnreadableImageError(
-                    f"The header says {self.header.shape[0]} × {self.header.shape[1]} pixels, the compressed pixel "
-                    f"data {declared.rows} × {declared.columns}; {_EXPORT_AGAIN}."
-                )
-        return codestream
+        if syntax == RLE_SYNTAX:
+            return EncodedFrame(codestream, allocated)
+        declared = declared_size(codestream)
+        if (declared.rows, declared.columns, declared.samples) != (*self.header.shape, self.header.samples):
+            raise UnreadableImageError(
+                f"The header says {self.header.shape[0]} × {self.header.shape[1]} pixels, the compressed pixel "
+                f"data {declared.rows} × {declared.columns}; {_EXPORT_AGAIN}."
+            )
+        return EncodedFrame(codestream, declared.bits)
 
     def _float_frame(self, frame: int) -> NDArray[Any]:
         rows, columns = self.header.shape

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from MicrocalcAILib.base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
-from MicrocalcAILib.reading.dicom_values import text
+from MicrocalcAILib.reading.dicom_values import pair, text
 
 from ..screen.frame import ScreenFrame
 from ..screen.panels import color_mask
@@ -52,7 +52,14 @@ def read_dicom_screen(file: DicomFile, frame: int) -> ScreenFrame:
             "lossy": lossy,
             "private_creators": list(creators),
         },
+        spacing_mm=_pixel_spacing(file),
     )
+
+
+def _pixel_spacing(file: DicomFile) -> tuple[float, float] | None:
+    """Pixel Spacing (0028,0030) where an ultrasound image can have it; 1 mm is what writers put who do not know."""
+    stated = pair(file.attributes, "PixelSpacing")
+    return stated if stated and all(0.0 < length < 1.0 for length in stated) else None
 
 
 def read_colors(file: DicomFile, frame: int) -> tuple[NDArray[np.uint8], list[WarningRecord]]:

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
-from MicrocalcAILib.reading.content import check_size
+from MicrocalcAILib.base.guarded import Decoded, guarded
+from MicrocalcAILib.base.limits import check_size
+from MicrocalcAILib.reading.image_files import check_png_checksums
+from MicrocalcAILib.reading.tiff_directories import check_tiff_directories
 
 from ..screen.frame import ScreenFrame
 
@@ -21,8 +24,19 @@ def read_picture(path: Path, kind: str, page: int, byte_budget: int) -> ScreenFr
     ------
     UnreadableImageError, UnsupportedImageError, ParameterError
     """
+    facts, (rgb,) = guarded(decode_picture, str(path), kind, page, byte_budget, memory=4 * byte_budget)
+    return ScreenFrame(rgb, source={"kind": kind, "frame": page, "frames": facts["pages"], "lossy": kind == "JPEG"})
+
+
+def decode_picture(name: str, kind: str, page: int, byte_budget: int) -> Decoded:
+    """What :func:`read_picture` runs where it can be ended."""
     from PIL import Image
 
+    path = Path(name)
+    if kind == "TIFF":
+        check_tiff_directories(path)
+    if kind == "PNG":
+        check_png_checksums(path)
     try:
         picture = Image.open(path, formats=[kind])
     except Image.DecompressionBombError:
@@ -39,4 +53,4 @@ def read_picture(path: Path, kind: str, page: int, byte_budget: int) -> ScreenFr
         check_size(picture.height, picture.width, 4, byte_budget)
         colors = np.array(picture.convert("RGBA"))
     rgb = np.where(colors[..., 3:] > 0, colors[..., :3], 0).astype(np.uint8)
-    return ScreenFrame(rgb, source={"kind": kind, "frame": page, "frames": pages, "lossy": kind == "JPEG"})
+    return Decoded({"pages": pages}, (rgb,))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.base.progress import Progress, no_progress
 from MicrocalcAILib.base.provenance import sha256_of_file
 from MicrocalcAILib.reading.content import damage_reported
@@ -138,6 +138,9 @@ def _identified(path: Path) -> tuple[Path, str, dict[str, Any]]:
     if not path.is_file():
         raise UnreadableImageError("There is no such file; check its name.")
     try:
-        return path, file_kind(path), {"sha256": sha256_of_file(path)}
+        kind, source = file_kind(path), {"sha256": sha256_of_file(path)}
     except OSError as error:
         raise UnreadableImageError(f"The file cannot be opened: {error.strerror or 'input error'}.") from error
+    if kind == "PGM":
+        raise UnsupportedImageError("A PGM file is gray and holds no elastogram; export the screen in color.")
+    return path, kind, source

@@ -21,7 +21,10 @@ _CORNERS = ("RegionLocationMinY0", "RegionLocationMinX0", "RegionLocationMaxY1",
 
 
 def regions_of(attributes: Dataset, shape: tuple[int, int]) -> tuple[tuple[UltrasoundRegion, ...], list[WarningRecord]]:
-    """All regions that lie inside a frame of this shape (rows, columns), and a warning when some do not."""
+    """All regions that lie inside a frame of this shape (rows, columns), and a warning when some do not.
+
+    Some scanners count the maximum from 1 or give the size instead: regions that stick out by one pixel are clipped.
+    """
     regions, impossible = [], 0
     for item in values(attributes, "SequenceOfUltrasoundRegions"):
         corners = [number(item, keyword) for keyword in _CORNERS]
@@ -29,7 +32,9 @@ def regions_of(attributes: Dataset, shape: tuple[int, int]) -> tuple[tuple[Ultra
             impossible += 1
             continue
         top, left, bottom, right = (int(corner or 0) for corner in corners)
-        place = Rectangle(top, left, bottom + 1, right + 1)  # the maximum belongs to the region
+        # The maximum belongs to the region.
+        rows, columns = shape
+        place = Rectangle(top, left, bottom + (bottom < rows), right + (right < columns))
         if not place.inside_frame(*shape):
             impossible += 1
             continue

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from MicrocalcAILib.base.errors import ParameterError, UnsupportedImageError, WarningRecord
 from MicrocalcAILib.base.provenance import provenance
+from MicrocalcAILib.base.volumes import read_volume
 from MicrocalcAILib.reading.dicom_values import number, numbers, text, values
 
 from ..elastogram import Direction, Elastogram, Quality, Unit
 from .dicom_file import DicomFile
-from .volumes import checked_volume_reader
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -114,34 +114,24 @@ def read_value_file(
     Unit and direction come from ``meaning`` or from the fields `UNIT_KEY` and `DIRECTION_KEY` of the file. A spacing of
     exactly 1 mm in both directions is what programs write that know none; it is not believed.
     """
-    import SimpleITK as sitk
-
-    reader = checked_volume_reader(path, kind, byte_budget)
-    size = (*reader.GetSize(), 1)[:3]
-    if reader.GetNumberOfComponents() != 1:
+    volume = read_volume(path, kind, byte_budget, slice_number)
+    if volume.samples.shape[2] != 1:
         raise UnsupportedImageError(
             "The file holds colors, not values; save the screen as PNG to have its colors turned into values."
         )
-    if not 0 <= slice_number < size[2]:
-        raise ParameterError(f"The file has {size[2]} slices, counted from 0; there is no slice {slice_number}.")
-    if reader.GetDimension() == 3:
-        reader.SetExtractIndex([0, 0, slice_number])
-        reader.SetExtractSize([size[0], size[1], 0])
-    image = reader.Execute()
-    fields = {key: reader.GetMetaData(key) for key in (UNIT_KEY, DIRECTION_KEY) if reader.HasMetaDataKey(key)}
-    spacing = image.GetSpacing()
-    unknown = spacing == (1.0, 1.0)
+    fields = {key: volume.fields[key] for key in (UNIT_KEY, DIRECTION_KEY) if key in volume.fields}
+    unknown = volume.spacing_mm == (1.0, 1.0)
     return value_map(
-        sitk.GetArrayFromImage(image),
+        volume.samples[..., 0],
         ValueMeaning(
             meaning.unit or _named(Unit, fields.get(UNIT_KEY)),
             meaning.direction or _named(Direction, fields.get(DIRECTION_KEY)),
             meaning.void_value,
             meaning.spacing_mm,
         ),
-        None if unknown else (spacing[1], spacing[0]),
+        None if unknown else volume.spacing_mm,
         f"{kind} header",
-        {**source, "kind": kind, "slice": slice_number, "slices": size[2]},
+        {**source, "kind": kind, "slice": slice_number, "slices": volume.slices},
     )
 
 

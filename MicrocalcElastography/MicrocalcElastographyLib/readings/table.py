@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from MicrocalcAILib.base import tables
 from MicrocalcAILib.base.errors import ResultError
 from MicrocalcAILib.base.files import replaced_on_success
 
@@ -32,7 +33,7 @@ def read_readings(path: Path) -> pd.DataFrame:
         When it is not such a table.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = tables.read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         if missing := [name for name in (*KEY_COLUMNS, *QUANTITY_COLUMNS) if name not in table.columns]:
             raise ResultError(f"“{path.name}” is not a table of readings: it has no column “{missing[0]}”.")
         for name in QUANTITY_COLUMNS:
@@ -54,7 +55,7 @@ def write_readings(table: pd.DataFrame, path: Path) -> None:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write any table as CSV, whole or not at all."""
     with replaced_on_success(path) as temporary:
-        table.to_csv(temporary, index=False)
+        tables.write_table(table, temporary)
 
 
 def with_readings(path: Path, readings: Sequence[Reading]) -> pd.DataFrame:

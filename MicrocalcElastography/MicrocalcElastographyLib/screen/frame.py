@@ -39,9 +39,12 @@ class ScreenFrame:
     warnings : tuple of WarningRecord
     source : dict
         Kind and digest of the file, frame number …; JSON-ready, no patient data.
+    spacing_mm : (float, float) or None
+        Pixel Spacing (0028,0030) of a file, (row, column); it does not say for which part of the screen it holds.
     """
 
     rgb: NDArray[np.uint8]
     regions: tuple[UltrasoundRegion, ...] = ()
     warnings: tuple[WarningRecord, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
+    spacing_mm: tuple[float, float] | None = None

@@ -27,9 +27,14 @@ class qMRMLNodeComboBox(qt.QComboBox):
             observed.RemoveObserver(tag)
         self._observations = []
         if scene is not None:
-            for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent):
+            for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
                 tag = scene.AddObserver(event, lambda caller, event: self._fill())
                 self._observations.append((scene, tag))
+            self._fill()
+
+    def setNodeTypes(self, classNames):
+        self.setProperty("nodeTypes", classNames)
+        if self._observations:
             self._fill()
 
     def currentNode(self):
@@ -51,6 +56,7 @@ class qMRMLNodeComboBox(qt.QComboBox):
             self._nodes += nodes
         self.clear()
         self.addItems([node.GetName() if node else self.property("noneDisplay") or "None" for node in self._nodes])
-        self.setCurrentIndex(self._nodes.index(selected) if selected in self._nodes else -1)
+        none = 0 if self._nodes else -1  # the entry for no node, or a node that selects itself: the first one
+        self.setCurrentIndex(self._nodes.index(selected) if selected in self._nodes else none)
         if self.currentNode() is not selected:
             self.currentNodeChanged.emit()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from MicrocalcAILib.base.files import folder_replaced_on_success
 from MicrocalcAILib.base.provenance import provenance
+from MicrocalcAILib.base.tables import write_table
 
 from ..page import Page
 from .finding import AGREES, CONTRADICTS, IMPLIED, IMPOSSIBLE, UNUSUAL
@@ -72,6 +73,6 @@ def write_published_check(check: PublishedCheck, folder: Path) -> None:
     }
     with folder_replaced_on_success(Path(folder), "findings.json") as temporary:
         (temporary / "report.html").write_text(published_report(check), encoding="utf-8")
-        check.table().to_csv(temporary / "findings.csv", index=False)
+        write_table(check.table(), temporary / "findings.csv")
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         (temporary / "findings.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,200 @@
+"""Mammography CAD SR: clusters and calcifications as a reading room's workstation shows them (PS3.16 TID 4000)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from .. import __version__
+from ..lexicon.vocabulary import word
+from . import codes
+from .composite import MODEL, evidence, new_object, reference
+from .content import (
+    ACQUISITION,
+    CONTAINS,
+    INFERRED,
+    MODIFIER,
+    OBSERVATION,
+    PROPERTY,
+    by_reference,
+    code,
+    container,
+    date,
+    image,
+    number,
+    region,
+    text,
+    time,
+    uid,
+)
+from .outlines import outline_of_calcification, outline_of_cluster
+from .source import SourceImage
+
+SOP_CLASS = "1.2.840.10008.5.1.4.1.1.88.50"
+_LIBRARY = 2  # the image library is the second item below the root
+_TITLE = {"morphology": codes.CALCIFICATION_TYPE, "distribution": codes.CALCIFICATION_DISTRIBUTION}
+
+
+def cad_report(sources: Sequence[SourceImage]) -> Dataset:
+    """One document for the analyzed images of a study; one without any finding says so.
+
+    Parameters
+    ----------
+    sources : sequence of SourceImage
+        Images of one patient and study.
+
+    Returns
+    -------
+    Dataset
+        Each cluster is a *Single Image Finding* with center, hull, type, distribution, count, certainty (mean
+        probability of its calcifications) and the probability of cancer by its words (fitted on patients; the bundled
+        classifier's number comes from simulation and is not written); each calcification with center and outline.
+        Clusters are to be presented, single calcifications may be.
+    """
+    made = new_object(sources, SOP_CLASS, "sr", "SR")
+    made.CompletionFlag, made.VerificationFlag = "COMPLETE", "UNVERIFIED"
+    made.ReferencedPerformedProcedureStepSequence = []
+    made.PerformedProcedureCodeSequence = []
+    made.CurrentRequestedProcedureEvidenceSequence = evidence(sources)
+    root = container(
+        None,
+        codes.REPORT,
+        [
+            code(MODIFIER, codes.LANGUAGE, codes.ENGLISH),
+            container(CONTAINS, codes.IMAGE_LIBRARY, [_library_entry(source) for source in sources]),
+            _summary(sources),
+            _performed(codes.SUMMARY_OF_DETECTIONS, codes.SUCCESSFUL_DETECTIONS, codes.DETECTION_PERFORMED, sources),
+            _performed(codes.SUMMARY_OF_ANALYSES, codes.SUCCESSFUL_ANALYSES, codes.ANALYSIS_PERFORMED, sources),
+        ],
+    )
+    template = Dataset()
+    template.MappingResource, template.TemplateIdentifier = "DCMR", "4000"
+    root.ContentTemplateSequence = [template]
+    made.update(root)
+    return made
+
+
+def _library_entry(source: SourceImage) -> Dataset:
+    header, items = source.dataset, []
+    if source.laterality:
+        items.append(code(ACQUISITION, codes.IMAGE_LATERALITY, codes.LATERALITY_OF[source.laterality]))
+    if source.view in codes.VIEW_OF:
+        items.append(code(ACQUISITION, codes.IMAGE_VIEW, codes.VIEW_OF[source.view]))
+    if header.PatientOrientation:
+        items.append(text(ACQUISITION, codes.ORIENTATION_ROW, header.PatientOrientation[0]))
+        items.append(text(ACQUISITION, codes.ORIENTATION_COLUMN, header.PatientOrientation[1]))
+    for name, title, make in (
+        ("StudyDate", codes.STUDY_DATE, date),
+        ("StudyTime", codes.STUDY_TIME, time),
+        ("ContentDate", codes.CONTENT_DATE, date),
+        ("ContentTime", codes.CONTENT_TIME, time),
+    ):
+        if header.get(name):
+            items.append(make(ACQUISITION, title, str(header[name].value)))
+    row_mm, column_mm = source.analysis.spacing_mm
+    items.append(number(ACQUISITION, codes.HORIZONTAL_SPACING, column_mm, codes.MILLIMETER))
+    items.append(number(ACQUISITION, codes.VERTICAL_SPACING, row_mm, codes.MILLIMETER))
+    return image(CONTAINS, reference(source), items)
+
+
+def _summary(sources: Sequence[SourceImage]) -> Dataset:
+    impressions = [
+        impression
+        for position, source in enumerate(sources, start=1)
+        for impression in _impressions(source, (1, _LIBRARY, position))
+    ]
+    outcome = codes.WITH_FINDINGS if impressions else codes.WITHOUT_FINDINGS
+    return code(CONTAINS, codes.SUMMARY, outcome, impressions)
+
+
+def _impressions(source: SourceImage, place: tuple[int, ...]) -> list[Dataset]:
+    analysis = source.analysis
+    of_cluster = analysis.calcifications.groupby("cluster_id")
+    found = []
+    for _, cluster in analysis.clusters.iterrows():
+        members = of_cluster.get_group(cluster["id"])
+        found.append(_impression(codes.PRESENTATION_REQUIRED, _cluster(source, cluster, members, place)))
+    singles = analysis.calcifications[analysis.calcifications["cluster_id"] == 0]
+    for _, calcification in singles.iterrows():
+        found.append(_impression(codes.PRESENTATION_OPTIONAL, _calcification(source, calcification, place)))
+    return found
+
+
+def _impression(intent: Code, finding: Dataset) -> Dataset:
+    items = [code(MODIFIER, codes.RENDERING_INTENT, intent), finding]
+    return container(INFERRED, codes.IMPRESSION, items)
+
+
+def _cluster(source: SourceImage, cluster: pd.Series, members: pd.DataFrame, place: tuple[int, ...]) -> Dataset:
+    items = [
+        code(MODIFIER, codes.RENDERING_INTENT, codes.PRESENTATION_REQUIRED),
+        *_tracking(source, str(cluster["name"]), "cluster", int(cluster["id"])),
+        *_algorithm(source),
+        *_percent(codes.CERTAINTY, cluster.get("mean_probability")),
+        *_percent(codes.PROBABILITY_OF_CANCER, cluster.get("descriptor_risk")),
+        region(PROPERTY, codes.CENTER, "POINT", cluster[["row", "column"]].to_numpy(float)[None], place),
+        region(PROPERTY, codes.OUTLINE, "POLYLINE", outline_of_cluster(members), place),
+    ]
+    for kind, title in _TITLE.items():
+        chosen = cluster.get(kind)
+        if isinstance(chosen, str) and chosen:
+            coded = word(kind, chosen).code
+            items.append(code(PROPERTY, title, Code(coded.value, coded.scheme, coded.meaning)))
+    items.append(number(PROPERTY, codes.NUMBER_OF_CALCIFICATIONS, int(cluster["count"]), codes.ONE))
+    items += [_calcification(source, calcification, place, INFERRED) for _, calcification in members.iterrows()]
+    return code(CONTAINS, codes.SINGLE_IMAGE_FINDING, codes.CLUSTER, items)
+
+
+def _calcification(
+    source: SourceImage, calcification: pd.Series, place: tuple[int, ...], relationship: str = CONTAINS
+) -> Dataset:
+    items = [
+        code(MODIFIER, codes.RENDERING_INTENT, codes.PRESENTATION_OPTIONAL),
+        *_tracking(source, f"Calcification {calcification['id']}", "calcification", int(calcification["id"])),
+        *_algorithm(source),
+        *_percent(codes.CERTAINTY, calcification.get("probability")),
+        region(PROPERTY, codes.CENTER, "POINT", calcification[["row", "column"]].to_numpy(float)[None], place),
+        region(PROPERTY, codes.OUTLINE, "POLYLINE", outline_of_calcification(source.analysis, calcification), place),
+    ]
+    return code(relationship, codes.SINGLE_IMAGE_FINDING, codes.CALCIFICATION, items)
+
+
+def _tracking(source: SourceImage, name: str, kind: str, number_in_image: int) -> list[Dataset]:
+    return [
+        text(OBSERVATION, codes.TRACKING_IDENTIFIER, name),
+        uid(OBSERVATION, codes.TRACKING_UID, source.uid("tracking", kind, str(number_in_image))),
+    ]
+
+
+def _algorithm(source: SourceImage) -> list[Dataset]:
+    selector = source.analysis.provenance.get("selector", {}).get("name", "")
+    threshold = source.analysis.provenance.get("parameters", {}).get("selection", {}).get("false_marks_per_cm2")
+    parameters = f"{selector}; {threshold} expected false marks per cm2 of breast; research use only, not for diagnosis"
+    return [
+        text(PROPERTY, codes.ALGORITHM_NAME, MODEL),
+        text(PROPERTY, codes.ALGORITHM_VERSION, __version__),
+        text(PROPERTY, codes.ALGORITHM_PARAMETERS, parameters),
+    ]
+
+
+def _percent(name: Code, value: Any) -> list[Dataset]:
+    """Nothing where the value is not known."""
+    known = value is not None and np.isfinite(float(value))
+    return [number(PROPERTY, name, 100 * float(value), codes.PERCENT)] if known else []
+
+
+def _performed(summary: Code, heading: Code, name: Code, sources: Sequence[SourceImage]) -> Dataset:
+    if name is codes.DETECTION_PERFORMED:
+        done: tuple[Code, ...] = (codes.CALCIFICATION, codes.CLUSTER)
+    else:
+        done = (codes.IMPRESSION_ANALYSIS,) if any(source.analysis.words for source in sources) else ()
+    if not done:
+        return code(CONTAINS, summary, codes.NOT_ATTEMPTED)
+    images = [by_reference(PROPERTY, (1, _LIBRARY, position)) for position in range(1, len(sources) + 1)]
+    items = [code(CONTAINS, name, what, [*_algorithm(sources[0]), *images]) for what in done]
+    return code(CONTAINS, summary, codes.SUCCEEDED, [container(INFERRED, heading, items)])

@@ -1,0 +1,202 @@
+"""The acquisitions of one lesion, measured and written as the options of a command say."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from MicrocalcAILib.base.errors import ParameterError
+
+if TYPE_CHECKING:
+    from ..assessment import Assessment, AssessmentParameters
+    from ..elastogram import Elastogram
+    from ..measurement import LesionRegions
+    from ..readings import Reading
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The acquisitions of a lesion: what was measured in each, its row, published cut-offs beside it, and repeats."""
+
+    assessments: list[Assessment]
+    readings: list[Reading]
+    references: list[list[dict[str, Any]]]
+    parameters: AssessmentParameters
+
+    def repeated(self) -> list[tuple[str, str, list[float]]]:
+        """Column, words and values of the quantities that were measured at least once."""
+        quantities = (("elasticity_mean_kpa", "mean elasticity"), ("strain_ratio", "the strain ratio"))
+        found = [(name, words, [getattr(reading, name) for reading in self.readings]) for name, words in quantities]
+        known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
+        return [entry for entry in known if entry[2]]
+
+    def repeat_checks(self) -> dict[str, Any]:
+        """Checks of the repeats of each quantity."""
+        from ..protocol import check_repeats
+
+        return {name: check_repeats(values, words, self.parameters.protocol) for name, words, values in self.repeated()}
+
+
+def measure(arguments: argparse.Namespace) -> Measured:
+    """Measure the files of one lesion; nothing is written."""
+    from ..assessment import assess
+    from ..readings import reading_of, references_beside
+
+    parameters = _parameters(arguments)
+    assessments, readings = [], []
+    for number, path in enumerate(arguments.files):
+        elastogram = _read(path, arguments)
+        regions = _regions(elastogram, arguments, number)
+        center = _box_center(elastogram, arguments, number)
+        assessment = assess(elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed)
+        assessments.append(assessment)
+        readings.append(
+            reading_of(
+                assessment.measurement,
+                assessment.scores,
+                assessment.checks,
+                lesion=arguments.name,
+                reader=arguments.reader,
+                repeat=arguments.first_repeat + number,
+                patient=arguments.patient,
+                outcome=arguments.outcome,
+            )
+        )
+    references = [references_beside(reading, arguments.cutoffs) for reading in readings]
+    return Measured(assessments, readings, references, parameters)
+
+
+def write(measured: Measured, folder: Path) -> None:
+    """Write pictures, maps of values, ``readings.csv`` and ``measurement.json``."""
+    from dataclasses import asdict
+
+    from MicrocalcAILib.base.provenance import provenance
+
+    from ..protocol import repeat_spread
+    from ..readings import table_of, write_readings
+    from ..results import write_assessment, write_record
+
+    acquisitions = []
+    for assessment, reading, beside in zip(measured.assessments, measured.readings, measured.references, strict=True):
+        name = f"acquisition_{reading.repeat}"
+        write_assessment(assessment, folder, name, title(reading), beside)
+        acquisitions.append(
+            {
+                "name": name,
+                "reading": asdict(reading),
+                "source": assessment.measurement.elastogram.source,
+                **assessment.as_dict(),
+                "references": beside,
+            }
+        )
+    write_readings(table_of(measured.readings), folder / "readings.csv")
+    checks = measured.repeat_checks()
+    record = {
+        "acquisitions": acquisitions,
+        "repeats": {name: asdict(repeat_spread(values)) for name, _, values in measured.repeated()},
+        "repeat_checks": {name: [check.as_dict() for check in found] for name, found in checks.items()},
+    }
+    write_record(provenance(**record), folder / "measurement.json")
+
+
+def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
+    from dataclasses import replace
+
+    from ..assessment import AssessmentParameters
+    from ..measurement import BoxShape
+
+    file = arguments.parameters
+    parameters = AssessmentParameters.from_file(file) if file else AssessmentParameters()
+    changes: dict[str, Any] = {}
+    if arguments.box_mm is not None:
+        changes["box_mm"] = arguments.box_mm
+    if arguments.circle:
+        changes["box_shape"] = BoxShape.CIRCLE
+    return replace(parameters, measurement=replace(parameters.measurement, **changes))
+
+
+def _read(path: Path, arguments: argparse.Namespace) -> Elastogram:
+    from ..calibration import Calibration
+    from ..elastogram import Direction
+    from ..geometry import Rectangle
+    from ..reading import ValueMeaning, read_elastogram
+
+    def rectangle(numbers: list[int] | None) -> Rectangle | None:
+        return None if numbers is None else Rectangle(numbers[1], numbers[0], numbers[3], numbers[2])
+
+    spacing = None
+    if arguments.spacing is not None:
+        if len(arguments.spacing) > 2:
+            raise ParameterError("The pixel size is one number, or the distance of rows and the distance of columns.")
+        spacing = (arguments.spacing[0], arguments.spacing[-1])
+    given = Calibration(
+        box=rectangle(arguments.box),
+        bar=rectangle(arguments.bar),
+        color_table=arguments.color_table,
+        values_at_ends=None if arguments.range is None else (arguments.range[0], arguments.range[1]),
+        unit=arguments.unit,
+        opacity=arguments.opacity,
+        spacing_mm=spacing,
+    )
+    direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
+    meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing)
+    return read_elastogram(path, arguments.frame, given, meaning)
+
+
+def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
+    from ..measurement import LesionRegions, parse_region
+    from ..measurement.regions import rows_region
+
+    found: dict[str, Any] = {}
+    for name in LesionRegions.__dataclass_fields__:
+        text = _of_file(getattr(arguments, name), number, len(arguments.files), f"--{name.replace('_', '-')}")
+        if text is None:
+            continue
+        depth = _as_number(text) if name in ("skin", "chest_wall") else None
+        if depth is not None:
+            found[name] = rows_region(elastogram, depth, below=name == "chest_wall")
+        else:
+            found[name] = parse_region(elastogram, text)
+    return LesionRegions(**found)
+
+
+def _box_center(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> tuple[float, float] | None:
+    from ..measurement.regions import parse_point
+
+    text = _of_file(arguments.box_at, number, len(arguments.files), "--box-at")
+    return None if text is None else parse_point(elastogram, text)
+
+
+def _of_file(texts: list[str] | None, number: int, files: int, option: str) -> str | None:
+    if texts is None:
+        return None
+    if len(texts) not in (1, files):
+        raise ParameterError(f"{option} is given once for all files or once for each of the {files} files.")
+    return texts[number] if len(texts) > 1 else texts[0]
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text.removesuffix("mm"))
+    except ValueError:
+        return None
+
+
+def title(reading: Reading) -> str:
+    """Lesion, reader and number of the acquisition."""
+    reader = f" · reader {reading.reader}" if reading.reader else ""
+    return f"{reading.lesion}{reader} · acquisition {reading.repeat}"
+
+
+def summary(reading: Reading) -> str:
+    """What was measured, in words."""
+    parts = []
+    if reading.elasticity_mean_kpa is not None:
+        parts.append(f"mean {reading.elasticity_mean_kpa:.1f} kPa, maximum {reading.elasticity_max_kpa:.1f} kPa")
+    for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
+        if getattr(reading, name) is not None:
+            parts.append(f"{words} {getattr(reading, name):.2f}")
+    parts.append(f"elasticity score {reading.elasticity_score or 'none'}, Tsukuba {reading.tsukuba_score or 'none'}")
+    return ", ".join(parts)

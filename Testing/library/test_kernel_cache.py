@@ -1,0 +1,42 @@
+"""Kernels compile where neither the installation nor the home folder can be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = """
+import os, sys
+import numba.core.caching as caching
+def refuse(self): raise OSError("read-only")
+for name in dir(caching):  # all but the one that the variable names
+    if name.endswith("CacheLocator") and "UserProvided" not in name and not name.endswith("_CacheLocator"):
+        getattr(caching, name).ensure_cache_path = refuse
+import MicrocalcAILib.base.kernel_cache as kernel_cache
+kernel_cache._is_writable = lambda folder: False
+if sys.argv[1] == "provided":
+    kernel_cache.provide_kernel_cache()
+import MicrocalcAILib.base.trees as trees, numpy as np
+assert trees._longest_way(np.array([0, 1]), np.array([-1], np.int32), np.array([-2], np.int32)) == 1
+print(os.environ["NUMBA_CACHE_DIR"])
+"""
+
+
+def run(how: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(folder)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    return subprocess.run([sys.executable, "-c", CODE, how], env=environment, capture_output=True, text=True)
+
+
+def test_a_private_folder_takes_the_place_of_the_cache_and_is_removed(tmp_path):
+    done = run("provided", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).parent == tmp_path
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_it_numba_would_refuse(tmp_path):
+    assert "no locator available" in run("not", tmp_path).stderr
