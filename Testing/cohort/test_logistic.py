@@ -8,13 +8,12 @@ import pytest
 from scipy import optimize, stats
 from scipy.special import expit
 
-from MicrocalcElastographyLib.cohort.firth import RegressionError
+from MicrocalcElastographyLib.cohort.firth import RegressionError, constrained_maximum
 from MicrocalcElastographyLib.cohort.logistic import (
     FIRTH,
     MAXIMUM_LIKELIHOOD,
     added_value_p,
     fit_logistic,
-    separation,
 )
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
 
@@ -104,25 +103,53 @@ def test_the_unit_of_a_predictor_changes_nothing_but_its_coefficient(random: np.
         )
 
 
+def separated(design: pd.DataFrame, malignant: np.ndarray) -> bool:
+    """Is there a linear combination of the columns that no lesion contradicts? By linear programming (Konis 2007)."""
+    signed = np.where(malignant, 1.0, -1.0)[:, None] * np.column_stack([np.ones(len(design)), design.to_numpy(float)])
+    best = optimize.linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1))
+    return best.fun < -1e-7
+
+
 @pytest.mark.parametrize(
-    ("values", "malignant", "kind"),
+    ("values", "malignant", "method"),
     [
-        ([1, 2, 3, 4, 5, 6], [0, 0, 0, 1, 1, 1], "complete"),
-        ([1, 2, 3, 3, 5, 6], [0, 0, 0, 1, 1, 1], "quasi-complete"),
-        ([1, 2, 4, 3, 5, 6], [0, 0, 0, 1, 1, 1], "none"),
-        ([6, 5, 4, 3, 2, 1], [0, 0, 0, 1, 1, 1], "complete"),
-        ([0, 0, 0, 0, 1, 1], [0, 0, 1, 0, 1, 1], "quasi-complete"),
+        ([1, 2, 3, 4, 5, 6], [0, 0, 0, 1, 1, 1], FIRTH),
+        ([1, 2, 3, 3, 5, 6], [0, 0, 0, 1, 1, 1], FIRTH),
+        ([1, 2, 4, 3, 5, 6], [0, 0, 0, 1, 1, 1], MAXIMUM_LIKELIHOOD),
+        ([6, 5, 4, 3, 2, 1], [0, 0, 0, 1, 1, 1], FIRTH),
+        ([0, 0, 0, 0, 1, 1], [0, 0, 1, 0, 1, 1], FIRTH),
     ],
 )
-def test_separation_is_told_apart(values: list[float], malignant: list[int], kind: str) -> None:
-    assert separation(pd.DataFrame({"x": values}), np.array(malignant, bool)) == kind
+def test_separated_groups_are_fitted_by_firths_method(values: list[float], malignant: list[int], method: str) -> None:
+    design, outcome = pd.DataFrame({"x": values}), np.array(malignant, bool)
+    assert separated(design, outcome) == (method == FIRTH)
+    assert fit_logistic(design, outcome).method == method
 
 
 def test_separation_by_two_variables_together_is_found(random: np.random.Generator) -> None:
     design = pd.DataFrame(random.normal(size=(80, 2)), columns=["x", "y"])
     malignant = (design["x"] + design["y"] > 0.1).to_numpy()
-    assert separation(design[["x"]], malignant) == "none"
-    assert separation(design, malignant) == "complete"
+    assert fit_logistic(design[["x"]], malignant).method == MAXIMUM_LIKELIHOOD
+    assert fit_logistic(design, malignant).method == FIRTH
+
+
+def test_a_single_lesion_that_hinders_separation_does_not_leave_the_odds_almost_infinite() -> None:
+    values = np.arange(60.0)
+    malignant = values >= 30
+    malignant[[29, 30]] = True, False
+    design = pd.DataFrame({"x": np.where(malignant == (values >= 30), 1000 * (values - 29.5), values - 29.5)})
+    assert not separated(design, malignant)
+    fit = fit_logistic(design, malignant)
+    assert fit.method == FIRTH
+    assert np.isfinite(fit.high).all()
+
+
+def test_the_null_of_firths_method_is_the_best_intercept_alone(random: np.random.Generator) -> None:
+    design, malignant = _draw(random, 30)
+    full = np.column_stack([np.ones(30), (design - design.mean()) / design.std(ddof=0)])
+    held = np.array([False] + [True] * design.shape[1])
+    searched = constrained_maximum(full, malignant.astype(float), held, np.zeros(full.shape[1]))[1]
+    assert fit_logistic(design, malignant, FIRTH).null_log_likelihood == pytest.approx(searched, abs=1e-8)
 
 
 def test_separated_groups_get_finite_odds_ratios() -> None:
@@ -165,7 +192,7 @@ def test_firth_is_less_biased_than_maximum_likelihood_in_small_cohorts(random: n
     while len(estimates[FIRTH]) < 150:
         design = pd.DataFrame({"x": random.normal(size=25)})
         malignant = random.random(25) < expit(1.5 * design["x"].to_numpy())
-        if malignant.all() or not malignant.any() or separation(design, malignant) != "none":
+        if malignant.all() or not malignant.any() or separated(design, malignant):
             continue
         for method, found in estimates.items():
             found.append(float(fit_logistic(design, malignant, method, with_intervals=False).coefficients[0]))

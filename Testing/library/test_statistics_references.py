@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.special import expit
 from MicrocalcAILib.statistics import (
     auc,
     auc_covariance,
+    brier_estimate,
+    calibration_line,
     cohen_kappa,
     compare_paired_auc,
     compare_unpaired_auc,
@@ -21,7 +24,10 @@ from MicrocalcAILib.statistics import (
     proportion,
 )
 from MicrocalcElastographyLib.cohort.associations import spearman
-from MicrocalcElastographyLib.cohort.groups import holm
+from MicrocalcElastographyLib.cohort.columns import ColumnChoices
+from MicrocalcElastographyLib.cohort.groups import compare_groups, holm
+from MicrocalcElastographyLib.cohort.imputation import pooled
+from MicrocalcElastographyLib.cohort.lesions import build_cohort
 from MicrocalcElastographyLib.cohort.logistic import FIRTH, MAXIMUM_LIKELIHOOD, fit_logistic
 
 REFERENCES = Path(__file__).parents[1] / "references"
@@ -99,6 +105,39 @@ def test_logistic_regression_equals_R_brglm2_and_geepack() -> None:
     assert firth.coefficients == pytest.approx([R["firth_separated"], R["firth_second"]], rel=1e-6)
     assert firth.standard_errors[0] == given("firth_separated_error")
     assert expit(firth.intercept) < 1
+
+
+def test_calibration_equals_R() -> None:
+    probability = expit(CASES["first"] / 2)
+    line = calibration_line(OUTCOME, probability)
+    assert line.slope.value == given("calibration_slope")
+    assert (line.slope.high - line.slope.value) / 1.959963985 == given("calibration_slope_error")
+    assert line.in_the_large.value == given("calibration_in_the_large")
+    assert brier_estimate(OUTCOME, probability).value == given("brier")
+
+
+def test_imputed_models_are_pooled_as_in_R() -> None:
+    fit = fit_logistic(CASES[["first", "second"]], OUTCOME, MAXIMUM_LIKELIHOOD)
+    found = pooled(
+        [
+            replace(fit, coefficients=np.array([value, 0.0]), standard_errors=np.array([error, 1.0]))
+            for value, error in zip((0.81, 0.92, 0.75, 0.88, 0.79), (0.28, 0.30, 0.27, 0.29, 0.31), strict=True)
+        ]
+    )
+    assert found.coefficients[0] == given("pooled")
+    assert found.low[0] == given("pooled_low")
+    assert found.p_values[0] == given("pooled_p")
+    assert found.missing_information[0] == given("pooled_missing_information")
+
+
+def test_tests_of_two_groups_equal_R() -> None:
+    columns = ["first", "second", "reader1"]
+    cells = CASES[columns].astype(str).assign(outcome=np.where(OUTCOME, "malignant", "benign"))
+    cohort = build_cohort(cells.astype(object), ColumnChoices(parameters=tuple(columns)))
+    names = {"Student": "student", "Welch": "welch", "Mann": "wilcoxon"}
+    for found in compare_groups(cohort):
+        test = next(name for start, name in names.items() if found.test.startswith(start))
+        assert found.p_value == given(f"{found.variable.name}_{test}_p")
 
 
 def test_intervals_and_rank_figures_equal_R() -> None:

@@ -73,11 +73,33 @@ gee <- geeglm(outcome ~ first + second, family = binomial, data = cases, id = pa
 say("gee_first", coef(gee)["first"], "geepack")
 say("gee_first_robust_error", summary(gee)$coefficients["first", "Std.err"], "geepack")
 
+# Calibration of the probabilities plogis(first / 2), and five fits pooled by Rubin's rules
+logit <- cases$first / 2
+line <- glm(cases$outcome ~ logit, binomial, epsilon = 1e-14)
+large <- glm(cases$outcome ~ 1 + offset(logit), binomial, epsilon = 1e-14)
+say("calibration_slope", coef(line)["logit"], "R")
+say("calibration_slope_error", sqrt(vcov(line)["logit", "logit"]), "R")
+say("calibration_in_the_large", coef(large)[1], "R")
+say("brier", mean((plogis(logit) - cases$outcome)^2), "R")
+values <- c(0.81, 0.92, 0.75, 0.88, 0.79)
+errors <- c(0.28, 0.30, 0.27, 0.29, 0.31)
+within <- mean(errors^2); between <- var(values); total <- within + (1 + 1 / 5) * between
+share <- (1 + 1 / 5) * between / total
+complete <- nrow(cases) - 3  # Barnard and Rubin 1999
+observed <- (complete + 1) / (complete + 3) * complete * (1 - share)
+freedom <- 1 / (1 / ((5 - 1) / share^2) + 1 / observed)
+say("pooled", mean(values), "R")
+say("pooled_low", mean(values) - qt(0.975, freedom) * sqrt(total), "R")
+say("pooled_p", 2 * pt(-mean(values) / sqrt(total), freedom), "R")
+say("pooled_missing_information", share, "R")
+
 # Group comparisons and intervals
-welch <- t.test(first ~ outcome, cases)
-say("welch_p", welch$p.value, "R")
-ranks <- wilcox.test(first ~ outcome, cases, exact = FALSE, correct = TRUE)
-say("wilcoxon_p", ranks$p.value, "R")
+for (column in c("first", "second", "reader1")) {
+  values <- split(cases[[column]], cases$outcome)
+  say(paste0(column, "_student_p"), t.test(values$`1`, values$`0`, var.equal = TRUE)$p.value, "R")
+  say(paste0(column, "_welch_p"), t.test(values$`1`, values$`0`)$p.value, "R")
+  say(paste0(column, "_wilcoxon_p"), wilcox.test(values$`1`, values$`0`, exact = FALSE, correct = TRUE)$p.value, "R")
+}
 say("wilson_low", prop.test(17, 60, correct = FALSE)$conf.int[1], "R")
 say("clopper_pearson_high", binom.test(17, 60)$conf.int[2], "R")
 say("spearman", cor(cases$first, cases$second, method = "spearman"), "R")

@@ -96,10 +96,16 @@ def fit_firth(values: Array, outcome: Array, with_intervals: bool) -> FirthFit:
             on_its_side = (limit - estimate[term + 1]) * step > 0  # NaN is on none
             found_limit = profile.limit(step)
             ends[term] = limit if on_its_side and abs(limit - found_limit) < 1e-4 * abs(step) else found_limit
-    held = ~nothing
-    held[0] = False
-    null = constrained_maximum(full, outcome, held, np.zeros(terms + 1))[1]
-    return FirthFit(estimate, covariance, low, high, p_values, best, null)
+    return FirthFit(estimate, covariance, low, high, p_values, best, _null_log_likelihood(full, outcome))
+
+
+def _null_log_likelihood(full: Array, outcome: Array) -> float:
+    """Maximum with every coefficient but the intercept at 0: each lesion then has the same weight."""
+    count, size = full.shape
+    positive = float(outcome.sum()) + size / 2
+    share = positive / (count + size)
+    penalty = 0.5 * float(np.linalg.slogdet(full.T @ full)[1])
+    return float(positive * np.log(share) + (count + size - positive) * np.log(1 - share)) + penalty
 
 
 def constrained_maximum(full: Array, outcome: Array, held: NDArray[np.bool_], start: Array) -> tuple[Array, float]:

@@ -1,4 +1,4 @@
-"""Logistic regression that survives small cohorts: maximum likelihood, separation detected, Firth's penalty, errors by
+"""Logistic regression that survives small cohorts: maximum likelihood, Firth's penalty for separated groups, errors by
 patient."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import stats
 from scipy.special import expit
 
 from MicrocalcAILib.statistics.clustered import is_clustered, patient_index
@@ -22,6 +22,7 @@ MAXIMUM_LIKELIHOOD = "maximum likelihood"
 FIRTH = "Firth penalized likelihood"
 _NORMAL_QUANTILE = float(stats.norm.ppf(0.975))
 _SUSPECT_ERROR = 10.0  # per standard deviation of the predictor
+_MOST_STEPS = 35  # of Newton; where a maximum exists fewer than 20 reach it
 
 
 @dataclass(frozen=True)
@@ -88,23 +89,6 @@ class LogisticFit:
         return float(stats.f.sf(statistic, len(chosen), max(self.patient_count - 1, 1)))
 
 
-def separation(design: pd.DataFrame, malignant: NDArray[np.bool_]) -> str:
-    """``none``, ``quasi-complete`` or ``complete`` separation of the groups by a linear combination of the columns.
-
-    With separation the maximum-likelihood estimate is infinite. Found by linear programming (Konis 2007).
-    """
-    signed = np.where(malignant, 1.0, -1.0)[:, None] * _with_intercept(_standardized(design)[0])
-    rows = np.zeros(len(signed))
-    bounds = [(-1.0, 1.0)] * signed.shape[1]
-    best = optimize.linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=rows, bounds=bounds, method="highs")
-    if best.status != 0 or -best.fun < 1e-7:
-        return "none"
-    strict = optimize.linprog(
-        np.zeros(signed.shape[1]), A_ub=-signed, b_ub=rows - 1, bounds=[(None, None)] * signed.shape[1], method="highs"
-    )
-    return "complete" if strict.status == 0 else "quasi-complete"
-
-
 def fit_logistic(
     design: pd.DataFrame,
     malignant: NDArray[np.bool_],
@@ -121,7 +105,7 @@ def fit_logistic(
     malignant : bool array
     method : str, optional
         ``MAXIMUM_LIKELIHOOD`` or ``FIRTH``. Without it: maximum likelihood, or Firth's method when the columns
-        separate the groups.
+        separate the groups (almost) completely, so that a standard error exceeds 10 per standard deviation.
     patients : str array, optional
         When some have several lesions, standard errors, intervals and P values are those between patients (sandwich
         of Liang & Zeger 1986, as a GEE with independence gives).
@@ -154,15 +138,11 @@ def _fit(design: pd.DataFrame, malignant: NDArray[np.bool_], method: str | None,
         return _fit_maximum_likelihood(design, malignant)
     try:
         fit = _fit_maximum_likelihood(design, malignant)
-        if np.max(fit.standard_errors * design.std(ddof=0).to_numpy()) < _SUSPECT_ERROR:
-            return fit  # with separation a standard error grows without limit
-    except RegressionError:
-        if separation(design, malignant) == "none":
-            raise
-    else:
-        if separation(design, malignant) == "none":
-            return fit
-    return _fit_firth(design, malignant, with_intervals)
+    except RegressionError:  # separated: the estimate is infinite
+        return _fit_firth(design, malignant, with_intervals)
+    if np.max(fit.standard_errors * design.std(ddof=0).to_numpy()) < _SUSPECT_ERROR:
+        return fit
+    return _fit_firth(design, malignant, with_intervals)  # nearly separated: without a penalty almost infinite
 
 
 def _by_patient(
@@ -261,7 +241,7 @@ def _fit_maximum_likelihood(design: pd.DataFrame, malignant: NDArray[np.bool_]) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # convergence is checked below
         try:
-            result = Logit(malignant.astype(float), _with_intercept(values)).fit(disp=0, maxiter=200)
+            result = Logit(malignant.astype(float), _with_intercept(values)).fit(disp=0, maxiter=_MOST_STEPS)
         except np.linalg.LinAlgError as error:
             raise RegressionError("The predictors separate the groups; please use Firth's method.") from error
     if not result.mle_retvals["converged"] or np.abs(result.params).max() > 1e3:
