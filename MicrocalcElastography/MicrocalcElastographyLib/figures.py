@@ -210,6 +210,8 @@ def cutoff_figure(performance: Performance) -> Figure:
 
 def forest_figure(regression: Regression) -> Figure:
     """Odds ratios on a log scale: per standard deviation for numbers, against the reference for categories."""
+    from matplotlib.ticker import LogLocator
+
     alone = {result.term.name: result for single in regression.univariate for result in single.terms}
     rows = list(regression.terms)
     with style():
@@ -235,8 +237,11 @@ def forest_figure(regression: Regression) -> Figure:
                  ylim=(-0.6, len(rows) - 0.4), xlabel="Odds ratio of malignancy (95 % interval)")  # fmt: skip
         axes.plot([], [], "s-", color="black", markersize=5.5, label="in the model")
         axes.plot([], [], "s-", color=GRAY, markerfacecolor="white", markersize=5.5, label="alone")
+        low, high = axes.get_xlim()
+        is_narrow = high / low < 100
+        axes.xaxis.set_major_locator(LogLocator(numticks=7))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if is_narrow and f"{value:e}"[0] in "25" else "")
         axes.grid(axis="x", alpha=0.25)
         figure.legend(loc="outside lower right", ncols=2, fontsize=8)
         return figure

@@ -12,49 +12,64 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LEFT, _RIGHT = 0.3, 0.78  # middles of the main line and of those who left, in axes' width
-_LINE = 0.2  # inches
+_LEFT, _RIGHT = 0.27, 0.75  # middles of the main line and of what stands beside it, in axes' width
+_LINE, _PAD, _GAP = 0.17, 0.2, 0.3  # inches: a line of text, a box around its lines, the arrow between boxes
 
 
 def flow_figure(flow: Flow) -> Figure:
     """Boxes from top to bottom; those who left stand to the right with their reasons."""
-    left_out = [f"{step.title} ({step.count})\n" + "\n".join(f"{reason}: {count}" for reason, count in
-                step.reasons.items()) for step in flow.steps]  # fmt: skip
-    heights = [max(3, text.count("\n") + 2) * _LINE for text in left_out]
-    total = 1.0 + sum(height + 0.35 for height in heights) + 3.8
+    remaining = flow.screened
+    rows: list[tuple[str, str]] = [(f"Potentially eligible {flow.unit} ({remaining})", "")]
+    for step in flow.steps:
+        remaining -= step.count
+        reasons = [fill(f"{reason}: {count}", 38) for reason, count in step.reasons.items()]
+        rows.append((f"Remaining ({remaining})", "\n".join([f"{step.title} ({step.count})", *reasons])))
+    rows.append((f"Analyzed {flow.unit} ({flow.analyzed})", ""))
+    groups = ((flow.test, flow.positive), ("Not suspicious", flow.negative))
+    tests = [fill(title, 34) + f"\n({sum(counts)} lesions)" for title, counts in groups]
+    ends = [f"Final diagnosis\nmalignant: {malignant}\nbenign: {benign}" for _, (malignant, benign) in groups]
+    heights = [_height(left) + (_height(beside) + _GAP if beside else 0.0) + _GAP for left, beside in rows]
+    total = sum(heights) + _GAP + max(map(_height, tests)) + _GAP + max(map(_height, ends)) + 0.1
     with style():
-        figure = new_figure(7.2, total)
+        figure = new_figure(6.6, total)
         axes = figure.add_subplot()
         axes.set(xlim=(0, 1), ylim=(-total, 0))
         axes.axis("off")
-        remaining, place = flow.screened, -0.4
-        _box(axes, _LEFT, place, f"Potentially eligible {flow.unit} ({remaining})")
-        for step, text, height in zip(flow.steps, left_out, heights, strict=True):
-            middle = place - 0.3 - height / 2
-            remaining -= step.count
-            below = middle - height / 2 - 0.3
-            _arrow(axes, (_LEFT, place - 0.17), (_LEFT, below + 0.17))
-            _arrow(axes, (_LEFT, middle), (_RIGHT - 0.15, middle))
-            _box(axes, _RIGHT, middle, text)
-            place = below
-            _box(axes, _LEFT, place, f"Remaining ({remaining})")
-        analyzed = place - 0.7
-        _arrow(axes, (_LEFT, place - 0.17), (_LEFT, analyzed + 0.17))
-        _box(axes, _LEFT, analyzed, f"Analyzed {flow.unit} ({flow.analyzed})")
-        for middle, title, (malignant, benign) in (
-            (0.25, f"{flow.test}", flow.positive),
-            (0.75, "Not suspicious", flow.negative),
-        ):
-            _arrow(axes, (_LEFT, analyzed - 0.17), (middle, analyzed - 0.75))
-            _box(axes, middle, analyzed - 1.0, fill(title, 34) + f"\n({malignant + benign} lesions)")
-            _arrow(axes, (middle, analyzed - 1.3), (middle, analyzed - 1.8))
-            _box(axes, middle, analyzed - 2.15, f"Final diagnosis\nmalignant: {malignant}\nbenign: {benign}")
+        top, bottom = 0.0, 0.0
+        for index, (left, beside) in enumerate(rows):
+            top = bottom - (_GAP if index else 0.05) - (_height(beside) + _GAP / 2 if beside else 0.0)
+            if index:
+                _arrow(axes, (_LEFT, bottom), (_LEFT, top))
+            if beside:
+                middle = (bottom + top) / 2
+                _arrow(axes, (_LEFT, middle), (_RIGHT - 0.22, middle))
+                _box(axes, _RIGHT, middle + _height(beside) / 2, beside, at_least=0.44)
+            bottom = _box(axes, _LEFT, top, left)
+        fork = bottom - _GAP / 2
+        axes.plot([_LEFT, _LEFT], [bottom, fork], color="0.35", linewidth=1)
+        axes.plot([_LEFT, _RIGHT], [fork, fork], color="0.35", linewidth=1)
+        for across, test, end in zip((_LEFT, _RIGHT), tests, ends, strict=True):
+            _arrow(axes, (across, fork), (across, fork - _GAP))
+            below = _box(axes, across, fork - _GAP, test)
+            _arrow(axes, (across, below), (across, below - _GAP))
+            _box(axes, across, below - _GAP, end)
         return figure
 
 
-def _box(axes: Axes, across: float, up: float, text: str) -> None:
-    axes.annotate(text, (across, up), ha="center", va="center", fontsize=8.5,
-                  bbox={"boxstyle": "square,pad=0.45", "facecolor": "white", "edgecolor": "0.35"})  # fmt: skip
+def _height(text: str) -> float:
+    """Of a box, inches."""
+    return (text.count("\n") + 1) * _LINE + _PAD
+
+
+def _box(axes: Axes, across: float, top: float, text: str, at_least: float = 0.4) -> float:
+    """Draw a box that hangs from ``top``; returns where it ends."""
+    from matplotlib.patches import Rectangle
+
+    bottom = top - _height(text)
+    axes.add_patch(Rectangle((across - at_least / 2, bottom), at_least, top - bottom, facecolor="white",
+                             edgecolor="0.35", linewidth=1))  # fmt: skip
+    axes.annotate(text, (across, (top + bottom) / 2), ha="center", va="center", fontsize=8.5)
+    return bottom
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

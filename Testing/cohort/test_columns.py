@@ -110,7 +110,7 @@ def test_the_outcome_is_understood_in_its_usual_words(make_cohort: MakeCohort, v
     ],
 )
 def test_the_numbers_of_a_column_say_together_what_their_commas_mean(texts: list[str], values: list[float]) -> None:
-    assert [number.value for number in read_numbers(texts) if number is not None] == values
+    assert read_numbers(texts) == values
 
 
 def test_a_comma_that_may_mean_thousands_raises_a_question(make_cohort: MakeCohort) -> None:

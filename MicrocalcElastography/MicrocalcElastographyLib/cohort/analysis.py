@@ -21,6 +21,7 @@ from .groups import Comparison, compare_groups
 from .lesions import Cohort
 from .points import PointsTable, points_table
 from .protocol import StudyProtocol
+from .quality import Quality, assess_quality
 from .readers import Agreement, assess_agreement
 from .regression import Regression, regress
 from .strata import Stratification, default_strata, stratify
@@ -130,6 +131,7 @@ class CohortAnalysis:
     correlations: tuple[Correlation, ...]
     agreement: Agreement | None
     fusion: FusionModel | None
+    quality: Quality | None
     provenance: dict[str, Any]
 
     @property
@@ -221,6 +223,7 @@ def analyze_cohort(
         correlations=correlate(cohort),
         agreement=agreement,
         fusion=_fusion(cohort),
+        quality=assess_quality(cohort, performances),
         provenance=provenance(inputs=dict(inputs or {}), seed=seed, resamples=options.resamples),
     )
 

@@ -62,9 +62,9 @@ def _about_design(analysis: CohortAnalysis) -> Iterator[WarningRecord]:
     if len(set(cohort.patients)) < len(cohort.patients):
         yield WarningRecord(
             "several-lesions-per-patient",
-            "Some patients have several lesions. Areas, proportions, likelihood and odds ratios, kappa and intraclass "
-            "correlation are judged between patients; the group comparisons, correlations and limits of agreement "
-            "treat lesions as independent, so their P values are too small and their intervals too narrow.",
+            "Some patients have several lesions, which are alike: all tests and intervals are judged between patients, "
+            "where that is not possible (tests of normality, Hosmer–Lemeshow, spread of repeats) lesions count as "
+            "independent.",
         )
     labels = [variable.title for variable in cohort.variables]
     if any(lacks_glyphs(label) for label in labels):

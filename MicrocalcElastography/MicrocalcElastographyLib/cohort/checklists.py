@@ -12,7 +12,7 @@ from ..resources import resource_path
 from .analysis import CohortAnalysis
 from .cautions import study_cautions
 from .diagnostics import Performance
-from .protocol import StudyProtocol
+from .protocol import MEASURES, StudyProtocol
 from .regression import FIXED
 from .verdicts import hypothesis_results, interval_text, primary_cutoff, study_flow
 from .wording import cutoff_text, estimate_text, number, percent, share_text
@@ -20,6 +20,10 @@ from .wording import cutoff_text, estimate_text, number, percent, share_text
 FILES = ("stard_2015.json", "tripod_ai.json", "claim.json")
 FORMAT = "microcalc reporting checklist"
 FOR_THE_AUTHOR = "left to the author"
+_OF_PROTOCOL = frozenset(  # answers that the protocol states; all others are computed from the data
+    {"design", "sampling", "setting", "sample_size", "registration", "protocol", "exclusions", "indeterminate",
+     "adverse_events"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ def _filled(name: str, answers: Mapping[str, str], authors: Mapping[str, str]) -
         for entry in content["items"]:
             computed = answers.get(entry.get("answer", ""), "")
             stated = authors.get(f"{title} {entry['number']}", "")
-            origin = " and ".join(who for who, text in (("authors", stated), ("data", computed)) if text)
+            own = "protocol" if entry.get("answer") in _OF_PROTOCOL else "data"
+            origin = " and ".join(who for who, text in (("authors", stated), (own, computed)) if text)
             answer = "; ".join(text for text in (stated, computed) if text)
             items.append(
                 ChecklistItem(entry["number"], entry["section"], entry["item"], answer, origin or FOR_THE_AUTHOR)
@@ -94,7 +99,7 @@ def _answers(analysis: CohortAnalysis, protocol: StudyProtocol) -> dict[str, str
 
 def _of_protocol(analysis: CohortAnalysis, protocol: StudyProtocol) -> dict[str, str]:
     hypotheses = [
-        f"{result.hypothesis.text or result.hypothesis.parameter}: {result.hypothesis.measure} above "
+        f"{result.hypothesis.text or result.hypothesis.parameter}: {MEASURES[result.hypothesis.measure]} above "
         f"{result.hypothesis.above:g}, {result.verdict}"
         for result in hypothesis_results(analysis, protocol)
     ]
@@ -108,11 +113,13 @@ def _of_protocol(analysis: CohortAnalysis, protocol: StudyProtocol) -> dict[str,
     fixed = {analysis.cohort.variable(name).label for name in protocol.subgroups}
     return {
         "hypotheses": "; ".join(hypotheses),
-        "exclusions": "; ".join(excluded),
+        "exclusions": "; ".join(text for text in (protocol.texts.get("criteria", ""), *excluded) if text),
         "indeterminate": "; ".join(f"{step.title.lower()}: {step.count}, left out" for step in inconclusive),
         "flow": "" if flow is None else f"diagram in this report; {flow.screened} screened, {flow.analyzed} analyzed",
         "interval": interval_text(analysis, protocol),
-        "adverse_events": "; ".join(f"{test}: {events}" for test, events in protocol.adverse_events.items()),
+        "adverse_events": "; ".join(
+            f"{test.replace('_', ' ')}: {events}" for test, events in protocol.adverse_events.items()
+        ),
         "subgroups": "; ".join(
             f"{label} ({'prespecified' if label in fixed else 'exploratory'})" for label in subgroups
         ),
@@ -147,7 +154,7 @@ def _of_data(analysis: CohortAnalysis) -> dict[str, str]:
             f"TP {counts.true_positive}, FN {counts.false_negative}, FP {counts.false_positive}, "
             f"TN {counts.true_negative}"
         )
-        errors = f"{counts.false_negative} cancers missed and {counts.false_positive} benign lesions called suspicious"
+        errors = f"cancers missed: {counts.false_negative}; benign lesions called suspicious: {counts.false_positive}"
     outcome = cohort.columns.loc[cohort.columns["role"].str.startswith("outcome:"), "role"]
     agreement = analysis.agreement
     icc = [] if agreement is None else [
@@ -167,7 +174,7 @@ def _of_data(analysis: CohortAnalysis) -> dict[str, str]:
         "index_test": ", ".join(variable.title for variable in cohort.parameters)
         + " (columns; device and technique are for the author)",
         "methods": "section “Data and methods” of this report",
-        "cautions": "; ".join(caution.code.replace("-", " ") for caution in study_cautions(analysis)),
+        "cautions": "; ".join(dict.fromkeys(caution.code.replace("-", " ") for caution in study_cautions(analysis))),
         "columns": "table “How the columns were read”",
         "software": ", ".join(f"{name} {version}" for name, version in analysis.provenance["versions"].items()),
         "deidentification": "no name of a patient or lesion is written into the report",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from .languages import in_english
-from .numbers import Decimal, looks_like_number
+from .numbers import Decimal, limit_side, looks_like_number
 from .quantities import QUANTITIES, Quantity, quantity_of_key, recognize, words_of
 from .table import TableError
 
@@ -21,6 +21,7 @@ _BENIGN = re.compile(
     r"b|benign|normal|healthy|(non?|not)[ -]?malignan\w+|no (cancer|carcinoma)|neg(ative)?|no?|false|0|controls?"
 )
 LARGEST_CATEGORY_COUNT = 12
+MEASUREMENT_WARNINGS = "warnings of the measurement; not analyzed"
 UNRECOGNIZED_NUMBERS = "numbers of a quantity that the heading does not tell"
 _ROLE_PATTERNS = {
     "reader": r"^(reader|observer|radiologist|rater)( (id|name|no|number))?$",
@@ -90,7 +91,10 @@ class Variable:
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The role of every column of a table, and why."""
+    """The role of every column of a table, and why.
+
+    ``bound`` is the column whose “≥” says that the stiffness of the row is only known to lie there or above.
+    """
 
     outcome: str
     malignant_values: tuple[str, ...]
@@ -99,6 +103,7 @@ class ColumnMapping:
     patient: str | None
     reader: str | None
     repeat: str | None
+    bound: str | None
     variables: tuple[Variable, ...]
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -132,6 +137,11 @@ def guess_columns(table: pd.DataFrame, choices: ColumnChoices) -> ColumnMapping:
         roles[role] = column
         if column is not None:
             reasons[column] = f"{role} of the row"
+    bound = _bound_column(table, reasons)
+    if bound is not None:
+        reasons[bound] = "says of which stiffness only a limit is known"
+    reasons |= {name: MEASUREMENT_WARNINGS for name in table.columns
+                if name not in reasons and re.fullmatch(r"(protocol )?warnings?", words_of(name))}  # fmt: skip
     parameters = {_existing(table, name) for name in choices.parameters}
     named = {_existing(table, name): _named_quantity(key) for name, key in choices.quantities.items()}
     variables: list[Variable] = []
@@ -148,7 +158,7 @@ def guess_columns(table: pd.DataFrame, choices: ColumnChoices) -> ColumnMapping:
     labels = [variable.label for variable in variables]
     variables = [replace(v, label=v.name, unit="") if labels.count(v.label) > 1 else v for v in variables]
     return ColumnMapping(outcome=outcome, malignant_values=malignant, benign_values=benign, variables=tuple(variables),
-                         reasons={name: reasons[name] for name in table.columns}, **roles)  # fmt: skip
+                         reasons={name: reasons[name] for name in table.columns}, bound=bound, **roles)  # fmt: skip
 
 
 def _first(names: Iterable[str]) -> str | None:
@@ -164,6 +174,14 @@ def _existing(table: pd.DataFrame, name: str) -> str:
         return found[0]
     columns = ", ".join(str(column) for column in table.columns)
     raise TableError(f"The table has no column “{name}”; its columns are: {columns}.")
+
+
+def _bound_column(table: pd.DataFrame, taken: Mapping[str, str]) -> str | None:
+    """The column “bound” of a table of readings, whose cells are empty or a mark such as “≥”."""
+    for name in table.columns:
+        if name not in taken and words_of(name) == "bound" and table[name].dropna().map(limit_side).ne(0).all():
+            return str(name)
+    return None
 
 
 def _outcome_column(table: pd.DataFrame, choices: ColumnChoices, ignored: set[str]) -> str:

@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
+from MicrocalcAILib.statistics.clustered import is_clustered
 from MicrocalcAILib.statistics.estimate import Estimate
 
+from .clustered_groups import mean_difference_test, rank_test, share_test
 from .columns import Variable
 from .lesions import Cohort
 
@@ -83,6 +85,9 @@ def compare_groups(cohort: Cohort, seed: int = 0) -> tuple[Comparison, ...]:
     Categories: chi-square, or Fisher's exact test when an expected count is below 5 (by ``seed``, 100,000 tables, when
     there are more than two categories). A category that only renames the outcome is described, not tested.
 
+    When patients have several lesions, means are compared by Student's t, ranks by the area under the ROC curve and
+    categories by Wald's test, all between patients; see :mod:`.clustered_groups`.
+
     Source: Yan & Fang 2025, “Statistical analysis”.
     """
     random = np.random.default_rng(seed)
@@ -92,10 +97,34 @@ def compare_groups(cohort: Cohort, seed: int = 0) -> tuple[Comparison, ...]:
         known = column.notna().to_numpy()
         groups = column[known & cohort.malignant], column[known & ~cohort.malignant]
         if variable.kind == "category":
-            found.append(_compare_categories(variable, *groups, random))
+            comparison = _compare_categories(variable, *groups, random)
         else:
-            found.append(_compare_numbers(variable, *(group.to_numpy(dtype=float) for group in groups)))
+            comparison = _compare_numbers(variable, *(group.to_numpy(dtype=float) for group in groups))
+        if comparison.test and is_clustered(cohort.patients[known]):
+            comparison = _between_patients(comparison, column[known], cohort.malignant[known], cohort.patients[known])
+        found.append(comparison)
     return _with_adjusted_p_values(found)
+
+
+def _between_patients(
+    comparison: Comparison, column: pd.Series, malignant: NDArray[np.bool_], patients: NDArray[np.str_]
+) -> Comparison:
+    """The comparison with test and intervals between patients; sizes whose interval needs independence keep none."""
+    sizes = tuple(
+        Effect(effect.name, _estimate(effect.estimate.value, np.nan, np.nan))
+        for effect in comparison.effects
+        if effect.name in ("Hedges' g", "Cramér's V")
+    )
+    effects: tuple[Effect, ...] = ()
+    if comparison.variable.kind == "category":
+        test, p_value = "Wald's test", share_test(column.cat.codes.to_numpy(), malignant, patients)
+    elif comparison.test.startswith("Mann"):
+        chance, p_value = rank_test(column.to_numpy(dtype=float), malignant, patients)
+        test, effects = "rank test (Obuchowski)", (Effect("chance of a higher value", chance),)
+    else:
+        difference, p_value = mean_difference_test(column.to_numpy(dtype=float), malignant, patients)
+        test, effects = "Student's t test", (Effect("difference of means", difference),)
+    return replace(comparison, test=f"{test} between patients", p_value=p_value, effects=(*effects, *sizes))
 
 
 def _with_adjusted_p_values(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from MicrocalcAILib.base.errors import WarningRecord
 
+from .censoring import censoring_warnings, limit_sides, sides_of_lesions
 from .columns import UNRECOGNIZED_NUMBERS, ColumnChoices, ColumnMapping, Variable, guess_columns
 from .readings import collect_readings, one_value_per_lesion, same_in_lesion
 from .table import TableError, name_rows, read_table
@@ -43,6 +44,11 @@ class Cohort:
         Every column of the table: ``column``, ``role``.
     missing : DataFrame
         ``variable``, ``missing`` (lesions), ``percent``.
+    censored : DataFrame
+        One row per lesion and a column for every variable with values of which only a limit is known, see
+        :func:`~.censoring.limit_sides`.
+    rows : Series of list
+        Numbers of each lesion's rows in the table.
     warnings : tuple of WarningRecord
     """
 
@@ -53,6 +59,8 @@ class Cohort:
     readings: pd.DataFrame | None
     columns: pd.DataFrame
     missing: pd.DataFrame
+    censored: pd.DataFrame
+    rows: pd.Series
     warnings: tuple[WarningRecord, ...] = ()
 
     @property
@@ -106,6 +114,8 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
         index=table.index,
     )
     refuse_contradictions(values, mapping.variables)
+    sides = limit_sides(table, mapping)
+    warnings += censoring_warnings(sides)
     unknown = [name for name, role in mapping.reasons.items() if role == UNRECOGNIZED_NUMBERS]
     if unknown and any(variable.key and variable.is_parameter for variable in mapping.variables):
         message = (
@@ -135,6 +145,7 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
         values = values.set_axis(lesions.to_numpy(), axis=0)
     values.index.name = "lesion"
     variables, values = _derived(mapping.variables, values, malignant)
+    row_numbers = pd.Series(table.index, index=lesions.to_numpy()).groupby(level=0, sort=False).agg(list)
     missing = values.isna().sum()
     percent = 100 * missing.to_numpy() / len(values)
     return Cohort(
@@ -145,6 +156,8 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
         readings=readings,
         columns=pd.DataFrame({"column": list(mapping.reasons), "role": list(mapping.reasons.values())}),
         missing=pd.DataFrame({"variable": missing.index, "missing": missing.to_numpy(), "percent": percent}),
+        censored=sides_of_lesions(sides[known], lesions, values.index),
+        rows=row_numbers.reindex(values.index),
         warnings=tuple(warnings),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 Decimal = Literal["", "point", "comma"]
@@ -16,14 +15,8 @@ _GROUPED = {
 }
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")  # 1,119: a thousand, or a little more than one
 _LIMIT = re.compile(r"\s*(>=|<=|[<>≥≤＞＜])\s*(.+)")
-
-
-@dataclass(frozen=True)
-class ReadNumber:
-    """A number of a cell; ``is_limit`` for “>300”, of which only the limit is known."""
-
-    value: float
-    is_limit: bool = False
+_AT_LEAST = (">=", ">", "≥", "＞")
+_AT_MOST = ("<=", "<", "≤", "＜")
 
 
 class AmbiguousNumbers(ValueError):
@@ -42,6 +35,14 @@ def as_number(text: str, unit: str = "") -> float | None:
     return float(stripped.replace(",", "."))
 
 
+def limit_side(text: str) -> int:
+    """1 for “>300” or “≥”, of which only the lower limit is known, -1 for “<5”, 0 for a number that is known."""
+    mark = text.strip()
+    limit = _LIMIT.fullmatch(mark)
+    mark = limit[1] if limit else mark
+    return 1 if mark in _AT_LEAST else -1 if mark in _AT_MOST else 0
+
+
 def looks_like_number(text: str) -> bool:
     """True for everything :func:`read_numbers` may read."""
     limit = _LIMIT.fullmatch(text)
@@ -49,8 +50,10 @@ def looks_like_number(text: str) -> bool:
     return bool(_PLAIN.fullmatch(stripped) or any(pattern.fullmatch(stripped) for pattern in _GROUPED.values()))
 
 
-def read_numbers(texts: Sequence[str], unit: str = "", decimal: Decimal = "") -> list[ReadNumber | None]:
+def read_numbers(texts: Sequence[str], unit: str = "", decimal: Decimal = "") -> list[float | None]:
     """Numbers of a whole column, which decides together what its commas and points mean; None for what is no number.
+
+    Of “>300” the limit is taken; see :func:`limit_side`.
 
     Parameters
     ----------
@@ -68,10 +71,7 @@ def read_numbers(texts: Sequence[str], unit: str = "", decimal: Decimal = "") ->
     limits = [_LIMIT.fullmatch(text) for text in texts]
     bare = [_without_unit(limit[2] if limit else text, unit) for text, limit in zip(texts, limits, strict=True)]
     mark = decimal or _decimal_mark(bare)
-    return [
-        None if value is None else ReadNumber(value, limit is not None)
-        for value, limit in ((_value(text, mark), limit) for text, limit in zip(bare, limits, strict=True))
-    ]
+    return [_value(text, mark) for text in bare]
 
 
 def _without_unit(text: str, unit: str) -> str:

@@ -69,11 +69,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: SVG text, what stands below it, and what it shows for who cannot see it."""
+    """A picture: SVG text, what stands below it, and what it shows for who cannot see it; a tall one fills a page."""
 
     svg: str
     caption: str
     alternative: str
+    is_tall: bool = False
 
     @property
     def data(self) -> str:

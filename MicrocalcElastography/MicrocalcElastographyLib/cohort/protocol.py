@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +12,12 @@ from typing import Any
 
 from MicrocalcAILib.base.errors import ParameterError
 
+from ..resources import resource_path
 from .diagnostics import GivenCutoff, given_cutoffs
 
-MEASURES = ("auc", "sensitivity", "specificity")
-_TEXTS = ("title", "registration", "document", "design", "sampling", "setting", "sample_size")
+EXAMPLE = "Examples/study_protocol.toml"
+MEASURES = {"auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity"}  # entry → in words
+_TEXTS = ("title", "registration", "document", "design", "sampling", "setting", "sample_size", "criteria")
 _LISTS = ("cutoffs", "low_suspicious", "subgroups", "model")
 _SECTIONS = ("eligibility", "index_test", "reference_standard", "interval", "adverse_events", "checklist")
 
@@ -61,7 +64,8 @@ class StudyProtocol:
     Parameters
     ----------
     texts : mapping
-        ``title``, ``registration``, ``document``, ``design``, ``sampling``, ``setting``, ``sample_size``.
+        ``title``, ``registration``, ``document``, ``design``, ``sampling``, ``setting``, ``sample_size``, and the
+        ``criteria`` of eligibility.
     hypotheses : tuple of Hypothesis
     cutoffs : mapping
         Column → cut-offs.
@@ -127,7 +131,23 @@ def read_protocol(path: Path) -> StudyProtocol:
     try:
         return _protocol_of(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ParameterError(f"The protocol “{path.name}” is not in the form of the example: {error}.") from error
+        raise ParameterError(
+            f"The protocol “{path.name}” does not fit the form: {error}. See the example of "
+            "`microcalc cohort simulate --protocol`."
+        ) from error
+
+
+def example_protocol(analyzed: int) -> str:
+    """The protocol of a simulated study in TOML, with every entry there is.
+
+    Parameters
+    ----------
+    analyzed : int
+        Lesions in its table, to which the counts of the flow add up.
+    """
+    text = resource_path(EXAMPLE).read_text(encoding="utf-8")
+    left = sum(step.count for step in _protocol_of(tomllib.loads(text)).steps)
+    return re.sub(r"(?m)^screened = \d+$", f"screened = {analyzed + left}", text)
 
 
 def _protocol_of(content: dict[str, Any]) -> StudyProtocol:

@@ -57,6 +57,10 @@ _LIMITS = {"low": 0.1, "high": 1000.0, "usual_low": 1.0, "usual_high": 300.0}
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("elasticity_sd", "Elasticity, standard deviation", "kPa", "continuous", False,
              r"(?=.*(\b(elasticity|stiffness|kpa|swe)\b|\besd\b))(?=.*\b(sd|std|esd|standard deviation)\b)", low=0.0),
+    Quantity("void", "Share without a value", "%", "continuous", False, r"\bvoid\b", low=0.0, high=100.0),
+    Quantity("saturated", "Share at an end of the scale", "%", "continuous", False, r"\bsaturat", low=0.0, high=100.0),
+    Quantity("inside", "Share of the box inside the lesion", "%", "continuous", False, r"\b(roi|box) inside\b",
+             low=0.0, high=100.0),
     Quantity("velocity", "Shear wave speed", "m/s", "continuous", True,
              r"\b(swv|sws|shear wave (speed|velocity)|velocity|m s)\b", low=0.05, high=20.0, usual_high=10.0),
     Quantity("stiffness_ratio", "Stiffness ratio (lesion to fat)", "", "continuous", True,
@@ -89,8 +93,9 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("size_cm", "Lesion size", "cm", "continuous", False,
              r"\b(size|diameter|extent)\b(?=.*\bcm\b)", low=0.01, high=30.0, usual_high=15.0),
     Quantity("depth", "Lesion depth", "mm", "continuous", False, r"\bdepth\b", low=0.0, high=200.0, usual_high=80.0),
-    Quantity("void", "Void share of the box", "%", "continuous", False, r"\bvoid\b", low=0.0, high=100.0),
 )  # fmt: skip
+
+MEASUREMENT_KEYS = frozenset({"void", "saturated", "inside"})  # how well was measured; nothing about the lesion
 
 
 def words_of(heading: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -24,13 +24,14 @@ from MicrocalcAILib.statistics.agreement import (
 )
 from MicrocalcAILib.statistics.clustered import is_clustered
 from MicrocalcAILib.statistics.estimate import Estimate
-from MicrocalcAILib.statistics.resampling import bootstrap_estimate
+from MicrocalcAILib.statistics.resampling import bootstrap_estimate, jackknife_errors
 
 from .columns import Variable
 from .lesions import Cohort
 from .readings import DISCREPANCY, is_consensus, partial_readers
 from .table import name_rows
 
+Array = NDArray[np.float64]
 _RESAMPLES = 1000  # of the intervals over patients
 
 
@@ -269,17 +270,36 @@ def _pair(table: pd.DataFrame, first: str, second: str, *, is_partial: bool, pat
     one, other = table[first].to_numpy(dtype=float), table[second].to_numpy(dtype=float)
     differences, means = one - other, (one + other) / 2
     varies = np.ptp(differences) > 0 and np.ptp(means) > 0
+    owners = patients[table.index].to_numpy(dtype=str)
     return ReaderPair(
         first=str(first),
         second=str(second),
         is_partial=is_partial,
-        absolute_icc=_by_patient(_absolute_icc, table.to_numpy(), patients[table.index].to_numpy(dtype=str)),
+        absolute_icc=_by_patient(_absolute_icc, table.to_numpy(), owners),
         differences=differences,
         means=means,
-        absolute=bland_altman(one, other),
-        relative=bland_altman(100 * one / means, 100 * other / means) if (means > 0).all() else None,
+        absolute=_limits(one, other, owners),
+        relative=_limits(100 * one / means, 100 * other / means, owners) if (means > 0).all() else None,
         proportional_p=float(stats.pearsonr(differences, means).pvalue) if varies else float("nan"),
     )
+
+
+def _limits(first: Array, second: Array, patients: NDArray[np.str_]) -> BlandAltman:
+    """Limits of agreement; their intervals by jackknife over patients when these have several lesions."""
+    found = bland_altman(first, second)
+    if not is_clustered(patients):
+        return found
+
+    def parts(limits: BlandAltman) -> list[float]:
+        return [limits.bias.value, limits.lower_limit.value, limits.upper_limit.value]
+
+    values, errors = jackknife_errors(lambda rows: parts(bland_altman(first[rows], second[rows])), patients)
+    half = float(stats.t.ppf(0.975, len(np.unique(patients)) - 1)) * errors
+    bias, lower, upper = (
+        Estimate(float(value), float(value - reach), float(value + reach), method="jackknife by patient")
+        for value, reach in zip(values, half, strict=True)
+    )
+    return replace(found, bias=bias, lower_limit=lower, upper_limit=upper)
 
 
 def _categories(readings: pd.DataFrame, variable: Variable, patients: pd.Series) -> list[CategoryAgreement]:

@@ -23,6 +23,7 @@ from .report_models import (
     picture,
 )
 from .report_protocol import add_checklists, add_protocol
+from .report_quality import add_quality
 from .wording import cutoff_text, estimate_text, file_name, number, p_cell, percent, share_text
 
 EXCLUDED_AUC = 0.75
@@ -50,6 +51,7 @@ def study_report(analysis: CohortAnalysis, figures: Mapping[str, str]) -> str:
     add_protocol(page, analysis, pictures)
     _add_groups(page, analysis)
     _add_diagnostics(page, analysis, pictures)
+    add_quality(page, analysis)
     add_combinations(page, analysis)
     _add_strata(page, analysis, pictures)
     add_regression(page, analysis, pictures)
@@ -128,7 +130,7 @@ def _group_rows(comparison: Comparison, lesions: int) -> list[tuple[str, ...]]:
     absent = lesions - comparison.overall.count
     missing = f"{absent} ({percent(absent / lesions)})" if absent else "0"
     if comparison.variable.kind != "category":
-        by_ranks = comparison.test.startswith("Mann")
+        by_ranks = comparison.test.startswith(("Mann", "rank"))
         return [(title, *(_number_text(group, by_ranks) for group in groups), missing, *tested, test)]
     rows: list[tuple[str, ...]] = [(title, "", "", "", missing, *tested, test)]
     for shares in zip(*(group.shares for group in groups), strict=True):
@@ -220,9 +222,10 @@ def _add_cutoffs(page: Page, analysis: CohortAnalysis, performance: Performance,
             (percent(prevalence, 0), *table.predictive_values_at(prevalence)) for prevalence in analysis.prevalences
         ]
         shown.append(("this cohort's mix", table.positive_predictive_value, table.negative_predictive_value))
+        names = (_cutoff_name(cutoff, analysis.options.protocol is not None), cutoff_text(cutoff.value, unit))
         predictive += [
-            (cutoff.rule, cutoff_text(cutoff.value, unit), where, share_text(positive), share_text(negative))
-            for where, positive, negative in shown
+            (*(names if index == 0 else ("", "")), where, share_text(positive), share_text(negative))
+            for index, (where, positive, negative) in enumerate(shown)
         ]
         if cutoff.source:
             sources.append(f"{cutoff.rule}: {cutoff.source}")
@@ -302,14 +305,18 @@ def _add_planning(page: Page, analysis: CohortAnalysis) -> None:
     best = analysis.best
     if best is None or not EXCLUDED_AUC < best.auc.value < 1:
         return
-    needed = auc_sample_size(best.auc.value, null_auc=EXCLUDED_AUC, power=0.9)
     page.section("Planning the next study")
-    page.paragraph(
-        f"To show with 90 % power (two-sided, 5 %) that {best.variable.label.lower()} does better than an AUC of "
-        f"{EXCLUDED_AUC:g}, a new study needs {needed.diseased} malignant and {needed.healthy} benign lesions if the "
-        f"true AUC is the {best.auc.value:.3f} seen here (Obuchowski 1994). Such an AUC is usually overestimated at "
-        "first; plan with the lower end of its interval."
+    page.explain(
+        f"Lesions that a new study needs to show with 90 % power (two-sided, 5 %) that {best.variable.label.lower()} "
+        f"does better than an AUC of {EXCLUDED_AUC:g} (Obuchowski 1994). An AUC is usually overestimated at first; "
+        "plan with the lower end of its interval."
     )
+    rows = []
+    for text, area in (("as seen here", best.auc.value), ("lower end of its interval", best.auc.low)):
+        if area > EXCLUDED_AUC:
+            needed = auc_sample_size(area, null_auc=EXCLUDED_AUC, power=0.9)
+            rows.append((f"{area:.3f}, {text}", str(needed.diseased), str(needed.healthy)))
+    page.table("", ("If the true AUC is", "Malignant", "Benign"), rows)
 
 
 def _add_data(page: Page, analysis: CohortAnalysis) -> None:
@@ -325,11 +332,11 @@ def _add_data(page: Page, analysis: CohortAnalysis) -> None:
     page.paragraph(
         "Intervals are 95 %. Shares: Wilson's interval; AUC: logit interval with DeLong's variance. When patients have "
         "several lesions: Obuchowski's variance for AUCs, Wilson's interval with the effective number of lesions for "
-        "shares, sandwich errors by patient for odds ratios, bootstrap by patient for kappa and intraclass "
-        "correlation. Normality: Lilliefors' test by simulation; predictive values: logit interval at a prevalence "
-        "taken as known; likelihood ratios: log interval; odds ratios: Wald, or profile of Firth's penalized "
-        "likelihood; correlations: Bonett–Wright; intraclass correlation: Shrout–Fleiss; limits of agreement: "
-        "Bland–Altman. Tests are two-sided."
+        "shares, sandwich errors by patient for group comparisons and odds ratios, jackknife by patient for "
+        "correlations and limits of agreement, bootstrap by patient for kappa and intraclass correlation. Normality: "
+        "Lilliefors' test by simulation; predictive values: logit interval at a prevalence taken as known; likelihood "
+        "ratios: log interval; odds ratios: Wald, or profile of Firth's penalized likelihood; correlations: "
+        "Bonett–Wright; intraclass correlation: Shrout–Fleiss; limits of agreement: Bland–Altman. Tests are two-sided."
     )
     versions = ", ".join(f"{name} {version}" for name, version in analysis.provenance["versions"].items())
     inputs = "; ".join(f"{name} {value}" for name, value in analysis.provenance["inputs"].items())

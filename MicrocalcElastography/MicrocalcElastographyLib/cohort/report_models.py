@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,10 +19,10 @@ DECISIONS_SHOWN = (0.02, 0.1, 0.2, 0.3, 0.5)
 Pictures = Mapping[str, tuple[str, str]]  # name of a figure → SVG text, alternative text
 
 
-def picture(pictures: Pictures, name: str, caption: str) -> Figure:
+def picture(pictures: Pictures, name: str, caption: str, *, is_tall: bool = False) -> Figure:
     """The figure of this name for the page."""
     svg, alternative = pictures[name]
-    return Figure(svg, caption, alternative or caption)
+    return Figure(svg, caption, alternative or caption, is_tall)
 
 
 def add_combinations(page: Page, analysis: CohortAnalysis) -> None:
@@ -178,11 +179,12 @@ def _add_points(page: Page, analysis: CohortAnalysis, pictures: Pictures) -> Non
             for scale in points.scales
         ],
     )
+    is_steep = points.totals["points"].round().duplicated().any()
     page.table(
         "Sum of points",
         ("Points", "Probability of malignancy"),
         [
-            (f"{sum_:.0f}", percent(float(chance), 0))
+            (f"{sum_:.1f}" if is_steep else f"{sum_:.0f}", percent(float(chance), 0))
             for sum_, chance in points.totals.itertuples(index=False, name=None)
         ],
     )
@@ -283,12 +285,13 @@ def _add_number_agreement(page: Page, found: NumberAgreement, pictures: Pictures
             repeats.append((reader, estimate_text(icc), variation, largest))
         columns = ("Reader", "ICC(2,1)", "Variation", "95 % of repeats differ by less than")
         page.table("Repeats of the same reader", columns, repeats)
-    if found.dichotomous_kappa:
-        verdicts = "; ".join(
-            f"at {cutoff_text(cutoff, found.variable.unit)} {estimate_text(kappa, 2)}"
-            for cutoff, kappa in found.dichotomous_kappa.items()
-        )
-        page.paragraph(f"Kappa of the readers' verdicts, suspicious or not: {verdicts}.")
+    verdicts = [
+        (cutoff_text(cutoff, found.variable.unit), estimate_text(kappa, 2))
+        for cutoff, kappa in found.dichotomous_kappa.items()
+        if math.isfinite(kappa.value)
+    ]
+    if verdicts:
+        page.table("Do the readers' verdicts agree, suspicious or not?", ("Cut-off", "Kappa"), verdicts)
     if len(found.consensus):
         page.table(
             f"For a joint review: {len(found.consensus)} lesions whose readers differ by more than 20 % (15 largest "

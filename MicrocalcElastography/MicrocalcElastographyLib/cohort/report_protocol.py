@@ -5,7 +5,7 @@ from __future__ import annotations
 from .analysis import CohortAnalysis
 from .checklists import FOR_THE_AUTHOR, Checklist, filled_checklists
 from .page import Page
-from .protocol import StudyProtocol
+from .protocol import MEASURES, StudyProtocol
 from .report_models import Pictures, picture
 from .verdicts import MET, NOT_MET, hypothesis_results, interval_text
 from .wording import estimate_text
@@ -18,7 +18,8 @@ def add_protocol(page: Page, analysis: CohortAnalysis, pictures: Pictures) -> No
         return
     page.section("Protocol")
     texts = {"title": "Title", "registration": "Registration", "document": "Protocol", "design": "Design",
-             "sampling": "Sampling", "setting": "Setting", "sample_size": "Sample size"}  # fmt: skip
+             "sampling": "Sampling", "setting": "Setting", "criteria": "Eligibility",
+             "sample_size": "Sample size"}  # fmt: skip
     rows = [(title, protocol.texts[key]) for key, title in texts.items() if key in protocol.texts]
     rows += _tests_rows(analysis, protocol)
     if rows:
@@ -30,14 +31,14 @@ def add_protocol(page: Page, analysis: CohortAnalysis, pictures: Pictures) -> No
             ("Hypothesis", "Parameter", "Measure", "Above", "Found", "Verdict"),
             [
                 (result.hypothesis.text or "–", analysis.cohort.variable(result.hypothesis.parameter).label,
-                 result.hypothesis.measure, f"{result.hypothesis.above:g}",
+                 MEASURES[result.hypothesis.measure], f"{result.hypothesis.above:g}",
                  "–" if result.estimate is None else estimate_text(result.estimate), result.verdict)
                 for result in results
             ],
             classes={MET: "good", NOT_MET: "bad"},
         )  # fmt: skip
     if "flow" in pictures:
-        page.figures(picture(pictures, "flow", "Flow of participants (STARD 2015)."))
+        page.figures(picture(pictures, "flow", "Flow of participants (STARD 2015).", is_tall=True))
 
 
 def _tests_rows(analysis: CohortAnalysis, protocol: StudyProtocol) -> list[tuple[str, str]]:

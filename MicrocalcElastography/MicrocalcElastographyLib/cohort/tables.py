@@ -43,6 +43,7 @@ def study_tables(analysis: CohortAnalysis) -> dict[str, pd.DataFrame]:
         "combinations": _combination_table(analysis),
         "strata": _strata_table(analysis),
         "correlations": _correlation_table(analysis),
+        **_quality_tables(analysis),
         **_regression_tables(analysis.regression),
         **_agreement_tables(analysis.agreement),
     }
@@ -70,6 +71,36 @@ def _protocol_tables(analysis: CohortAnalysis, protocol: StudyProtocol) -> dict[
         for checklist in filled_checklists(analysis, protocol)
     }
     return {"hypotheses": pd.DataFrame(hypotheses), **checklists}
+
+
+def _quality_tables(analysis: CohortAnalysis) -> dict[str, pd.DataFrame]:
+    if analysis.quality is None:
+        return {}
+    doubts = [
+        {
+            "reason": doubt.reason,
+            "malignant": doubt.malignant_count,
+            "benign": doubt.benign_count,
+            "rows": " ".join(str(number) for rows in analysis.cohort.rows[doubt.lesions] for number in rows),
+        }
+        for doubt in analysis.quality.doubts
+    ]
+    effects = [
+        {
+            "parameter": effect.parameter.name,
+            "without": effect.reason,
+            "malignant": effect.malignant_count,
+            "benign": effect.benign_count,
+            **_columns("auc", effect.auc),
+            **_columns("sensitivity", effect.table.sensitivity),
+            **_columns("specificity", effect.table.specificity),
+            "auc_possible_low": np.nan if effect.limits is None else effect.limits[0],
+            "auc_possible_high": np.nan if effect.limits is None else effect.limits[1],
+            "verdict_open": effect.undecided,
+        }
+        for effect in analysis.quality.effects
+    ]
+    return {"measurements_in_doubt": pd.DataFrame(doubts), "without_doubtful": pd.DataFrame(effects)}
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float]:

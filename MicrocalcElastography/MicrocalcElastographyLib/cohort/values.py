@@ -35,7 +35,7 @@ def parsed_values(
     """
     if variable.kind == "category":
         return _category(column, variable)
-    numbers = _numbers(column, variable, warnings, decimal)
+    numbers = _numbers(column, variable, decimal)
     quantity = quantity_of_key(variable.key)
     infinite = numbers.index[np.isinf(numbers)]
     if len(infinite):
@@ -61,7 +61,7 @@ def parsed_values(
     return numbers
 
 
-def _numbers(column: pd.Series, variable: Variable, warnings: list[WarningRecord], decimal: Decimal) -> pd.Series:
+def _numbers(column: pd.Series, variable: Variable, decimal: Decimal) -> pd.Series:
     given = column.dropna()
     try:
         read = read_numbers([str(text) for text in given], variable.unit, decimal)
@@ -75,15 +75,8 @@ def _numbers(column: pd.Series, variable: Variable, warnings: list[WarningRecord
     unreadable = given.index[[number is None for number in read]]
     if len(unreadable):
         raise TableError(f"“{variable.name}” is not a number in {name_rows(unreadable)}.")
-    limits = given.index[[number is not None and number.is_limit for number in read]]
-    if len(limits):
-        message = (
-            f"“{variable.name}” is only known to lie beyond a limit (such as “>300”) in {name_rows(limits)}; the limit "
-            "itself was used. Ranks and cut-offs inside the limits are right, means and spread are not."
-        )
-        warnings.append(WarningRecord("censored-value", message))
     values = np.full(len(column), np.nan)
-    values[column.notna().to_numpy()] = [np.nan if number is None else number.value for number in read]
+    values[column.notna().to_numpy()] = [np.nan if number is None else number for number in read]
     return pd.Series(values, index=column.index, name=column.name)
 
 

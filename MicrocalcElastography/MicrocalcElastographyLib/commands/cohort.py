@@ -318,6 +318,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--readers", type=int, default=0, help="readers with measurement error (default: none)")
     parser.add_argument("--repeats", type=int, default=1, help="repeats of each reader (default: 1)")
     parser.add_argument("--mammographic-auc", type=float, metavar="AUC", help="add a mammographic probability")
+    parser.add_argument("--protocol", type=Path, metavar="FILE", help="also write a protocol of such a study (TOML)")
     parser.add_argument("--seed", type=int, default=0, help="(default: 0)")
 
 
@@ -339,4 +340,10 @@ def _simulate(arguments: argparse.Namespace) -> int:
     with replaced_on_success(arguments.output) as temporary:
         write_table(cohort, temporary)
     print(f"{len(cohort)} rows of simulated lesions: {arguments.output}")
+    if arguments.protocol is not None:
+        from ..cohort.protocol import example_protocol
+
+        with replaced_on_success(arguments.protocol) as temporary:
+            temporary.write_text(example_protocol(cohort["lesion"].nunique()), encoding="utf-8")
+        print(f"Protocol: {arguments.protocol}")
     return 0
