@@ -127,12 +127,7 @@ class MicrocalcAIWidget(ModulePanel):
         super().showDependencies()
         self._missingNetworkPackages = dependencies.missingNetworkPackages()
         if self._missingNetworkPackages and not self.missingPackages:
-            self.ui.dependencyLabel.setText(
-                _(
-                    "PyTorch is not installed. Without it specks are judged by their measurements alone, which finds "
-                    "fewer calcifications, and there are no heatmaps and no lesion boxes."
-                )
-            )
+            self.ui.dependencyLabel.setText(_("PyTorch is not installed. Only heatmaps and lesion boxes need it."))
             self.ui.dependencyFrame.setVisible(True)
 
     # What the user does

@@ -43,8 +43,9 @@ def load_selector(name: str = "auto", device: str = "auto") -> Selector:
     Parameters
     ----------
     name : str
-        ``auto``: the bundled one with neural networks or, without PyTorch, the one on measurements, with a note in the
-        results; ``measurements``: the one on measurements; else a model folder or a name in the catalogue.
+        ``auto``: the bundled one with neural networks or, without ONNX Runtime and PyTorch, the one on measurements,
+        with a note in the results; ``measurements``: the one on measurements; else a model folder or a name in the
+        catalogue.
     device : {"auto", "cpu", "cuda", "mps"}
         For networks.
 
@@ -53,22 +54,24 @@ def load_selector(name: str = "auto", device: str = "auto") -> Selector:
     ModelError, MissingPackageError, ParameterError
     """
     from .networks.catalogue import find_network
-    from .networks.runtime import Runtime, has_torch
+    from .networks.onnx_runtime import has_onnxruntime
+    from .networks.runtime import has_torch
     from .networks.selector import NetworkSelector
 
     measurements = resource_path("Models/SpeckSelector")
     if name == "measurements":
         return MeasurementSelector.load(measurements)
-    if name == "auto" and not has_torch():
+    if name == "auto" and not (has_onnxruntime() or has_torch()):
         note = WarningRecord(
             "selector-without-network",
-            "PyTorch is not installed: calcifications were selected by their measurements alone, which finds fewer.",
+            "ONNX Runtime is not installed: calcifications were selected by their measurements alone, which finds "
+            "fewer; run “pip install onnxruntime”.",
         )
         return dataclasses.replace(MeasurementSelector.load(measurements), notes=(note,))
     folder = find_network("SpeckSelectorNetwork" if name == "auto" else name)
     if model_kind(folder) == SELECTOR_KIND:
         return MeasurementSelector.load(folder)
-    return NetworkSelector.load(folder, Runtime.choose(device))
+    return NetworkSelector.load(folder, device)
 
 
 def analyze(

@@ -21,15 +21,15 @@ class AnalysisOptions:
     falseMarksPerCm2 : float, optional
         Operating point: expected false marks per cm² of breast.
     heatmaps : sequence of str or Path
-        ``"detection"``, ``"malignancy"``, or folders of own models. Networks need PyTorch; one that cannot run is
+        ``"detection"``, ``"malignancy"``, or folders of own models. They need PyTorch; one that cannot run is
         left out with a warning, which is true of lesion boxes too.
     detector : str or Path, optional
         ``"default"`` or the folder of an own model: draw boxes around lesions.
     device : {"auto", "cpu", "cuda", "mps"}
         Where neural networks run.
     selector : str or Path
-        What decides which specks are calcifications: ``"auto"`` (networks, or the measurements where PyTorch is not
-        installed, which finds fewer), ``"measurements"`` or the folder of an own model.
+        What decides which specks are calcifications: ``"auto"`` (with networks), ``"measurements"`` or the
+        folder of an own model.
     classifier : Path, optional
         The folder of an own classifier of clusters.
     """

@@ -57,11 +57,25 @@ def heatmap() -> Heatmap:
 
 
 def results(folder: Path, found: tuple[tuple[int, ...], ...] = CALCIFICATIONS, **attributes: Any) -> tuple[Path, Path]:
-    """An image and the folder of its results."""
+    """A DICOM image and the folder of its results."""
     image = saved(mammogram_dataset(breast_picture(), 12, **attributes), folder)
-    analysis = dataclasses.replace(analysis_of(image, found), heatmaps=(heatmap(),))
-    made = folder / "results"
-    made.mkdir()
-    save_analysis(analysis, made)
-    Image.fromarray(np.full((40, 31, 3), 90, np.uint8)).save(made / OVERLAY_FILE)
-    return made, image
+    return results_of(image, folder / "results", found), image
+
+
+def results_of(image: Path, folder: Path, found: tuple[tuple[int, ...], ...] = CALCIFICATIONS) -> Path:
+    """The folder of an image's results."""
+    folder.mkdir()
+    save_analysis(dataclasses.replace(analysis_of(image, found), heatmaps=(heatmap(),)), folder)
+    Image.fromarray(np.full((40, 31, 3), 90, np.uint8)).save(folder / OVERLAY_FILE)
+    return folder
+
+
+def exam(folder: Path, **second: Any) -> tuple[list[Path], list[Path]]:
+    """Results and images of two views of a study; ``second`` replaces attributes of the second image."""
+    folder.mkdir(exist_ok=True)
+    first = mammogram_dataset(breast_picture(), 12)
+    shared = {"StudyInstanceUID": first.StudyInstanceUID, "SeriesInstanceUID": first.SeriesInstanceUID}
+    other = mammogram_dataset(breast_picture("right"), 12, ImageLaterality="R", **{**shared, **second})
+    images = [saved(first, folder, "left.dcm"), saved(other, folder, "right.dcm")]
+    found = (CALCIFICATIONS, CALCIFICATIONS[3:])
+    return [results_of(image, folder / image.stem, some) for image, some in zip(images, found, strict=True)], images

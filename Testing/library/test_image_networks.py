@@ -19,7 +19,7 @@ from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.export.overlay import BOX_COLOR, write_overlay
 from MicrocalcAILib.export.results import write_results
-from MicrocalcAILib.networks import detection_operators, readers, runtime
+from MicrocalcAILib.networks import detection_operators, onnx_runtime, readers, runtime
 from MicrocalcAILib.networks.heatmap import Heatmap
 from MicrocalcAILib.networks.readers import NetworkReaders
 from MicrocalcAILib.networks.runtime import Runtime
@@ -131,10 +131,17 @@ def test_without_pytorch_the_analysis_works_and_says_what_is_missing(monkeypatch
     analysis = analyze(mammogram, selector=load_selector(), networks=networks)
     said = {(warning.code, "pip install torch" in warning.message) for warning in analysis.warnings}
     assert {("heatmap-left-out", True), ("lesion-boxes-left-out", True)} <= said
-    assert "selector-without-network" in {warning.code for warning in analysis.warnings}
     assert len(analysis.calcifications) > 0
     assert (analysis.heatmaps, analysis.boxes) == ((), None)
     assert analysis.provenance["networks"] == {"patches": [], "detector": None, "runtime": None}
+
+
+def test_without_pytorch_and_onnx_runtime_specks_are_selected_by_their_measurements(monkeypatch, found):
+    monkeypatch.setattr(runtime, "has_torch", lambda: False)
+    monkeypatch.setattr(onnx_runtime, "has_onnxruntime", lambda: False)
+    analysis = analyze(found[0], selector=load_selector())
+    assert "selector-without-network" in {warning.code for warning in analysis.warnings}
+    assert len(analysis.calcifications) > 0
 
 
 def test_without_torchvision_only_the_boxes_are_missing(monkeypatch):

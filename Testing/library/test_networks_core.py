@@ -18,8 +18,9 @@ from MicrocalcAILib.networks.catalogue import (  # noqa: E402
     write_network,
 )
 from MicrocalcAILib.networks.image import local_contrast, resampled  # noqa: E402
+from MicrocalcAILib.networks.onnx_runtime import OnnxRuntime, onnx_file  # noqa: E402
 from MicrocalcAILib.networks.runtime import Runtime, with_memory_fallback  # noqa: E402
-from MicrocalcAILib.networks.tiles import run_in_tiles  # noqa: E402
+from MicrocalcAILib.networks.tiles import Reach, run_in_tiles, tiles_following  # noqa: E402
 
 CPU = Runtime("cpu", "float32")
 
@@ -29,44 +30,65 @@ def image():
     return np.random.default_rng(0).normal(size=(310, 275)).astype(np.float32)
 
 
-def test_tiles_of_a_pointwise_network_blend_to_the_network_of_the_whole(image):
-    found, warnings = run_in_tiles(image, np.ones(image.shape, bool), torch.nn.Sigmoid(), CPU, tile=128, overlap=32)
-    assert found == pytest.approx(1 / (1 + np.exp(-image)), abs=1e-6)
+class Pyramid(torch.nn.Module):
+    """Two levels: what a pixel gets depends on where it lies on the coarse grid."""
+
+    REACH = Reach(stride=2, margin=8)
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fine, self.coarse = torch.nn.Conv2d(1, 1, 3, padding=1), torch.nn.Conv2d(1, 1, 3, 2, 1)
+
+    def forward(self, values):
+        fine = self.fine(values)
+        return fine + torch.nn.functional.interpolate(self.coarse(fine), size=values.shape[-2:], mode="nearest")
+
+
+def _whole(network, image):
+    rows, columns = image.shape
+    padded = np.pad(image, [(0, rows % 2), (0, columns % 2)], mode="edge")
+    with torch.inference_mode():
+        return network(torch.from_numpy(padded)[None, None])[0, 0].numpy()[:rows, :columns]
+
+
+@pytest.mark.parametrize("tile", [20, 64, 90, 1000])
+def test_tiles_give_the_map_of_the_whole_image(image, tile):
+    rows, columns = np.indices(image.shape)
+    mask = (rows - 140) ** 2 + (columns - 20) ** 2 < 130**2
+    found, warnings = run_in_tiles(image, mask, Pyramid(), CPU, Pyramid.REACH, tile)
+    assert found[mask] == pytest.approx(_whole(Pyramid(), image)[mask], abs=1e-5)
     assert warnings == ()
 
 
-def test_tiles_equal_the_whole_where_the_overlap_covers_the_reach_of_the_network(image):
-    torch.manual_seed(0)
-    convolution = torch.nn.Conv2d(1, 1, 9, padding=4)
-    with torch.inference_mode():
-        whole = convolution(torch.from_numpy(image)[None, None])[0, 0].numpy()
-    found, _ = run_in_tiles(image, np.ones(image.shape, bool), convolution, CPU, tile=128, overlap=64)
-    inner = np.s_[8:-8, 8:-8]
-    # blending gives the outermost 4 pixels of a tile, which the padding spoils, a weight of at most 4 / 64
-    assert np.abs(found - whole)[inner].max() < 0.15 * np.abs(whole).max()
-    assert np.median(np.abs(found - whole)) < 1e-6
-
-
-def test_only_tiles_that_hold_breast_are_computed(image):
+def test_a_shift_by_the_stride_shifts_the_map(image):
     mask = np.zeros(image.shape, bool)
-    mask[:60, :60] = True
-    seen = []
-
-    class Counting(torch.nn.Module):
-        def forward(self, tensor):
-            seen.append(len(tensor))
-            return tensor + 1
-
-    found, _ = run_in_tiles(image, mask, Counting(), CPU, tile=128, overlap=16)
-    assert sum(seen) == 1
-    assert found[:60, :60] == pytest.approx(image[:60, :60] + 1, abs=1e-6)
-    assert (found[200:] == 0).all()
+    mask[40:200, 40:200] = True
+    found, _ = run_in_tiles(image, mask, Pyramid(), CPU, Pyramid.REACH, 60)
+    moved, _ = run_in_tiles(np.roll(image, 2, 1), np.roll(mask, 2, 1), Pyramid(), CPU, Pyramid.REACH, 60)
+    assert moved[:, 2:][mask[:, :-2]] == pytest.approx(found[:, :-2][mask[:, :-2]], abs=1e-5)
 
 
-def test_an_image_smaller_than_a_tile_is_one_tile():
-    small = np.ones((20, 30), np.float32)
-    found, _ = run_in_tiles(small, np.ones(small.shape, bool), torch.nn.Identity(), CPU, tile=128, overlap=32)
-    assert found == pytest.approx(small)
+def test_tiles_follow_the_mask_and_cover_it_once():
+    rows, columns = np.indices((3000, 1400))
+    mask = (rows - 1500) ** 2 / 1400**2 + columns**2 / 1300**2 < 1
+    covered = np.zeros(mask.shape, int)
+    for tile in tiles_following(mask, 512, 16):
+        covered[tile] += 1
+        assert all(part.start % 16 == 0 and part.stop - part.start <= 512 for part in tile)
+    assert covered.max() == 1
+    assert (covered[mask] == 1).all()
+    assert covered.sum() < 1.2 * mask.sum()
+
+
+def test_without_a_mask_nothing_is_computed(image):
+    found, _ = run_in_tiles(image, np.zeros(image.shape, bool), None, Nothing(), Reach(2, 8))
+    assert (found == 0).all()
+
+
+class Nothing(Runtime):
+    def evaluator(self, network):
+        return pytest.fail
 
 
 def test_tiles_can_be_cancelled(image):
@@ -74,7 +96,24 @@ def test_tiles_can_be_cancelled(image):
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        run_in_tiles(image, np.ones(image.shape, bool), torch.nn.Identity(), CPU, progress=cancel)
+        run_in_tiles(image, np.ones(image.shape, bool), torch.nn.Identity(), CPU, Reach(1, 0), progress=cancel)
+
+
+def test_a_network_gives_the_same_numbers_with_and_without_pytorch(image):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    stored = OnnxRuntime().load(onnx_file(Pyramid(), 16), "pyramid")
+    mask = np.ones(image.shape, bool)
+    found, _ = run_in_tiles(image, mask, stored, OnnxRuntime(), Pyramid.REACH, 100)
+    expected, _ = run_in_tiles(image, mask, Pyramid(), CPU, Pyramid.REACH, 100)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", bytes(1000)])
+def test_a_damaged_onnx_file_is_refused_in_one_sentence(content):
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ModelError, match="cannot be read; restore it"):
+        OnnxRuntime().load(content, "mine")
 
 
 def test_a_full_graphics_card_leads_to_smaller_parts_and_then_to_the_processor_and_is_said():

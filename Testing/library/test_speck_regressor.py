@@ -6,10 +6,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from MicrocalcAILib.base.errors import ModelError, ParameterError  # noqa: E402
+from MicrocalcAILib.base.model_folder import read_model_files  # noqa: E402
 from MicrocalcAILib.base.progress import Cancelled  # noqa: E402
+from MicrocalcAILib.networks import runtime, selector  # noqa: E402
+from MicrocalcAILib.networks.catalogue import find_network  # noqa: E402
 from MicrocalcAILib.networks.image import Grid  # noqa: E402
+from MicrocalcAILib.networks.onnx_runtime import OnnxRuntime  # noqa: E402
 from MicrocalcAILib.networks.regressor import REGRESSED, SpeckRegressor  # noqa: E402
 from MicrocalcAILib.networks.runtime import Runtime  # noqa: E402
+from MicrocalcAILib.networks.selector import KIND as SELECTOR_KIND  # noqa: E402
+from MicrocalcAILib.networks.selector import SCHEMA as SELECTOR_SCHEMA  # noqa: E402
 from MicrocalcAILib.networks.selector import NetworkSelector  # noqa: E402
 from MicrocalcAILib.pipeline import load_selector, measure_candidates  # noqa: E402
 from MicrocalcAILib.segmentation.breast import find_breast  # noqa: E402
@@ -103,16 +109,16 @@ def test_training_learns_to_tell_specks_from_noise(trained):
 
 
 def test_each_patient_is_judged_by_networks_that_did_not_see_it(trained):
-    regressor = SpeckRegressor.load(trained[0])
+    regressor = SpeckRegressor.load(trained[0], CPU)
     one, two = regressor.without("one"), regressor.without("two")
-    assert len(one.networks) == len(two.networks) == 1
-    assert set(one.networks) != set(two.networks)
-    assert set(regressor.without("somebody else").networks) == set(regressor.networks)
+    assert len(one.members) == len(two.members) == 1
+    assert set(one.members) != set(two.members)
+    assert set(regressor.without("somebody else").members) == set(regressor.members)
 
 
 def test_every_candidate_gets_values_between_zero_and_one(trained, breast):
     mammogram, region, candidates = breast
-    table, warnings = SpeckRegressor.load(trained[0]).measure(mammogram, region, candidates, CPU)
+    table, warnings = SpeckRegressor.load(trained[0], CPU).measure(mammogram, region, candidates)
     assert list(table.columns) == list(REGRESSED)
     assert len(table) == len(candidates)
     assert table.min().min() >= 0
@@ -121,10 +127,34 @@ def test_every_candidate_gets_values_between_zero_and_one(trained, breast):
     assert warnings == ()
 
 
+def test_the_stored_network_says_the_same_without_pytorch(trained, breast):
+    pytest.importorskip("onnxruntime")
+    mammogram, region, candidates = breast
+    expected, _ = SpeckRegressor.load(trained[0], CPU).measure(mammogram, region, candidates)
+    found, _ = SpeckRegressor.load(trained[0], OnnxRuntime()).measure(mammogram, region, candidates)
+    assert np.abs(found - expected).drop(columns="regressed_share").max().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("onnx", "torch_there", "expected"),
+    [
+        (True, False, OnnxRuntime),
+        (True, True, OnnxRuntime),
+        (False, True, Runtime),
+    ],
+)
+def test_the_processor_needs_no_pytorch_where_onnx_runtime_is(monkeypatch, onnx, torch_there, expected):
+    monkeypatch.setattr(selector, "has_onnxruntime", lambda: onnx)
+    monkeypatch.setattr(selector, "may_have_cuda", lambda: False)
+    if not torch_there:
+        monkeypatch.setattr(runtime, "has_torch", lambda: False)
+    assert type(load_selector().regressor.runtime) is expected
+
+
 def test_an_image_without_candidates_is_no_work(trained, breast):
     mammogram, region, _ = breast
     none = find_candidates(mammogram.pixels, np.zeros(mammogram.pixels.shape, bool), (0.07, 0.07))
-    table, _ = SpeckRegressor.load(trained[0]).measure(mammogram, region, none, CPU)
+    table, _ = SpeckRegressor.load(trained[0], CPU).measure(mammogram, region, none)
     assert table.shape == (0, len(REGRESSED))
 
 
@@ -155,10 +185,12 @@ def test_looks_are_altered_the_same_way_for_the_same_seed(breast):
 
 def test_the_bundled_selector_says_the_same_in_reduced_precision(breast):
     mammogram, region, candidates = breast
-    selector = load_selector()
-    assert isinstance(selector, NetworkSelector)
+    folder = find_network("SpeckSelectorNetwork")
+    card, files = read_model_files(folder, SELECTOR_KIND, SELECTOR_SCHEMA)
     results = [
-        selector.regressor.measure(mammogram, region, candidates, Runtime("cpu", precision))[0]
+        SpeckRegressor.from_files(card["regressor"], files, Runtime("cpu", precision)).measure(
+            mammogram, region, candidates
+        )[0]
         for precision in ("float32", "bfloat16")
     ]
     difference = np.abs(results[0] - results[1])
@@ -176,4 +208,4 @@ def test_the_bundled_selector_prefers_specks_to_everything_else(breast):
 
 def test_a_model_of_another_kind_is_refused(trained):
     with pytest.raises(ModelError, match="is a speck regressor"):
-        NetworkSelector.load(trained[0], CPU)
+        NetworkSelector.load(trained[0])

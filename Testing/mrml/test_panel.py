@@ -386,7 +386,7 @@ def test_without_pytorch_the_analysis_works_and_the_panel_says_what_differs(pane
     panel.parameters.detectionHeatmap = panel.parameters.lesionBoxes = True  # of a scene from another computer
     panel.enter()
     assert "PyTorch is not installed" in panel.ui.dependencyLabel.text()
-    assert "finds fewer calcifications" in panel.ui.dependencyLabel.text()  # the default selection is a network too
+    assert "Only heatmaps and lesion boxes" in panel.ui.dependencyLabel.text()
     for box in (panel.ui.detectionCheckBox, panel.ui.malignancyCheckBox, panel.ui.boxesToFindCheckBox):
         assert not box.isEnabled()
         assert "Install" in box.toolTip()

@@ -169,7 +169,7 @@ def test_description_is_what_the_extensions_index_asks_for(description):
     assert description["HOMEPAGE"] == "https://github.com/microcalc/Microcalc"
     assert description["DESCRIPTION"].count(". ") == 0
     assert description["DESCRIPTION"].endswith(".")
-    assert description["DEPENDS"] == "PyTorch"
+    assert description["DEPENDS"] in ("", "NA")  # nothing that the default analysis could do without
 
 
 def test_pictures_of_the_description_are_in_the_repository(description):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.files import replaced_on_success
+from ..base.tables import text_without_formula
 from .plan import SUMMARY_FILE, Item
 from .work import DONE, FINISHED_BEFORE
 
@@ -66,4 +67,5 @@ class Summary:
 
 
 def _text(value: Any) -> Any:
-    return " ".join(value) if isinstance(value, list) else value
+    joined = " ".join(value) if isinstance(value, list) else value
+    return text_without_formula(joined) if isinstance(joined, str) else joined

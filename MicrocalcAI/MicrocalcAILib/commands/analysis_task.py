@@ -15,6 +15,9 @@ from ..export.results import fill_folder
 from ..pipeline import analyze, load_selector
 from ..reading import read_mammogram
 
+DICOM_FOLDER = "dicom"
+"""In the folder of an image's results, where objects are asked for."""
+
 
 class AnalysisTask:
     """Reads a mammogram, analyzes it, and writes its results.
@@ -22,8 +25,8 @@ class AnalysisTask:
     Parameters
     ----------
     options : dict
-        ``parameters`` (nested), ``spacing_mm``, ``selector``, ``classifier``, ``heatmaps``, ``detector``, ``device``;
-        see ``microcalc analyze --help``.
+        ``parameters`` (nested), ``spacing_mm``, ``selector``, ``classifier``, ``heatmaps``, ``detector``, ``device``,
+        ``dicom`` (kinds of objects, or None), ``given`` (patient and study); see ``microcalc analyze --help``.
 
     Raises
     ------
@@ -40,6 +43,7 @@ class AnalysisTask:
             from ..networks.readers import NetworkReaders
 
             self._networks = NetworkReaders.load(options["heatmaps"], options["detector"], options["device"])
+        self._dicom, self._given = options["dicom"], options["given"]
 
     def signature(self) -> dict[str, Any]:
         """Parameters, and the models without what they run on: another processor is no reason to do all again."""
@@ -50,16 +54,31 @@ class AnalysisTask:
         }
         for model in models.values():
             model.pop("runtime", None)
-        return {"parameters": {**self._parameters.to_dict(), "spacing_mm": self._spacing_mm}, "models": models}
+        parameters = {**self._parameters.to_dict(), "spacing_mm": self._spacing_mm}
+        if self._dicom is not None:
+            parameters |= {"dicom": self._dicom, "given": self._given}
+        return {"parameters": parameters, "models": models}
 
     def run(self, path: Path, options: Mapping[str, Any], progress: Progress) -> Finished:
         """See :class:`~MicrocalcAILib.batch.work.Task`."""
         progress("reading", 0, 1)
+        if self._dicom is not None:
+            from ..dicom.source import check_attributes
+
+            check_attributes(path, self._given)
         mammogram = read_mammogram(path, self._spacing_mm, self._parameters.reading.assumed_spacing_mm)
         analysis = analyze(mammogram, self._parameters, self._selector, self._models, self._networks, progress=progress)
         progress("writing", 0, 1)
         cells = {**mammogram.admission.columns(), **summary_cells(analysis)}
-        return Finished(cells, lambda folder, name: fill_folder(mammogram, analysis, folder, name))
+
+        def write(folder: Path, name: str) -> None:
+            fill_folder(mammogram, analysis, folder, name)
+            if self._dicom is not None:
+                from ..dicom import write_objects
+
+                write_objects(folder, path, folder / DICOM_FOLDER, self._dicom, self._given)
+
+        return Finished(cells, write)
 
 
 def summary_cells(analysis: Analysis) -> dict[str, Any]:

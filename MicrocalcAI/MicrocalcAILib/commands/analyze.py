@@ -13,7 +13,7 @@ from ..batch.inputs import absolute, find_inputs
 from ..batch.plan import plan
 from ..batch.pseudonyms import pseudonymized
 from ..batch.worker_process import TaskName
-from . import batch_options
+from . import batch_options, dicom_options
 
 _MEGABYTES_PER_RESULT = 12.0
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--selector",
         default="auto",
         metavar="NAME|DIR",
-        help="who judges the candidates: “auto” (the networks where PyTorch is installed), “measurements”, or a model",
+        help="who judges the candidates: “auto” (with neural networks), “measurements”, or a model",
     )
     parser.add_argument(
         "--heatmap",
@@ -76,6 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="name outputs by pseudonyms, and keep the key in this CSV file, apart from the results",
     )
+    parser.add_argument(
+        "--dicom",
+        nargs="?",
+        type=dicom_options.kinds,
+        const=list(dicom_options.KINDS),
+        metavar="KIND,…",
+        help=f"also write DICOM objects, into the folder “dicom” of each result; {dicom_options.KINDS_HELP} "
+        "(--dicom alone: all)",
+    )
+    dicom_options.add_arguments(parser)
     batch_options.add_arguments(parser)
 
 
@@ -83,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Analyze every image, each in a worker process; what goes wrong with one does not touch the others."""
     reporter = batch_options.reporter_of(arguments, _found)
     try:
+        if arguments.dicom is not None and arguments.pseudonyms is not None:
+            raise ParameterError("DICOM objects name the patient; write them without --pseudonyms.")
         task = TaskName("MicrocalcAILib.commands.analysis_task:AnalysisTask", _options(arguments))
         if absolute(arguments.output) in map(absolute, arguments.images):
             raise ParameterError("Results cannot be written among the images; choose another output folder.")
@@ -114,7 +126,16 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "heatmaps": arguments.heatmap,
         "detector": arguments.detector,
         "device": arguments.device,
+        "dicom": arguments.dicom,
+        "given": {} if arguments.dicom is None else _given(arguments),
     }
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, str]:
+    from ..dicom import check_kinds
+
+    check_kinds(arguments.dicom)
+    return dicom_options.given(arguments)
 
 
 def _found(row: dict[str, Any]) -> str:

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from ..statistics.estimate import Estimate
 
 
+MARKS = {
+    "required": ("required",),
+    "presented": ("required", "optional"),
+    "all": ("required", "optional", "not for presentation"),
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument(
@@ -22,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder with one folder per image as “microcalc analyze” writes it (or one such folder)",
+        help="folder with one folder per image as “microcalc analyze” writes it (or one such folder), or with "
+        "Mammography CAD SR documents of any maker (or one such file)",
     )
     parser.add_argument(
         "--truth",
@@ -33,6 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "“labels.nrrd” is enough",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the tables and the curve go")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="the DICOM images that CAD documents are about; each is called as the folder of its truth",
+    )
+    parser.add_argument(
+        "--marks",
+        choices=MARKS,
+        default="presented",
+        help="which marks of CAD documents count, by their rendering intent: those that must be shown at the "
+        "document's operating point, also those that may be shown, or all (default: presented)",
+    )
     parser.add_argument(
         "--compare",
         type=Path,
@@ -99,7 +120,13 @@ def run(arguments: argparse.Namespace) -> int:
     patients = read_patients(arguments.patients) if arguments.patients else None
     evaluation, *others = (
         evaluate_folders(
-            folder, arguments.truth, rule=rule, ignore_bright_specks=arguments.ignore_bright_specks, patients=patients
+            folder,
+            arguments.truth,
+            rule=rule,
+            ignore_bright_specks=arguments.ignore_bright_specks,
+            patients=patients,
+            images=arguments.images,
+            intents=MARKS[arguments.marks],
         )
         for folder in (arguments.predictions, *arguments.compare)
     )

@@ -5,36 +5,44 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-KINDS = {  # names of MicrocalcAILib.dicom.OBJECTS, for --help without importing it
-    "sr": "Mammography CAD SR",
-    "report": "measurement report (TID 1500)",
-    "seg": "segmentation of the outlines",
-    "heatmap": "heatmaps as fractional segmentations",
-    "gsps": "marks over the image (presentation state)",
-    "sc": "the picture (secondary capture)",
-}
+from . import dicom_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-command per form."""
     forms = parser.add_subparsers(dest="form", required=True, metavar="FORM")
-    dicom = forms.add_parser("dicom", help="DICOM objects of one analyzed DICOM image")
-    dicom.add_argument("results", metavar="RESULTS", type=Path, help="folder of the image's results")
-    dicom.add_argument("--source", required=True, type=Path, metavar="IMAGE", help="the DICOM file that was analyzed")
+    dicom = forms.add_parser("dicom", help="DICOM objects of an analyzed image, or of all images of an exam")
+    dicom.add_argument(
+        "results", metavar="RESULTS", nargs="+", type=Path, help="folders of results, or folders that hold them"
+    )
+    dicom.add_argument(
+        "--source",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="the files that were analyzed, or folders that hold them, in any order",
+    )
     dicom.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the objects")
     dicom.add_argument(
         "--objects",
-        type=lambda text: text.split(","),
+        type=dicom_options.kinds,
         default=[],
         metavar="KIND,…",
-        help="; ".join(f"{name}: {meaning}" for name, meaning in KINDS.items()) + " (default: all)",
+        help=f"{dicom_options.KINDS_HELP} (default: all)",
     )
+    dicom.add_argument("--report", type=Path, metavar="PDF", help="a report about these images, to be written as well")
+    dicom_options.add_arguments(dicom)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the objects and name them."""
-    from ..dicom import write_objects
+    from ..dicom import write_exam
 
-    for path in write_objects(arguments.results, arguments.source, arguments.output, arguments.objects).values():
+    given = dicom_options.given(arguments)
+    written = write_exam(
+        arguments.results, arguments.source, arguments.output, arguments.objects, given, arguments.report
+    )
+    for path in written.values():
         print(path)
     return 0

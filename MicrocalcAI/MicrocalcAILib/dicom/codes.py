@@ -51,6 +51,7 @@ ALGORITHM_NAME, ALGORITHM_VERSION = _dcm("111001", "Algorithm Name"), _dcm("1110
 ALGORITHM_PARAMETERS = _dcm("111002", "Algorithm Parameters")
 CERTAINTY = _dcm("111012", "Certainty of Finding")
 PROBABILITY_OF_CANCER = _dcm("111047", "Probability of cancer")
+OPERATING_POINT = _dcm("111071", "CAD Operating Point")
 CENTER, OUTLINE = _dcm("111010", "Center"), _dcm("111041", "Outline")
 CALCIFICATION_TYPE = _dcm("111009", "Calcification Type")
 CALCIFICATION_DISTRIBUTION = _dcm("111008", "Calcification Distribution")

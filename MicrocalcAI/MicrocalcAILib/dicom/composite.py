@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -67,17 +68,22 @@ def new_object(sources: Sequence[SourceImage], sop_class: str, kind: str, modali
 
 
 def finish(made: Dataset, source: SourceImage) -> None:
-    """Times of the analysis, and the equipment that made the image (PS3.3 C.12.1)."""
-    date, time = source.analyzed.strftime("%Y%m%d"), source.analyzed.strftime("%H%M%S")
+    """Times of the analysis, and the equipment that made the image."""
+    finish_object(made, source.dataset, source.analyzed)
+
+
+def finish_object(made: Dataset, image: Dataset, when: datetime) -> None:
+    """Times (UTC) of what was found in an image, and the equipment that made the image (PS3.3 C.12.1)."""
+    date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
     made.InstanceCreationDate = made.ContentDate = made.SeriesDate = date
     made.InstanceCreationTime = made.ContentTime = made.SeriesTime = time
     made.TimezoneOffsetFromUTC = "+0000"
     equipment = Dataset()
     equipment.PurposeOfReferenceCodeSequence = [coded_value(codes.ACQUISITION_EQUIPMENT)]
-    equipment.Manufacturer = str(source.dataset.get("Manufacturer", "") or "unknown")
+    equipment.Manufacturer = str(image.get("Manufacturer", "") or "unknown")
     for name in ("InstitutionName", "StationName", "ManufacturerModelName", "SoftwareVersions", "DetectorID"):
-        if source.dataset.get(name):
-            equipment[name] = source.dataset[name]
+        if image.get(name):
+            equipment[name] = image[name]
     made.ContributingEquipmentSequence = [equipment]
 
 

@@ -19,6 +19,12 @@ CLUSTER, CALCIFICATION, OTHER = "cluster", "calcification", "other"
 _LARGEST_FILE = 64 * 2**20
 _DEEPEST = 32
 _FINDINGS = (codes.SINGLE_IMAGE_FINDING.value, "111016")  # single image finding, composite feature
+REQUIRED, OPTIONAL, HIDDEN = "required", "optional", "not for presentation"
+_INTENTS = {  # CID 6034
+    codes.PRESENTATION_REQUIRED.value: REQUIRED,
+    codes.PRESENTATION_OPTIONAL.value: OPTIONAL,
+    "111152": HIDDEN,
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,10 @@ class Mark:
         Number of calcifications.
     words : dict
         ``morphology`` and ``distribution`` where given, as (value, scheme, meaning).
-    presented : bool
-        False where the document says that the mark is not for presentation.
+    intent : {"required", "optional", "not for presentation"}
+        What the document says about showing the mark, of itself or of the impression it stands in.
+    operating_point : int or None
+        CAD Operating Point: the mark is shown from this one on; 0 shows the fewest and surest marks.
     parts : tuple of Mark
         The calcifications of a cluster.
     """
@@ -57,12 +65,35 @@ class Mark:
     probability_of_cancer: float | None = None
     count: int | None = None
     words: dict[str, tuple[str, str, str]] = field(default_factory=dict)
-    presented: bool = True
+    intent: str = REQUIRED
+    operating_point: int | None = None
     parts: tuple[Mark, ...] = ()
 
 
+@dataclass(frozen=True)
+class CadDocument:
+    """What a mammography CAD document says.
+
+    Parameters
+    ----------
+    marks : tuple of Mark
+    images : tuple of str
+        SOP Instance UIDs of all images it is about, those without a mark included.
+    patient_id : str
+    """
+
+    marks: tuple[Mark, ...]
+    images: tuple[str, ...]
+    patient_id: str
+
+
 def read_marks(path: Path) -> tuple[Mark, ...]:
-    """Read the findings of a mammography CAD document.
+    """The findings of a mammography CAD document; see :func:`read_document`."""
+    return read_document(path).marks
+
+
+def read_document(path: Path) -> CadDocument:
+    """Read a mammography CAD document.
 
     Raises
     ------
@@ -77,24 +108,53 @@ def read_marks(path: Path) -> tuple[Mark, ...]:
         document = dcmread(path)
         if document.get("SOPClassUID") != SOP_CLASS:
             raise UnsupportedImageError("The file is no Mammography CAD SR document; choose one.")
-        return tuple(_marks(document, document, 0))
+        marks = tuple(_marks(document, document, REQUIRED, 0))
+        return CadDocument(marks, tuple(dict.fromkeys(_images(document, 0))), str(document.get("PatientID", "")))
     except UnsupportedImageError:
         raise
     except Exception as error:  # a damaged file can fail anywhere in pydicom
         raise UnreadableImageError(f"The CAD document is damaged ({type(error).__name__}); export it again.") from error
 
 
-def _marks(item: Dataset, document: Dataset, depth: int) -> Iterator[Mark]:
+def is_cad_document(path: Path) -> bool:
+    """Whether a file is a mammography CAD document, by its header."""
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+    except Exception:  # whatever else lies in a folder
+        return False
+    return bool(header.get("SOPClassUID") == SOP_CLASS)
+
+
+def _images(item: Dataset, depth: int) -> Iterator[str]:
+    """SOP Instance UIDs of the images in the tree."""
     if depth > _DEEPEST:
         raise ValueError("nested too deeply")
     for child in item.get("ContentSequence", []):
+        if child.get("ValueType") == "IMAGE" and child.get("ReferencedSOPSequence"):
+            yield str(child.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        yield from _images(child, depth + 1)
+
+
+def _marks(item: Dataset, document: Dataset, intent: str, depth: int) -> Iterator[Mark]:
+    if depth > _DEEPEST:
+        raise ValueError("nested too deeply")
+    intent = _intent(item, intent)
+    for child in item.get("ContentSequence", []):
         if _name(child) in _FINDINGS and child.get("ValueType") == "CODE":
-            yield _mark(child, document, depth)
+            yield _mark(child, document, intent, depth)
         else:
-            yield from _marks(child, document, depth + 1)
+            yield from _marks(child, document, intent, depth + 1)
 
 
-def _mark(item: Dataset, document: Dataset, depth: int) -> Mark:
+def _intent(item: Dataset, inherited: str) -> str:
+    """The rendering intent that an item states, else that of what it stands in."""
+    for child in item.get("ContentSequence", []):
+        if _name(child) == codes.RENDERING_INTENT.value and child.get("ConceptCodeSequence"):
+            return _INTENTS.get(_key_of(child.ConceptCodeSequence[0])[0], inherited)
+    return inherited
+
+
+def _mark(item: Dataset, document: Dataset, intent: str, depth: int) -> Mark:
     finding = item.ConceptCodeSequence[0]
     key = _key_of(finding)
     if key in codes.CLUSTERS:
@@ -105,7 +165,7 @@ def _mark(item: Dataset, document: Dataset, depth: int) -> Mark:
         kind = OTHER
     center: tuple[float, float] | None = None
     outline: NDArray[np.float64] | None = None
-    image, presented = "", True
+    image = ""
     numbers: dict[str, float] = {}
     words: dict[str, tuple[str, str, str]] = {}
     for child in item.get("ContentSequence", []):
@@ -126,12 +186,11 @@ def _mark(item: Dataset, document: Dataset, depth: int) -> Mark:
                 words["morphology"] = triple
             elif name == codes.CALCIFICATION_DISTRIBUTION.value:
                 words["distribution"] = triple
-            elif name == codes.RENDERING_INTENT.value:
-                presented = triple[0] != "111152"
     if center is None and outline is not None:
-        center = (float(outline[:, 0].mean()), float(outline[:, 1].mean()))
+        middle = (outline.min(axis=0) + outline.max(axis=0)) / 2
+        center = (float(middle[0]), float(middle[1]))
     certainty, cancer = numbers.get(codes.CERTAINTY.value), numbers.get(codes.PROBABILITY_OF_CANCER.value)
-    count = numbers.get(codes.NUMBER_OF_CALCIFICATIONS.value)
+    count, point = numbers.get(codes.NUMBER_OF_CALCIFICATIONS.value), numbers.get(codes.OPERATING_POINT.value)
     return Mark(
         kind=kind,
         meaning=str(finding.get("CodeMeaning", "")),
@@ -142,8 +201,9 @@ def _mark(item: Dataset, document: Dataset, depth: int) -> Mark:
         probability_of_cancer=None if cancer is None else cancer / 100,
         count=None if count is None else int(count),
         words=words,
-        presented=presented,
-        parts=tuple(_marks(item, document, depth + 1)),
+        intent=_intent(item, intent),
+        operating_point=None if point is None else int(point),
+        parts=tuple(_marks(item, document, intent, depth + 1)),
     )
 
 

@@ -1,61 +1,86 @@
-"""All objects of an analysis, written to a folder."""
+"""All objects of an image or an exam, written to a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from ..analysis import load_analysis
 from ..base.errors import MissingPackageError, ParameterError, ResultError
 from ..export.results import OVERLAY_FILE
 from . import cad_sr, picture
 from .composite import write
-from .source import SourceImage, read_source
+from .document import encapsulated_report, read_report
+from .exam import Analyzed, read_exam
+
+CAPTURED_IMAGE, REPORT = "image", "report_document"
 
 
-def write_objects(results: Path, image: Path, folder: Path, wanted: Sequence[str] = ()) -> dict[str, Path]:
-    """Write the objects of one analyzed DICOM image.
+def write_objects(
+    results: Path,
+    image: Path,
+    folder: Path,
+    wanted: Sequence[str] = (),
+    given: Mapping[str, str] | None = None,
+    report: Path | None = None,
+) -> dict[str, Path]:
+    """Write the objects of one analyzed image; see :func:`write_exam`."""
+    return write_exam([results], [image], folder, wanted, given, report)
+
+
+def write_exam(
+    results: Sequence[Path],
+    images: Sequence[Path],
+    folder: Path,
+    wanted: Sequence[str] = (),
+    given: Mapping[str, str] | None = None,
+    report: Path | None = None,
+) -> dict[str, Path]:
+    """Write the objects of the images of an exam: reports about all of them, and what belongs to each.
 
     Parameters
     ----------
-    results : Path
-        Folder of the image's results, as ``microcalc analyze`` writes it.
-    image : Path
-        The DICOM file that was analyzed; its patient, study and equipment go into the objects.
+    results : sequence of Path
+        Folders of results as ``microcalc analyze`` writes them, or folders that hold such folders.
+    images : sequence of Path
+        The files that were analyzed, or folders that hold them, in any order; their patient, study and equipment go
+        into the objects.
     folder : Path
         Made when it does not exist; files of the same names are replaced.
     wanted : sequence of str
         Names of :data:`OBJECTS`; all by default.
+    given : mapping, optional
+        Patient and study of images that are no DICOM files; see :func:`~.given.given_attributes`. Such an image is
+        written too, as a secondary capture.
+    report : Path, optional
+        A PDF file about these images, to be written as an object of their study.
 
     Returns
     -------
     dict of str to Path
-        Name of each object and its file. An object that needs findings is left out where nothing was found.
+        Name of each object and its file; with several images, objects of one image begin with the name of its results.
+        An object that needs findings is left out where nothing was found.
 
     Raises
     ------
     ParameterError
         When a name is unknown.
     ResultError
-        When the results are incomplete or belong to another image; nothing is written then.
+        When results are incomplete, belong to other images, or to images of different patients or studies.
     MissingPackageError
         When highdicom is needed and not installed.
+
+    In each case nothing is written.
     """
-    unknown = [name for name in wanted if name not in OBJECTS]
-    if unknown:
-        raise ParameterError(f"There is no DICOM object “{unknown[0]}”; choose from: {', '.join(OBJECTS)}.")
-    source = read_source(image, load_analysis(results))
-    try:
-        made = [entry for kind in wanted or OBJECTS for entry in OBJECTS[kind](source, results)]
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(
-            "Segmentations and measurement reports need highdicom, which is not installed "
-            "(pip install highdicom); without it write the objects sr, gsps and sc."
-        ) from error
+    check_kinds(wanted)
+    document = None if report is None else read_report(report)
+    exam = read_exam(results, images, given or {})
+    made = list(_objects(exam, wanted or tuple(OBJECTS)))
+    if document is not None:
+        made.append((REPORT, encapsulated_report([one.source for one in exam], document)))
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for name, dataset in made:
@@ -64,54 +89,96 @@ def write_objects(results: Path, image: Path, folder: Path, wanted: Sequence[str
     return written
 
 
+def check_kinds(wanted: Sequence[str]) -> None:
+    """Refuse names that are not in :data:`OBJECTS`.
+
+    Raises
+    ------
+    ParameterError
+    """
+    unknown = [name for name in wanted if name not in OBJECTS]
+    if unknown:
+        raise ParameterError(f"There is no DICOM object “{unknown[0]}”; choose from: {', '.join(OBJECTS)}.")
+
+
 Objects = Iterator[tuple[str, Dataset]]
 
 
-def _report(source: SourceImage, _results: Path) -> Objects:
-    yield "cad_report", cad_sr.cad_report([source])
+def _objects(exam: Sequence[Analyzed], wanted: Sequence[str]) -> Objects:
+    try:
+        for kind in wanted:
+            if kind in _OF_EXAM:
+                yield from _OF_EXAM[kind](exam)
+                continue
+            for one in exam:
+                for name, dataset in _OF_IMAGE[kind](one):
+                    yield _named(name, one, exam), dataset
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            "Segmentations and measurement reports need highdicom, which is not installed "
+            "(pip install highdicom); without it write the objects sr, gsps and sc."
+        ) from error
+    for one in exam:
+        if one.source.captured is not None:
+            yield _named(CAPTURED_IMAGE, one, exam), one.source.captured
 
 
-def _measurements(source: SourceImage, _results: Path) -> Objects:
+def _named(name: str, one: Analyzed, exam: Sequence[Analyzed]) -> str:
+    return name if len(exam) == 1 else f"{one.name}_{name}"
+
+
+def _report(exam: Sequence[Analyzed]) -> Objects:
+    yield "cad_report", cad_sr.cad_report([one.source for one in exam])
+
+
+def _measurements(exam: Sequence[Analyzed]) -> Objects:
     from .measurement_report import measurement_report
 
-    if len(source.analysis.clusters):
-        yield "measurements", measurement_report([source])
+    if any(len(one.source.analysis.clusters) for one in exam):
+        yield "measurements", measurement_report([one.source for one in exam])
 
 
-def _outlines(source: SourceImage, _results: Path) -> Objects:
+def _outlines(one: Analyzed) -> Objects:
     from .segmentation import outlines
 
-    made = outlines(source)
+    made = outlines(one.source)
     if made is not None:
         yield "segmentation", made
 
 
-def _heatmaps(source: SourceImage, _results: Path) -> Objects:
+def _heatmaps(one: Analyzed) -> Objects:
     from .segmentation import probabilities
 
-    for number, heatmap in enumerate(source.analysis.heatmaps, start=1):
-        yield f"heatmap_{heatmap.task}", probabilities(source, heatmap, number)
+    for number, heatmap in enumerate(one.source.analysis.heatmaps, start=1):
+        yield f"heatmap_{heatmap.task}", probabilities(one.source, heatmap, number)
 
 
-def _marks(source: SourceImage, _results: Path) -> Objects:
-    yield "marks", picture.presentation_state(source)
+def _marks(one: Analyzed) -> Objects:
+    yield "marks", picture.presentation_state(one.source)
 
 
-def _picture(source: SourceImage, results: Path) -> Objects:
+def _picture(one: Analyzed) -> Objects:
     try:
-        with Image.open(results / OVERLAY_FILE) as overlay:
+        with Image.open(one.results / OVERLAY_FILE) as overlay:
             pixels = np.asarray(overlay.convert("RGB"))
     except OSError as error:
         raise ResultError(f"The results hold no readable “{OVERLAY_FILE}”; please analyze the image again.") from error
-    yield "picture", picture.secondary_capture(source, pixels)
+    yield "picture", picture.secondary_capture(one.source, pixels)
 
 
-OBJECTS: dict[str, Callable[[SourceImage, Path], Objects]] = {
-    "sr": _report,
-    "report": _measurements,
+_OF_EXAM: dict[str, Callable[[Sequence[Analyzed]], Objects]] = {"sr": _report, "report": _measurements}
+_OF_IMAGE: dict[str, Callable[[Analyzed], Objects]] = {
     "seg": _outlines,
     "heatmap": _heatmaps,
     "gsps": _marks,
     "sc": _picture,
 }
-"""Kinds of objects: CAD report, measurement report, outlines, heatmaps, marks over the image, picture."""
+OBJECTS = {
+    "sr": "Mammography CAD SR",
+    "report": "measurement report (TID 1500)",
+    "seg": "segmentation of the outlines",
+    "heatmap": "heatmaps as fractional segmentations",
+    "gsps": "marks over the image (presentation state)",
+    "sc": "the picture (secondary capture)",
+}
+"""Kinds of objects and what they are; the first two are about all images of an exam."""

@@ -1,10 +1,10 @@
-"""The DICOM image that an analysis belongs to: what its results have to say about patient, study and equipment."""
+"""The image that an analysis belongs to: what its results have to say about patient, study and equipment."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,11 @@ from pydicom.uid import UID, generate_uid
 from ..analysis import Analysis
 from ..base.errors import ResultError
 from ..base.provenance import sha256_of_file
+from ..base.tables import table_text
 from ..reading.dicom_safety import read_header
 from ..reading.reader import file_kind
+from .captured import captured_image
+from .given import NEEDED, is_complete
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _EMPTY_WHERE_UNKNOWN = (  # of patient and study, type 2
@@ -28,7 +31,7 @@ _EMPTY_WHERE_UNKNOWN = (  # of patient and study, type 2
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An analyzed DICOM image and what was found in it.
+    """An analyzed image and what was found in it.
 
     Parameters
     ----------
@@ -38,11 +41,14 @@ class SourceImage:
     key : str
         SHA-256 of what was found and of how: the same key for the same findings, another one after any change. UIDs of
         the objects made from them follow from it.
+    captured : Dataset, optional
+        The image itself as an object, where its file is none.
     """
 
     dataset: Dataset
     analysis: Analysis
     key: str
+    captured: Dataset | None = None
 
     @property
     def laterality(self) -> str:
@@ -69,32 +75,86 @@ def stable_uid(*parts: str) -> UID:
     return generate_uid(entropy_srcs=["microcalc", *parts])
 
 
-def read_source(path: Path, analysis: Analysis) -> SourceImage:
-    """Read the header of the image that was analyzed.
+def read_source(path: Path, analysis: Analysis, given: Mapping[str, str] | None = None) -> SourceImage:
+    """Read what the analyzed file says about patient, study and image.
+
+    Parameters
+    ----------
+    path : Path
+        The file that was analyzed.
+    analysis : Analysis
+    given : mapping, optional
+        See :func:`~.given.given_attributes`. Of a file that is no DICOM file they are its patient and study; a DICOM
+        file must not contradict them.
 
     Raises
     ------
     ResultError
-        When the file is another one than the analyzed image, or lacks the UIDs that its results must refer to.
+        When the file is another one than the analyzed image, of another patient or study than given, or lacks what its
+        results must refer to.
     UnreadableImageError, UnsupportedImageError
-        When the file cannot be read as DICOM.
+        When the file cannot be read.
     """
-    if file_kind(path) != "DICOM":
-        raise ResultError("DICOM objects refer to a DICOM image; the results of other files have none to refer to.")
-    header = read_header(path)
+    given = given or {}
+    check_attributes(path, given)
     analyzed = analysis.provenance.get("source", {}).get("sha256")
     if analyzed is None or sha256_of_file(path) != analyzed:
-        raise ResultError("These results belong to another image; give the DICOM file that was analyzed.")
-    if header.shape != analysis.labels.shape:
+        raise ResultError("These results belong to another image; give the file that was analyzed.")
+    if file_kind(path) == "DICOM":
+        captured, attributes = None, read_header(path).attributes
+        shape = (attributes.Rows, attributes.Columns)
+    else:
+        captured = captured_image(path, analysis, given)
+        attributes = Dataset({element.tag: element for element in captured if element.keyword != "PixelData"})
+        shape = (captured.Rows, captured.Columns)
+    if shape != analysis.labels.shape:
         raise ResultError("The label map has another size than the image; please analyze the image again.")
-    missing = [name for name in _NEEDED if not header.attributes.get(name)]
+    complete_attributes(attributes)
+    if captured is not None:
+        complete_attributes(captured)
+    attributes.PatientOrientation = _orientation(attributes)
+    return SourceImage(attributes, analysis, _key(analysis), captured)
+
+
+def complete_attributes(attributes: Dataset) -> Dataset:
+    """The attributes of an image with those of patient and study that may be empty, made where they are missing.
+
+    Raises
+    ------
+    ResultError
+        When the image lacks the UIDs that its results must refer to.
+    """
+    missing = [name for name in _NEEDED if not attributes.get(name)]
     if missing:
         raise ResultError(f"The image lacks {', '.join(missing)}, which its results must refer to; export it again.")
     for name in _EMPTY_WHERE_UNKNOWN:
-        if name not in header.attributes:
-            setattr(header.attributes, name, "")
-    header.attributes.PatientOrientation = _orientation(header.attributes)
-    return SourceImage(header.attributes, analysis, _key(analysis))
+        if name not in attributes:
+            setattr(attributes, name, "")
+    return attributes
+
+
+def check_attributes(path: Path, given: Mapping[str, str]) -> None:
+    """Refuse an image whose patient and study are not known, or others than given.
+
+    Raises
+    ------
+    ResultError
+    UnreadableImageError, UnsupportedImageError
+        When the file cannot be read.
+    """
+    if not path.is_file():
+        raise ResultError("There is no such image file; give the file that was analyzed.")
+    if file_kind(path) != "DICOM":
+        if not is_complete(given):
+            raise ResultError(
+                "DICOM objects belong to a patient and a study, which this file does not name; give its "
+                f"{' and '.join(NEEDED)}."
+            )
+        return
+    attributes = read_header(path).attributes
+    for name in NEEDED:
+        if name in given and given[name] != str(attributes.get(name, "")):
+            raise ResultError(f"The image has another {name} than the given one; nothing was written.")
 
 
 def _orientation(header: Dataset) -> list[str] | str:
@@ -114,8 +174,8 @@ def _key(analysis: Analysis) -> str:
 def _findings(analysis: Analysis) -> Iterator[bytes]:
     """What decides the objects' content; neither times nor timings."""
     yield analysis.labels.astype("<i4").tobytes()
-    yield analysis.calcifications.to_csv(index=False).encode()
-    yield analysis.clusters.to_csv(index=False).encode()
+    yield table_text(analysis.calcifications).encode()
+    yield table_text(analysis.clusters).encode()
     record = {name: analysis.provenance.get(name) for name in ("source", "parameters", "selector", "description")}
     record["version"] = analysis.provenance.get("versions", {}).get("microcalc")
     yield json.dumps([record, analysis.words], sort_keys=True).encode()

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..analysis import ANALYSIS_FILE, load_analysis
+from ..analysis import ANALYSIS_FILE
 from ..base.errors import MicrocalcError, ParameterError, ResultError, WarningRecord
-from ..base.files import is_hidden
 from ..base.progress import Progress, no_progress
 from ..base.volumes import read_label_map
+from ..dicom.marks import OPTIONAL, REQUIRED
 from ..statistics.estimate import Estimate
+from .cad_documents import CadDocuments, find_documents
+from .cluster_marks import match_cluster_marks
 from .cluster_matching import ClusterRule, match_clusters
 from .figures_of_merit import figures_of_merit
 from .findings import Findings
@@ -24,6 +26,7 @@ from .free_response import FALSE_CLUSTERS_PER_IMAGE, FreeResponse, free_response
 from .matching import Matches, MatchingRule, Region, match_calcifications
 from .overlap import segmentation_overlap
 from .patients import UNKNOWN, patient_of
+from .predictions import AnalysisFolders, Prediction, Predictions, findings_of, image_folders
 from .strata import sensitivity_by_stratum
 
 TRUE_LABELS_FILE = "labels.nrrd"
@@ -74,16 +77,19 @@ def evaluate_folders(
     cluster_rule: ClusterRule | None = None,
     ignore_bright_specks: bool = False,
     patients: Mapping[str, str] | None = None,
+    images: Path | None = None,
+    intents: Sequence[str] = (REQUIRED, OPTIONAL),
     resamples: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """Compare every analysis with the truth of the same name.
+    """Compare what was found in every image with the truth of the same name.
 
     Parameters
     ----------
     predictions : Path
-        Holds one folder per image as ``microcalc analyze`` writes it, or is one.
+        Holds one folder per image as ``microcalc analyze`` writes it, or is one; or holds Mammography CAD SR documents
+        of any maker, or is one.
     truth : Path
         Holds one folder per image, or is one, with ``labels.nrrd`` (pixel value = id of the calcification) and, when
         there, ``calcifications.csv`` (else the table is measured in the label map; clusters are then not compared) and
@@ -96,6 +102,10 @@ def evaluate_folders(
         ``phantom.json``) count neither as true nor as false: nobody has read them.
     patients : mapping, image -> patient, optional
         Comes before the ``patient`` of ``phantom.json``, which comes before that of the analysis' provenance.
+    images : Path, optional
+        The DICOM images that CAD documents are about, named as the folders of their truth.
+    intents : sequence of str
+        Which marks of CAD documents count; see :class:`~MicrocalcAILib.dicom.marks.Mark`.
     resamples, seed
         Of the bootstrap over patients.
     progress
@@ -107,12 +117,14 @@ def evaluate_folders(
         When there is no truth, a prediction has none, or a folder is damaged or belongs to another image.
     """
     rule, cluster_rule = rule or MatchingRule(), cluster_rule or ClusterRule()
-    pairs, warnings = _paired_folders(Path(predictions), Path(truth))
+    true_folders = _true_folders(Path(truth))
+    found = _find_predictions(Path(predictions), images, list(true_folders), intents)
+    warnings = [*found.warnings, *_pairing_doubts(found, true_folders)]
     calcifications: list[Matches] = []
     clusters: list[Matches] | None = []
-    for done, (name, predicted_folder, true_folder) in enumerate(pairs):
-        progress("Comparing images", done, len(pairs))
-        image = _read_image(name, predicted_folder, true_folder, ignore_bright_specks)
+    for done, (name, true_folder) in enumerate(true_folders.items()):
+        progress("Comparing images", done, len(true_folders))
+        image = _read_image(name, found, true_folder, ignore_bright_specks)
         try:
             matches = match_calcifications(
                 image.predicted,
@@ -130,23 +142,14 @@ def evaluate_folders(
         if "cluster_id" not in image.truth.calcifications:
             clusters = None
         if clusters is not None:
-            clusters.append(
-                match_clusters(
-                    matches,
-                    image.predicted,
-                    image.truth,
-                    image.spacing_mm,
-                    cluster_rule,
-                    ignore_regions=image.ignore_regions,
-                )
-            )
-    progress("Comparing images", len(pairs), len(pairs))
+            clusters.append(_match_clusters(matches, image, cluster_rule))
+    progress("Comparing images", len(true_folders), len(true_folders))
     if clusters is None:
         warnings.append(WarningRecord("clusters-unknown", "The truth does not name clusters; they are not compared."))
-    if len(pairs) < 2:
+    if len(true_folders) < 2:
         warnings.append(WarningRecord("one-image", "A single image gives no confidence intervals."))
 
-    if len(pairs) > 1 and not any(match.patient for match in calcifications):
+    if len(true_folders) > 1 and not any(match.patient for match in calcifications):
         warnings.append(UNKNOWN)
 
     bootstrap = {"resamples": resamples, "seed": seed}
@@ -188,40 +191,64 @@ class _Image:
     breast_area_cm2: float
     ignore_regions: Sequence[Region]
     patient: str
+    cluster_marks: pd.DataFrame | None
 
 
-def _paired_folders(predictions: Path, truth: Path) -> tuple[list[tuple[str, Path | None, Path]], list[WarningRecord]]:
-    """Name, folder of the analysis (None: there is none) and folder of the truth of every image."""
-    if (truth / TRUE_LABELS_FILE).is_file() and (predictions / ANALYSIS_FILE).is_file():
-        return [(truth.resolve().name, predictions, truth)], []
-    true_folders = _image_folders(truth, TRUE_LABELS_FILE)
-    predicted_folders = _image_folders(predictions, ANALYSIS_FILE)
-    if not true_folders:
+def _true_folders(truth: Path) -> dict[str, Path]:
+    """Folder of the truth of every image, in the order of their names."""
+    if (truth / TRUE_LABELS_FILE).is_file():
+        return {truth.resolve().name: truth}
+    folders = image_folders(truth, TRUE_LABELS_FILE)
+    if not folders:
         raise ResultError(f"The truth folder holds no image; each image needs a folder with “{TRUE_LABELS_FILE}”.")
-    without_truth = sorted(predicted_folders.keys() - true_folders.keys())
+    return dict(sorted(folders.items()))
+
+
+def _find_predictions(
+    path: Path, images: Path | None, true_names: Sequence[str], intents: Sequence[str]
+) -> Predictions:
+    """Analyses or CAD documents, whichever there are; a single analysis is of the only image, whatever its name."""
+    if (path / ANALYSIS_FILE).is_file() and len(true_names) == 1:
+        return AnalysisFolders({true_names[0]: path})
+    folders = image_folders(path, ANALYSIS_FILE) if path.is_dir() else {}
+    documents = [] if folders else find_documents(path)
+    if documents:
+        if images is None:
+            raise ParameterError("CAD documents name images by their UIDs; give the DICOM images too (--images).")
+        return CadDocuments(documents, images, intents)
+    return AnalysisFolders(folders or image_folders(path, ANALYSIS_FILE))
+
+
+def _pairing_doubts(found: Predictions, true_folders: Mapping[str, Path]) -> list[WarningRecord]:
+    without_truth = sorted(set(found.names) - true_folders.keys())
     if without_truth:
         raise ResultError(
             f"There is no truth for {len(without_truth)} analyzed image(s), the first is “{without_truth[0]}”; "
             "add their truth or take them out of the predictions."
         )
-    warnings = [
+    return [
         WarningRecord("prediction-missing", f"Image “{name}” has no analysis and counts as nothing found.")
-        for name in sorted(true_folders.keys() - predicted_folders.keys())
+        for name in sorted(true_folders.keys() - set(found.names))
     ]
-    return [(name, predicted_folders.get(name), true_folders[name]) for name in sorted(true_folders)], warnings
 
 
-def _image_folders(parent: Path, file_name: str) -> dict[str, Path]:
-    if not parent.is_dir():
-        raise ResultError(f"There is no folder “{parent.name}”.")
-    return {
-        folder.name: folder
-        for folder in parent.iterdir()
-        if not is_hidden(folder, parent) and (folder / file_name).is_file()
-    }
+def _match_clusters(matches: Matches, image: _Image, rule: ClusterRule) -> Matches:
+    """By their members, or by their places where they are marked by themselves."""
+    if image.cluster_marks is not None:
+        return match_cluster_marks(
+            matches,
+            image.cluster_marks,
+            image.truth,
+            image.spacing_mm,
+            rule.margin_mm,
+            ignore_regions=image.ignore_regions,
+        )
+    return match_clusters(
+        matches, image.predicted, image.truth, image.spacing_mm, rule, ignore_regions=image.ignore_regions
+    )
 
 
-def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ignore_bright_specks: bool) -> _Image:
+def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_specks: bool) -> _Image:
     try:
         true_labels = read_label_map(true_folder / TRUE_LABELS_FILE)
         truth_file = true_folder / TRUTH_FILE
@@ -240,31 +267,26 @@ def _read_image(name: str, predicted_folder: Path | None, true_folder: Path, ign
         raise ResultError(f"The truth of image “{name}” is damaged or incomplete ({type(error).__name__}).") from error
 
     predicted = Findings.from_labels(np.zeros_like(true_labels), (1.0, 1.0))
-    if predicted_folder is not None:
-        analysis = load_analysis(predicted_folder)
-        if spacing_mm is not None and not np.allclose(analysis.spacing_mm, spacing_mm, rtol=1e-3):
+    prediction: Prediction | None = None
+    if name in found.names:
+        prediction = found.read(name, true_labels.shape)
+        if spacing_mm is not None and not np.allclose(prediction.spacing_mm, spacing_mm, rtol=1e-3):
             raise ResultError(
-                f"Image “{name}” was analyzed with a pixel spacing of {analysis.spacing_mm} mm, but its truth has "
+                f"Image “{name}” was analyzed with a pixel spacing of {prediction.spacing_mm} mm, but its truth has "
                 f"{spacing_mm} mm; correct the one that is wrong."
             )
-        spacing_mm = spacing_mm or analysis.spacing_mm
-        breast_area_cm2 = breast_area_cm2 or analysis.breast_area_cm2
-        predicted = _findings(name, "analysis", analysis.calcifications, analysis.labels)
-        patient = patient or patient_of(analysis.provenance)
+        spacing_mm = spacing_mm or prediction.spacing_mm
+        breast_area_cm2 = breast_area_cm2 or prediction.breast_area_cm2
+        predicted = prediction.findings
+        patient = patient or prediction.patient
     if spacing_mm is None or breast_area_cm2 is None:
         raise ResultError(f"Image “{name}” has no analysis, and no “{TRUTH_FILE}” that says how large its breast is.")
     if table is None:
         truth = Findings.from_labels(true_labels, spacing_mm)
     else:
-        truth = _findings(name, "truth", table, true_labels)
-    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient)
-
-
-def _findings(name: str, side: str, table: pd.DataFrame, labels: np.ndarray) -> Findings:
-    try:
-        return Findings(table, labels)
-    except ParameterError as error:
-        raise ResultError(f"The {side} of image “{name}” contradicts itself: {error}") from error
+        truth = findings_of(name, "truth", table, true_labels)
+    cluster_marks = None if prediction is None else prediction.cluster_marks
+    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient, cluster_marks)
 
 
 def _spacing(value: Any) -> tuple[float, float]:

@@ -13,6 +13,7 @@ import pandas as pd
 from ..base.errors import WarningRecord
 from ..base.files import replaced_on_success
 from ..base.provenance import provenance
+from ..base.tables import write_table
 from ..statistics.reader_study import BOTH_RANDOM, CASES_RANDOM, READERS_RANDOM, Comparison, ReaderStudy, study_as_dict
 from ..statistics.reader_study_power import required_cases
 
@@ -85,7 +86,7 @@ def save_reader_study(
     figures = pd.DataFrame(study.figures.T, index=pd.Index(study.readers, name="reader"), columns=study.modalities)
     for name, table in (("figures", figures.reset_index()), ("comparisons", _comparisons(study)), ("plan", plan)):
         with replaced_on_success(folder / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False)
+            write_table(table, temporary)
     with replaced_on_success(folder / "reader_study.txt") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     _draw(study, figure, folder / "reader_study.png")

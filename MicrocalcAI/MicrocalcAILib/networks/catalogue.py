@@ -113,6 +113,7 @@ def write_network(
     schema: int,
     card: Mapping[str, Any],
     weights: Mapping[str, Mapping[str, torch.Tensor]],
+    more_files: Mapping[str, bytes] | None = None,
     half_precision: bool = False,
 ) -> dict[str, Any]:
     """Write a network's folder; returns the card as written.
@@ -122,13 +123,14 @@ def write_network(
     folder, kind, schema, card
         As in :func:`~MicrocalcAILib.base.model_folder.write_model_folder`.
     weights : mapping, name -> state dict
+    more_files : mapping, name -> content, optional
     half_precision : bool
         Store floating-point weights as float16: half the size; evaluate the network as stored.
     """
     import torch
     from safetensors.torch import save
 
-    files = {}
+    files = dict(more_files or {})
     for name, state in weights.items():
         tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
         if half_precision:

@@ -43,6 +43,26 @@ class PyramidRegressor(nn.Module):
         return self.head(merged)
 
 
+class MeanNearness(nn.Module):
+    """The mean over several regressors of the nearness of a calcification in [0, 1], not its logit.
+
+    Parameters
+    ----------
+    regressors : sequence of PyramidRegressor
+    """
+
+    def __init__(self, regressors: Sequence[PyramidRegressor]) -> None:
+        super().__init__()
+        self.regressors = nn.ModuleList(regressors)
+
+    def forward(self, contrast: torch.Tensor) -> torch.Tensor:
+        first, *others = self.regressors
+        total = torch.sigmoid(first(contrast).float())
+        for regressor in others:
+            total = total + torch.sigmoid(regressor(contrast).float())
+        return total / len(self.regressors)
+
+
 def _convolutions(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +13,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..base.errors import ModelError, WarningRecord
+from ..base.model_folder import read_model_files
 from ..base.progress import Progress, no_progress
 from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from ..segmentation.candidates import Candidates
-from .catalogue import load_weights, read_network
+from .catalogue import find_network, load_weights, weights_in
 from .image import Grid, breast_in_contrast
+from .onnx_runtime import OnnxRuntime
 from .runtime import Runtime
-from .tiles import run_in_tiles
+from .tiles import Reach, run_in_tiles
 
 if TYPE_CHECKING:
-    import torch
+    from .pyramid import PyramidRegressor
 
 KIND = "speck regressor"
 SCHEMA = 1
 GRID_MM = 0.07
+ONNX_FILE = "nearness.onnx"
 REGRESSED = ("regressed_peak", "regressed_mean", "regressed_highest", "regressed_share")
 """Columns that :meth:`SpeckRegressor.measure` adds to a candidate's measurements."""
-_TILE, _OVERLAP, _BATCH = 512, 48, 2
 _NEAR = 0.5  # map value above which a pixel counts as calcification
 
 
@@ -39,48 +42,82 @@ class SpeckRegressor:
 
     Parameters
     ----------
-    networks : mapping, name -> torch.nn.Module
+    network : MeanNearness or onnxruntime.InferenceSession
+        Maps local contrast (1, 1, rows, columns) to the mean nearness, same shape.
     card : dict
         ``folds`` tells which patients each network did not see in training.
+    runtime : Runtime or OnnxRuntime
+        Of the network.
+    members : mapping, name -> PyramidRegressor
+        The networks one by one; PyTorch only.
     """
 
-    networks: Mapping[str, torch.nn.Module]
+    network: Any
     card: dict[str, Any]
+    runtime: Runtime | OnnxRuntime
+    members: Mapping[str, PyramidRegressor] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, name: str | Path) -> SpeckRegressor:
+    def load(cls, name: str | Path, runtime: Runtime | OnnxRuntime) -> SpeckRegressor:
         """Load from a folder or the catalogue; raises ModelError or MissingPackageError."""
-        card, weights = read_network(name, KIND, SCHEMA)
-        return cls.from_weights(card, weights)
+        card, files = read_model_files(find_network(name), KIND, SCHEMA)
+        return cls.from_files(card, files, runtime)
 
     @classmethod
-    def from_weights(cls, card: dict[str, Any], weights: Mapping[str, Mapping[str, torch.Tensor]]) -> SpeckRegressor:
-        """Networks of the card's architecture with these weights."""
-        from .pyramid import PyramidRegressor
+    def from_files(
+        cls, card: dict[str, Any], files: Mapping[str, bytes], runtime: Runtime | OnnxRuntime
+    ) -> SpeckRegressor:
+        """Networks of the card's architecture from the files of a model folder.
 
+        Raises
+        ------
+        ModelError
+            When a file is damaged, or there is none for this runtime.
+        MissingPackageError
+            Without PyTorch or ONNX Runtime.
+        """
         try:
             architecture = card["architecture"]
-            networks = {
-                name: PyramidRegressor(architecture["widths"], architecture["features"]) for name in sorted(weights)
-            }
-        except (KeyError, TypeError, ValueError) as error:
+            widths, features = list(architecture["widths"]), architecture["features"]
+        except (KeyError, TypeError) as error:
             raise ModelError(f"The card of the {KIND} lacks its architecture; train it again.") from error
-        for name, network in networks.items():
-            load_weights(network, weights[name], KIND)
-        return cls(networks, card)
+        if isinstance(runtime, OnnxRuntime):
+            if ONNX_FILE not in files:
+                raise ModelError(f"The {KIND} has no network for ONNX Runtime; train it again.")
+            return cls(runtime.load(files[ONNX_FILE], KIND), card, runtime)
+        from .pyramid import MeanNearness, PyramidRegressor
+
+        members = {}
+        for name, weights in sorted(weights_in(files).items()):
+            members[name] = PyramidRegressor(widths, features)
+            load_weights(members[name], weights, KIND)
+        if not members:
+            raise ModelError(f"The {KIND} has no weights for PyTorch; train it again.")
+        return cls(MeanNearness(list(members.values())), card, runtime, members)
+
+    @property
+    def reach(self) -> Reach:
+        """Of a pyramid: two convolutions of 3 × 3 on every level, the first of them halving, and one behind them."""
+        strides = [2**level for level in range(len(self.card["architecture"]["widths"]))]
+        deepest = strides[-1]
+        farthest = 2 + sum(stride // 2 + stride for stride in strides[1:]) + (deepest - 1) + 1
+        return Reach(deepest, -(-farthest // deepest) * deepest)
 
     def without(self, patient: str) -> SpeckRegressor:
-        """Only the networks that did not see a patient in training; all when every network or none did."""
-        names = sorted(self.networks)
+        """Only the networks that did not see a patient in training (PyTorch only); all when none is such."""
+        from .pyramid import MeanNearness
+
         unseen = {
-            name: self.networks[name]
-            for name, fold in zip(names, self.card["folds"], strict=True)
+            name: self.members[name]
+            for name, fold in zip(sorted(self.members), self.card["folds"], strict=True)
             if patient in fold["unseen_patients"]
         }
-        return SpeckRegressor(unseen or self.networks, self.card)
+        if not unseen:
+            return self
+        return dataclasses.replace(self, network=MeanNearness(list(unseen.values())), members=unseen)
 
     def map(
-        self, mammogram: Mammogram, mask: NDArray[np.bool_], runtime: Runtime, progress: Progress = no_progress
+        self, mammogram: Mammogram, mask: NDArray[np.bool_], progress: Progress = no_progress
     ) -> tuple[Grid, tuple[WarningRecord, ...]]:
         """Nearness of a calcification in [0, 1] on a grid of 0.07 mm over the box of a mask.
 
@@ -89,28 +126,20 @@ class SpeckRegressor:
         mammogram : Mammogram
         mask : bool array, shape (rows, columns)
             The breast.
-        runtime : Runtime
         progress : callable, optional
         """
         grid, inside = breast_in_contrast(mammogram.pixels, mask, mammogram.spacing_mm, GRID_MM)
-        warnings: tuple[WarningRecord, ...] = ()
-        total = np.zeros_like(grid.values)
-        for network in self.networks.values():
-            logits, found = run_in_tiles(
-                grid.values, inside, network, runtime, _TILE, _OVERLAP, _BATCH, "network", progress
-            )
-            total += 1 / (1 + np.exp(-logits))
-            warnings = warnings or found
-        total /= len(self.networks)
-        total[~inside] = 0
-        return Grid(total, GRID_MM, grid.box, grid.scale), warnings
+        nearness, warnings = run_in_tiles(
+            grid.values, inside, self.network, self.runtime, self.reach, progress=progress
+        )
+        nearness[~inside] = 0
+        return Grid(nearness, GRID_MM, grid.box, grid.scale), warnings
 
     def measure(
         self,
         mammogram: Mammogram,
         breast: BreastRegion,
         candidates: Candidates,
-        runtime: Runtime,
         progress: Progress = no_progress,
     ) -> tuple[pd.DataFrame, tuple[WarningRecord, ...]]:
         """What the map says about each candidate: columns :data:`REGRESSED`, one row per candidate.
@@ -120,7 +149,7 @@ class SpeckRegressor:
         """
         if not len(candidates):
             return pd.DataFrame({name: np.empty(0, np.float32) for name in REGRESSED}), ()
-        grid, warnings = self.map(mammogram, breast.mask, runtime, progress)
+        grid, warnings = self.map(mammogram, breast.mask, progress)
         values = grid.values[grid.at(candidates.rows, candidates.columns)]
         columns = (
             grid.values[grid.at(candidates.peak_rows, candidates.peak_columns)],

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..base.errors import MissingPackageError, ParameterError, WarningRecord
 
 if TYPE_CHECKING:
     import torch
 
+    from .onnx_runtime import OnnxRuntime
+
 Result = TypeVar("Result")
+AnyRuntime = TypeVar("AnyRuntime", "Runtime", "Runtime | OnnxRuntime")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -21,6 +28,13 @@ def has_torch() -> bool:
     from importlib.util import find_spec
 
     return find_spec("torch") is not None
+
+
+def may_have_cuda() -> bool:
+    """Whether PyTorch is installed and a driver of NVIDIA's is there (without importing PyTorch)."""
+    from ctypes.util import find_library
+
+    return has_torch() and find_library("nvcuda" if os.name == "nt" else "cuda") is not None
 
 
 def require_torch() -> None:
@@ -78,6 +92,19 @@ class Runtime:
 
         return network.to(device=self.device, memory_format=torch.channels_last).eval()
 
+    def evaluator(self, network: torch.nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """The network as a function of arrays, shape (batch, channels, rows, columns)."""
+        import torch
+
+        placed = self.place(network)
+
+        def evaluate(values: NDArray[np.float32]) -> NDArray[np.float32]:
+            with self.inference():
+                tensor = torch.from_numpy(values).to(self.device, memory_format=torch.channels_last)
+                return np.asarray(placed(tensor).float().cpu())
+
+        return evaluate
+
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
         """No gradients, this precision."""
@@ -96,7 +123,7 @@ class Runtime:
 
 
 def with_memory_fallback(
-    runtime: Runtime, size: int, smallest: int, attempt: Callable[[Runtime, int], Result]
+    runtime: AnyRuntime, size: int, smallest: int, attempt: Callable[[AnyRuntime, int], Result]
 ) -> tuple[Result, tuple[WarningRecord, ...]]:
     """Run ``attempt(runtime, size)``; when a GPU's memory runs out, halve the size, then go to the CPU, and say so.
 
@@ -108,6 +135,8 @@ def with_memory_fallback(
     attempt : callable
         Starts from nothing each time.
     """
+    if runtime.device == "cpu":
+        return attempt(runtime, size), ()
     import torch
 
     warnings: list[WarningRecord] = []

@@ -1,8 +1,10 @@
-"""Networks over large images: overlapping tiles over the breast only, blended."""
+"""Networks over large images: tiles over the breast only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,36 +13,57 @@ from ..base.errors import WarningRecord
 from ..base.progress import Progress, no_progress
 from .runtime import Runtime, with_memory_fallback
 
-_SMALLEST_TILE = 128
+if TYPE_CHECKING:
+    from .onnx_runtime import OnnxRuntime
+
+_SMALLEST_TILE = 256
 
 Tile = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a network's value at a pixel depends on.
+
+    Parameters
+    ----------
+    stride : int
+        Of its deepest level, in pixels: shifted by that much, the input gives the shifted output.
+    margin : int
+        Farthest pixel that counts, rounded up to a multiple of ``stride``.
+    """
+
+    stride: int
+    margin: int
 
 
 def run_in_tiles(
     image: NDArray[np.float32],
     mask: NDArray[np.bool_],
-    network: Callable[..., object],
-    runtime: Runtime,
-    tile: int = 512,
-    overlap: int = 64,
-    batch: int = 4,
+    network: Any,
+    runtime: Runtime | OnnxRuntime,
+    reach: Reach,
+    tile: int = 640,
     stage: str = "network",
     progress: Progress = no_progress,
 ) -> tuple[NDArray[np.float32], tuple[WarningRecord, ...]]:
-    """A network's map of an image, made of overlapping tiles that touch the mask.
+    """A network's map of an image where the mask is, made of tiles that follow the mask.
+
+    Tiles begin at multiples of the stride and are computed with all that the network reaches around them: the map is
+    the one of the whole image.
 
     Parameters
     ----------
     image : float32 array, shape (rows, columns)
     mask : bool array, same shape
         Tiles that hold none of it are not computed; the map is 0 there.
-    network : torch.nn.Module
-        Maps (batch, 1, tile, tile) to (batch, 1, tile, tile).
-    runtime : Runtime
-    tile, overlap : int
-        In pixels. Weights of a tile fall to zero over the overlap; give it at least the network's reach.
-    batch : int
-        Tiles computed at once.
+    network
+        Of the runtime; maps (1, 1, rows, columns) to the same shape.
+    runtime : Runtime or OnnxRuntime
+    reach : Reach
+        Of the network.
+    tile : int
+        Longest side of what is computed at once, in pixels.
     stage, progress
         What to report.
 
@@ -51,47 +74,52 @@ def run_in_tiles(
         When the memory of a GPU did not suffice.
     """
 
-    def attempt(runtime: Runtime, tile: int) -> NDArray[np.float32]:
-        return _run(image, mask, network, runtime, tile, min(overlap, tile // 2), batch, stage, progress)
+    def attempt(runtime: Runtime | OnnxRuntime, tile: int) -> NDArray[np.float32]:
+        evaluate = runtime.evaluator(network)
+        tiles = tiles_following(mask, max(tile - 2 * reach.margin, reach.stride), reach.stride)
+        found = np.zeros(image.shape, np.float32)
+        for number, place in enumerate(tiles):
+            progress(stage, number, len(tiles))
+            around, inner = _surroundings(place, image.shape, reach)
+            part = image[around]
+            padding = [(0, -length % reach.stride) for length in part.shape]
+            found[place] = evaluate(np.pad(part, padding, mode="edge")[None, None])[0, 0][inner]
+        progress(stage, len(tiles), len(tiles))
+        return found
 
     return with_memory_fallback(runtime, tile, _SMALLEST_TILE, attempt)
 
 
-def _run(
-    image: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    network: Callable[..., object],
-    runtime: Runtime,
-    tile: int,
-    overlap: int,
-    batch: int,
-    stage: str,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    import torch
+def tiles_following(mask: NDArray[np.bool_], side: int, stride: int) -> list[Tile]:
+    """Tiles of at most ``side`` pixels that begin at multiples of ``stride`` and cover the mask, not much more.
 
-    placed = runtime.place(network)
-    tiles = tiles_over(mask, tile, overlap)
-    total = np.zeros(image.shape, np.float32)
-    weight = np.zeros(image.shape, np.float32)
-    window = _window(tile, overlap)
-    for first in range(0, len(tiles), batch):
-        progress(stage, first, len(tiles))
-        chosen = tiles[first : first + batch]
-        stack = np.zeros((len(chosen), 1, tile, tile), np.float32)
-        for index, place in enumerate(chosen):
-            part = image[place]
-            padding = [(0, tile - part.shape[0]), (0, tile - part.shape[1])]
-            stack[index, 0] = np.pad(part, padding, mode="edge")
-        with runtime.inference():
-            tensor = torch.from_numpy(stack).to(runtime.device, memory_format=torch.channels_last)
-            maps = placed(tensor).float().cpu().numpy()[:, 0]
-        for place, values in zip(chosen, maps, strict=True):
-            rows, columns = total[place].shape
-            total[place] += (values * window)[:rows, :columns]
-            weight[place] += window[:rows, :columns]
-    progress(stage, len(tiles), len(tiles))
-    return np.divide(total, weight, out=total, where=weight > 0)
+    Bands of rows, each cut to the columns that the mask has there and divided evenly.
+    """
+    side = max(side // stride, 1) * stride
+    occupied = np.flatnonzero(mask.any(axis=1))
+    tiles: list[Tile] = []
+    if not occupied.size:
+        return tiles
+    for top in range(int(occupied[0]) // stride * stride, int(occupied[-1]) + 1, side):
+        rows = slice(top, min(top + side, mask.shape[0]))
+        columns = np.flatnonzero(mask[rows].any(axis=0))
+        if not columns.size:
+            continue
+        left, right = int(columns[0]) // stride * stride, int(columns[-1]) + 1
+        width = math.ceil((right - left) / math.ceil((right - left) / side) / stride) * stride
+        tiles += [(rows, slice(first, min(first + width, right))) for first in range(left, right, width)]
+    return [tile for tile in tiles if mask[tile].any()]
+
+
+def _surroundings(place: Tile, shape: tuple[int, ...], reach: Reach) -> tuple[Tile, Tile]:
+    """A tile with all that the network reaches around it, and the tile within that."""
+    around, inner = [], []
+    for part, length in zip(place, shape, strict=True):
+        first = max(part.start - reach.margin, 0)
+        last = min(math.ceil(part.stop / reach.stride) * reach.stride + reach.margin, length)
+        around.append(slice(first, last))
+        inner.append(slice(part.start - first, part.stop - first))
+    return (around[0], around[1]), (inner[0], inner[1])
 
 
 def tiles_over(mask: NDArray[np.bool_], tile: int, overlap: int) -> list[Tile]:
@@ -111,10 +139,3 @@ def _starts(length: int, tile: int, overlap: int) -> list[int]:
         return [0]
     count = int(np.ceil((length - overlap) / (tile - overlap)))
     return [round(start) for start in np.linspace(0, length - tile, count)]
-
-
-def _window(tile: int, overlap: int) -> NDArray[np.float32]:
-    """1 inside, falling linearly towards 0 over the overlap; never 0, because borders of the image have one tile."""
-    ramp = np.minimum(np.arange(1, tile + 1), np.arange(tile, 0, -1)) / max(overlap, 1)
-    ramp = np.minimum(ramp, 1)
-    return np.outer(ramp, ramp).astype(np.float32)

@@ -97,7 +97,8 @@ def gray_channel(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]
         return samples[..., 0], valid, warnings
     if channels > 4:
         raise UnsupportedImageError(f"The picture has {channels} channels; a mammogram has one.")
-    lowest, highest = (ufunc.reduce(samples[..., :3], axis=-1) for ufunc in (np.minimum, np.maximum))
+    red, green, blue = np.moveaxis(samples[..., :3], -1, 0)
+    lowest, highest = (extreme(extreme(red, green), blue) for extreme in (np.minimum, np.maximum))
     # JPEG stores color differences coarsely: gray comes back with channels a few of 255 levels apart.
     levels = np.iinfo(samples.dtype).max if samples.dtype.kind in "iu" else float(samples.max())
     colored = highest - lowest > levels * 6 / 255
@@ -110,7 +111,7 @@ def gray_channel(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]
         warnings.append(
             WarningRecord("color-marks", "The picture holds colored marks; the pixels under them are not analyzed.")
         )
-    return samples[..., 1], valid, warnings
+    return green, valid, warnings
 
 
 def direction_of_itk(image: Any) -> tuple[float, ...]:

@@ -59,7 +59,8 @@ def judge_band(band, noise_columns, noise_positions, mask, outline_threshold, pe
                 positions[count, 1] = first_row + i
                 positions[count, 2] = c
                 for other in range(scales):
-                    values[count, other] = band[other, i + 1, c] / level[other, c]
+                    measurable = level[other, c] > 0  # a constant image has planes without any noise
+                    values[count, other] = band[other, i + 1, c] / level[other, c] if measurable else 0
                 values[count, scales] = level[0, c]
                 count += 1
     return positions[:count].copy(), values[:count].copy()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
 from ..base.progress import Progress, no_progress
+from ..base.tables import read_table
 from ..classification.cases import Cases
 from ..classification.feature_tables import FeatureTables
 from ..evaluation.paired_measures import Judged, ModelMeasures, paired_measures
@@ -168,7 +169,7 @@ def read_predictions(paths: Sequence[Path]) -> list[Task]:
     """
     try:
         names = dict.fromkeys(("task", "model", "item", "patient"), str)
-        table = pd.concat([pd.read_csv(path, dtype=names, encoding="utf-8-sig") for path in paths], ignore_index=True)
+        table = pd.concat([read_table(path, dtype=names, encoding="utf-8-sig") for path in paths], ignore_index=True)
     except (OSError, ValueError) as error:
         raise ParameterError(f"The table of predictions cannot be read: {error}.") from error
     for column in _NEEDED:

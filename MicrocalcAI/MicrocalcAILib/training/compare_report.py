@@ -16,6 +16,7 @@ import pandas as pd
 from ..base.files import replaced_on_success
 from ..base.provenance import provenance
 from ..base.resources import resource_path
+from ..base.tables import write_table
 from ..evaluation.paired_measures import MEASURES
 from ..statistics import reliability_bins, roc_curve
 from ..statistics.estimate import Estimate
@@ -63,7 +64,7 @@ def save_comparison(
         temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     for name, tables in (("rows", map(_rows, tasks)), ("predictions", map(_predictions, tasks))):
         with replaced_on_success(folder / f"{name}.csv") as temporary:
-            pd.concat(list(tables), ignore_index=True).to_csv(temporary, index=False)
+            write_table(pd.concat(list(tables), ignore_index=True), temporary)
     with replaced_on_success(folder / "report.html") as temporary:
         temporary.write_text(_page(tasks, record, notes), encoding="utf-8")
     return record

@@ -122,7 +122,7 @@ def train_patch_network(
         written = write_patch_network(Path(output), training.architecture, patches.input, network, card)
     _write_curves(state.history, Path(output), task)
     with replaced_on_success(Path(output) / PREDICTIONS_FILE) as temporary:
-        predictions.to_csv(temporary, index=False)
+        write_table(predictions, temporary)
     checkpoint.unlink(missing_ok=True)
     return written
 

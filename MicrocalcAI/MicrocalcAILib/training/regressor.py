@@ -21,8 +21,9 @@ from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
 from ..networks.catalogue import write_network
 from ..networks.image import Grid, local_contrast, resampled
-from ..networks.pyramid import PyramidRegressor
-from ..networks.regressor import GRID_MM, KIND, SCHEMA
+from ..networks.onnx_runtime import onnx_file
+from ..networks.pyramid import MeanNearness, PyramidRegressor
+from ..networks.regressor import GRID_MM, KIND, ONNX_FILE, SCHEMA
 from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import measure_candidates
 from ..segmentation.breast import find_breast
@@ -133,10 +134,10 @@ def fit_regressor(
         raise ParameterError(
             f"{training.folds} folds need as many patients; the backgrounds show {len(set(patients))}."
         )
-    weights, folds = {}, []
+    networks, folds = [], []
     for fold, (learn, judge) in enumerate(GroupKFold(training.folds).split(patients, groups=patients)):
         network, losses = _fit([examples[i] for i in learn], training, fold, progress)
-        weights[f"fold{fold}"] = network.state_dict()
+        networks.append(network)
         folds.append(
             {
                 "unseen_patients": sorted({patients[i] for i in judge}),
@@ -144,7 +145,9 @@ def fit_regressor(
                 "unseen_loss": _loss_on([examples[i] for i in judge], network, training),
             }
         )
-    return write_network(output, KIND, SCHEMA, _card(folds, training), weights)
+    weights = {f"fold{fold}": network.state_dict() for fold, network in enumerate(networks)}
+    stored = {ONNX_FILE: onnx_file(MeanNearness(networks), training.crop)}
+    return write_network(output, KIND, SCHEMA, _card(folds, training), weights, stored)
 
 
 def _card(folds: list[dict[str, Any]], training: RegressorTraining) -> dict[str, Any]:

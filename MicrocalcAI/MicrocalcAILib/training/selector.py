@@ -16,7 +16,6 @@ from ..base.parameters import AnalysisParameters
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
 from ..evaluation.matching import MatchingRule
-from ..networks.catalogue import weights_in
 from ..networks.regressor import KIND as REGRESSOR_KIND
 from ..networks.regressor import REGRESSED, SpeckRegressor
 from ..networks.regressor import SCHEMA as REGRESSOR_SCHEMA
@@ -179,13 +178,12 @@ class _Measure:
     """What is known of each candidate: its measurements and, with networks, what they see there."""
 
     regressor: SpeckRegressor | None = None
-    runtime: Runtime | None = None
     weights: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def with_networks(cls, folder: Path) -> _Measure:
         card, weights = read_model_files(folder, REGRESSOR_KIND, REGRESSOR_SCHEMA)
-        return cls(SpeckRegressor.from_weights(card, weights_in(weights)), Runtime.choose(), weights)
+        return cls(SpeckRegressor.from_files(card, weights, Runtime.choose()), weights)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -199,10 +197,10 @@ class _Measure:
         self, mammogram: Mammogram, breast: BreastRegion, candidates: Candidates, patient: str
     ) -> NDArray[np.float64]:
         table = measure_candidates(mammogram, breast, candidates).to_numpy(np.float64)
-        if self.regressor is None or self.runtime is None:
+        if self.regressor is None:
             return table
         unseen = self.regressor.without(patient)
-        regressed, _ = unseen.measure(mammogram, breast, candidates, self.runtime)
+        regressed, _ = unseen.measure(mammogram, breast, candidates)
         return np.column_stack((table, regressed.to_numpy(np.float64)))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import MissingPackageError, ParameterError
 from MicrocalcAILib.commands import batch_options
 
 from .acquisitions import Measured, measure, summary, title, write
@@ -91,12 +93,17 @@ def _add_record(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--table", type=Path, metavar="FILE",
                        help="CSV table the readings are added to, for “microcalc cohort analyze”; lesions.csv in the "
                        "output folder then holds one row for each of its lesions")  # fmt: skip
+    group.add_argument("--dicom", action="store_true",
+                       help="also write “report.dcm”, a DICOM measurement report (TID 1500); acquisitions are DICOM "
+                       "images of one study then")  # fmt: skip
     group.add_argument("--cutoffs", type=Path, metavar="FILE", help="edited list of published cut-offs (JSON)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every file, then write; a refused file stops the command before anything is written."""
     if arguments.regions is not None:
+        if arguments.dicom:
+            raise ParameterError("A DICOM report is of one lesion; measure it without a table of many.")
         from . import measure_many
 
         return measure_many.run(arguments)
@@ -106,7 +113,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     measured = measure(arguments)
     study = with_readings(arguments.table, measured.readings) if arguments.table is not None else None
+    report = _dicom_report(arguments, measured) if arguments.dicom else None
     write(measured, arguments.output)
+    if report is not None:
+        report(arguments.output / "report.dcm")
     _report(measured, arguments.output)
     if study is not None:
         lesions = one_row_per_lesion(study)
@@ -114,6 +124,18 @@ def run(arguments: argparse.Namespace) -> int:
         write_readings(study, arguments.table)
         _report_agreement(lesions.set_index("lesion").loc[arguments.name])
     return 0
+
+
+def _dicom_report(arguments: argparse.Namespace, measured: Measured) -> Callable[[Path], None]:
+    """Writes the report when it is called; refuses before anything is written."""
+    try:
+        from ..dicom import acquisitions_of, write_report
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            "DICOM reports need highdicom, which is not installed (pip install highdicom)."
+        ) from error
+    acquisitions = acquisitions_of(arguments.files, measured.assessments, measured.readings)
+    return partial(write_report, acquisitions)
 
 
 def _report(measured: Measured, folder: Path) -> None:
