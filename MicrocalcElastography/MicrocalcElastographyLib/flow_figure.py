@@ -28,16 +28,16 @@ def flow_figure(flow: Flow) -> Figure:
     groups = ((flow.test, flow.positive), ("Not suspicious", flow.negative))
     tests = [fill(title, 34) + f"\n({sum(counts)} lesions)" for title, counts in groups]
     ends = [f"Final diagnosis\nmalignant: {malignant}\nbenign: {benign}" for _, (malignant, benign) in groups]
-    heights = [_height(left) + (_height(beside) + _GAP if beside else 0.0) + _GAP for left, beside in rows]
-    total = sum(heights) + _GAP + max(map(_height, tests)) + _GAP + max(map(_height, ends)) + 0.1
+    total = 0.1 + sum(_height(left) + _above(beside) for left, beside in rows)
+    total += 1.5 * _GAP + max(map(_height, tests)) + _GAP + max(map(_height, ends))
     with style():
         figure = new_figure(6.6, total)
         axes = figure.add_subplot()
         axes.set(xlim=(0, 1), ylim=(-total, 0))
         axes.axis("off")
-        top, bottom = 0.0, 0.0
+        bottom = _GAP - 0.05  # of a box above the first one
         for index, (left, beside) in enumerate(rows):
-            top = bottom - (_GAP if index else 0.05) - (_height(beside) + _GAP / 2 if beside else 0.0)
+            top = bottom - _above(beside)
             if index:
                 _arrow(axes, (_LEFT, bottom), (_LEFT, top))
             if beside:
@@ -59,6 +59,11 @@ def flow_figure(flow: Flow) -> Figure:
 def _height(text: str) -> float:
     """Of a box, inches."""
     return (text.count("\n") + 1) * _LINE + _PAD
+
+
+def _above(beside: str) -> float:
+    """Way from the box above, inches; longer when participants leave on it."""
+    return _GAP + (_height(beside) + _GAP / 2 if beside else 0.0)
 
 
 def _box(axes: Axes, across: float, top: float, text: str, at_least: float = 0.4) -> float:
