@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ import numpy as np
 
 from MicrocalcAILib.base.files import replaced_on_success
 from MicrocalcAILib.statistics.calibration import reliability_bins
-from MicrocalcAILib.statistics.estimate import Estimate
 
 from .cohort.columns import Variable
 from .cohort.combinations import Combination
@@ -19,9 +19,9 @@ from .cohort.diagnostics import YOUDEN, Performance
 from .cohort.lesions import Cohort
 from .cohort.points import PointsTable
 from .cohort.readers import NumberAgreement, ReaderPair
-from .cohort.regression import Regression
+from .cohort.regression import CrossValidation, Regression
 from .cohort.strata import Stratification
-from .cohort.wording import number
+from .cohort.wording import estimate_text, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,16 @@ CURVE_COLORS = ("#1f5fa8", "#b5442e", "#2f8f5b", "#8a5bb5", "#c78a1a", "#4a4a4a"
 GRAY = "0.45"
 DOTS_PER_INCH = 200
 MANY_LESIONS = 1500  # from here on dots are drawn as pixels, or the SVG would grow without use
+_CHINESE_FONTS = {  # name → beginning of its file's name
+    "Noto Sans CJK SC": "notosanscjk",
+    "Noto Sans CJK JP": "notosanscjk",
+    "Microsoft YaHei": "msyh",
+    "SimHei": "simhei",
+    "PingFang SC": "pingfang",
+    "Heiti SC": "stheiti",
+    "WenQuanYi Zen Hei": "wqy-zenhei",
+    "Arial Unicode MS": "arial unicode",
+}
 _STYLE: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -45,14 +55,34 @@ _STYLE: dict[str, Any] = {
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """The look of every figure of a study, while it is drawn and saved."""
     from matplotlib import rc_context
 
-    with rc_context(_STYLE):
+    with rc_context(_STYLE | {"font.family": ["DejaVu Sans", *_chinese_fonts()]}):
         yield
 
 
-def _new_figure(width: float, height: float) -> Figure:
+@cache
+def _chinese_fonts() -> tuple[str, ...]:
+    """Installed fonts with Chinese characters, for headings in that script; empty where there are none."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    if not _CHINESE_FONTS.keys() & {font.name for font in fontManager.ttflist}:
+        for path in findSystemFonts():  # Matplotlib's own list is as old as its cache
+            if any(Path(path).name.lower().startswith(start) for start in _CHINESE_FONTS.values()):
+                fontManager.addfont(path)
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _CHINESE_FONTS if name in installed)
+
+
+def lacks_glyphs(text: str) -> bool:
+    """True when the figures cannot draw a Chinese character of the text on this computer."""
+    return any("\u3400" <= character <= "\u9fff" for character in text) and not _chinese_fonts()
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -64,7 +94,7 @@ def _new_figure(width: float, height: float) -> Figure:
 def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write ``name.png`` (200 dots per inch) and ``name.svg``; returns both paths."""
     paths = folder / f"{name}.png", folder / f"{name}.svg"
-    with _style():
+    with style():
         for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
             with replaced_on_success(path) as temporary:
                 figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata=metadata)
@@ -73,20 +103,20 @@ def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 def roc_figure(performances: Sequence[Performance], combinations: Sequence[Combination]) -> Figure:
     """ROC curves with their AUC; the Youden optimum of each parameter is marked."""
-    with _style():
-        figure = _new_figure(8.4, 4.8)
+    with style():
+        figure = new_figure(8.4, 4.8)
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color="0.75", linewidth=1, linestyle="--")
         for performance, color in zip(performances, CURVE_COLORS, strict=False):
             curve = performance.curve
             axes.plot(1 - curve.specificity, curve.sensitivity, color=color, linewidth=1.8,
-                      label=f"{performance.variable.label}: {_auc_text(performance.auc)}")  # fmt: skip
+                      label=f"{performance.variable.label}: {estimate_text(performance.auc)}")  # fmt: skip
             best = performance.cutoff(YOUDEN).table
             axes.plot(1 - best.specificity.value, best.sensitivity.value, "o", color=color, markersize=6,
                       markeredgecolor="white")  # fmt: skip
         rest = CURVE_COLORS[len(performances) :] or CURVE_COLORS
         for combination, color in zip(combinations, rest, strict=False):
-            curve, area = combination.curve, _auc_text(combination.cross_validated_auc)
+            curve, area = combination.curve, estimate_text(combination.cross_validated_auc)
             axes.plot(1 - curve.specificity, curve.sensitivity, color=color, linewidth=1.4, linestyle=(0, (4, 1.5)),
                       label=f"{combination.title}:\n{area}, cross-validated")  # fmt: skip
         axes.set(xlim=(-0.01, 1), ylim=(0, 1.01), aspect="equal", xlabel="1 − specificity (false alarms)",
@@ -96,20 +126,14 @@ def roc_figure(performances: Sequence[Performance], combinations: Sequence[Combi
         return figure
 
 
-def _auc_text(estimate: Estimate) -> str:
-    if not np.isfinite(estimate.low):
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
-
-
 def distribution_figure(cohort: Cohort, performance: Performance) -> Figure:
     """Violin, box and every lesion of both groups, with the cut-offs as lines."""
     values = cohort.values[performance.variable.name].to_numpy(dtype=float)
     groups = [values[cohort.malignant == malignant] for malignant in (False, True)]
     groups = [group[np.isfinite(group)] for group in groups]
     random = np.random.default_rng(0)
-    with _style():
-        figure = _new_figure(5.6, 4.4)
+    with style():
+        figure = new_figure(5.6, 4.4)
         axes = figure.add_subplot()
         for position, (group, color) in enumerate(zip(groups, (BENIGN_COLOR, MALIGNANT_COLOR), strict=True)):
             if np.ptp(group) > 0 and performance.variable.kind == "continuous":
@@ -165,8 +189,8 @@ def cutoff_figure(performance: Performance) -> Figure:
     curve = performance.curve
     finite = np.isfinite(curve.thresholds)
     best = performance.cutoff(YOUDEN)
-    with _style():
-        figure = _new_figure(5.6, 3.4)
+    with style():
+        figure = new_figure(5.6, 3.4)
         axes = figure.add_subplot()
         axes.axvspan(*best.interval, color="0.88", label=f"95 % interval of the best cut-off: "
                      f"{best.interval[0]:.3g} to {best.interval[1]:.3g}")  # fmt: skip
@@ -186,10 +210,12 @@ def cutoff_figure(performance: Performance) -> Figure:
 
 def forest_figure(regression: Regression) -> Figure:
     """Odds ratios on a log scale: per standard deviation for numbers, against the reference for categories."""
+    from matplotlib.ticker import LogLocator
+
     alone = {result.term.name: result for single in regression.univariate for result in single.terms}
     rows = list(regression.terms)
-    with _style():
-        figure = _new_figure(6.8, 1.5 + 0.42 * len(rows))
+    with style():
+        figure = new_figure(6.8, 1.5 + 0.42 * len(rows))
         axes = figure.add_subplot()
         ends: list[float] = []
         for position, result in enumerate(reversed(rows)):
@@ -211,8 +237,11 @@ def forest_figure(regression: Regression) -> Figure:
                  ylim=(-0.6, len(rows) - 0.4), xlabel="Odds ratio of malignancy (95 % interval)")  # fmt: skip
         axes.plot([], [], "s-", color="black", markersize=5.5, label="in the model")
         axes.plot([], [], "s-", color=GRAY, markerfacecolor="white", markersize=5.5, label="alone")
+        low, high = axes.get_xlim()
+        is_narrow = high / low < 100
+        axes.xaxis.set_major_locator(LogLocator(numticks=7))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if is_narrow and f"{value:e}"[0] in "25" else "")
         axes.grid(axis="x", alpha=0.25)
         figure.legend(loc="outside lower right", ncols=2, fontsize=8)
         return figure
@@ -220,8 +249,8 @@ def forest_figure(regression: Regression) -> Figure:
 
 def calibration_figure(regression: Regression) -> Figure:
     """Predicted against observed share of malignant lesions, on the lesions of the fit and cross-validated."""
-    with _style():
-        figure = _new_figure(5.2, 5.6)
+    with style():
+        figure = new_figure(5.2, 5.6)
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--")
         shown = {"fitted": (regression.malignant, regression.probability, GRAY)}
@@ -245,11 +274,33 @@ def calibration_figure(regression: Regression) -> Figure:
         return figure
 
 
+def decision_figure(crossed: CrossValidation) -> Figure:
+    """Decision curves: net benefit over the threshold, one panel per stated prevalence."""
+    prevalences = list(dict.fromkeys(crossed.decision["prevalence"]))
+    with style():
+        figure = new_figure(4.4 * len(prevalences), 3.6)
+        panels = figure.subplots(1, len(prevalences), squeeze=False)[0]
+        for axes, prevalence in zip(panels, prevalences, strict=True):
+            part = crossed.decision[crossed.decision["prevalence"] == prevalence]
+            axes.fill_between(part["threshold"], part["low"], part["high"], color=BENIGN_COLOR, alpha=0.15,
+                              linewidth=0)  # fmt: skip
+            axes.plot(part["threshold"], part["net_benefit"], color=BENIGN_COLOR, linewidth=1.8, label="model")
+            axes.plot(part["threshold"], part["act_on_all"], color=GRAY, linewidth=1, label="biopsy of all")
+            axes.axhline(0, color="black", linewidth=1, linestyle="--", label="biopsy of none")
+            axes.set(xlabel="Biopsy from this probability on", ylabel="Net benefit", ylim=(-0.05, 1.15 * prevalence),
+                     xlim=(0, float(part["threshold"].max())),
+                     title=f"{prevalence:.0%} of the lesions malignant")  # fmt: skip
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+            axes.grid(alpha=0.25)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+        return figure
+
+
 def bland_altman_figure(agreement: NumberAgreement, pair: ReaderPair) -> Figure:
     """Difference against mean of two readers, with bias, limits of agreement and their intervals."""
     limits = pair.absolute
-    with _style():
-        figure = _new_figure(6.2, 4.0)
+    with style():
+        figure = new_figure(6.2, 4.0)
         axes = figure.add_subplot()
         axes.plot(pair.means, pair.differences, "o", color=BENIGN_COLOR, markersize=4, alpha=0.6, markeredgewidth=0)
         right = float(pair.means.max() + 0.02 * np.ptp(pair.means))
@@ -272,8 +323,8 @@ def bland_altman_figure(agreement: NumberAgreement, pair: ReaderPair) -> Figure:
 
 def scatter_figure(cohort: Cohort, first: Variable, second: Variable) -> Figure:
     """Two measurements against each other, groups in color."""
-    with _style():
-        figure = _new_figure(4.6, 4.0)
+    with style():
+        figure = new_figure(4.6, 4.0)
         axes = figure.add_subplot()
         for malignant, color, name in ((False, BENIGN_COLOR, "benign"), (True, MALIGNANT_COLOR, "malignant")):
             part = cohort.values[cohort.malignant == malignant]
@@ -288,8 +339,8 @@ def scatter_figure(cohort: Cohort, first: Variable, second: Variable) -> Figure:
 def strata_figure(stratifications: Sequence[Stratification]) -> Figure:
     """AUC of one parameter in every stratum, with intervals."""
     rows = [(part.by.label, stratum) for part in stratifications for stratum in part.strata]
-    with _style():
-        figure = _new_figure(6.4, 1.0 + 0.32 * len(rows))
+    with style():
+        figure = new_figure(6.4, 1.0 + 0.32 * len(rows))
         axes = figure.add_subplot()
         for position, (_, stratum) in enumerate(reversed(rows)):
             estimate = stratum.auc
@@ -315,8 +366,8 @@ def nomogram_figure(points: PointsTable) -> Figure:
     """The points table as a nomogram: draw a line up from each value, add the points, read the probability."""
     scales = [("Points", tuple(f"{p}" for p in range(0, 101, 10)), tuple(float(p) for p in range(0, 101, 10)))]
     scales += [(scale.title, scale.values, scale.points) for scale in points.scales]
-    with _style():
-        figure = _new_figure(7.4, 1.2 + 0.55 * (len(scales) + 2))
+    with style():
+        figure = new_figure(7.4, 1.2 + 0.55 * (len(scales) + 2))
         upper, lower = figure.subplots(2, 1, height_ratios=[len(scales), 2])
         for axes, rows, limit in (
             (upper, scales, 100.0),

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from cohort.cohort_tables import MakeCohort, as_cells
-from MicrocalcElastographyLib.cohort.columns import ColumnChoices, as_number
+from MicrocalcElastographyLib.cohort.columns import ColumnChoices
 from MicrocalcElastographyLib.cohort.lesions import DENSE, build_cohort
+from MicrocalcElastographyLib.cohort.numbers import AmbiguousNumbers, as_number, read_numbers
 from MicrocalcElastographyLib.cohort.quantities import recognize
 from MicrocalcElastographyLib.cohort.table import TableError
 
@@ -40,6 +41,20 @@ TWO = ["benign", "malignant"]
         ("Final histology", "histology"),
         ("AI probability", "probability"),
         ("Age at exam", "age"),
+        ("弹性模量（kPa）", "elasticity"),
+        ("弹性模量最大值", "elasticity_max"),
+        ("平均弹性值(kPa)", "elasticity_mean"),
+        ("应变比", "strain_ratio"),
+        ("弹性评分", "score"),
+        ("年龄", "age"),
+        ("乳腺密度", "density"),
+        ("BI-RADS分类", "birads"),
+        ("Elastizität (kPa)", "elasticity"),
+        ("Steifigkeit, Mittelwert", "elasticity_mean"),
+        ("Dehnungsverhältnis", "strain_ratio"),
+        ("Läsionsgröße (mm)", "size"),
+        ("Alter", "age"),
+        ("Brustdichte", "density"),
     ],
 )
 def test_usual_headings_are_recognized(heading: str, key: str) -> None:
@@ -48,7 +63,7 @@ def test_usual_headings_are_recognized(heading: str, key: str) -> None:
     assert quantity.key == key
 
 
-@pytest.mark.parametrize("heading", ["Image", "stage", "Outcome", "package", "Tissue E", "Remarks"])
+@pytest.mark.parametrize("heading", ["Image", "stage", "Outcome", "package", "Tissue E", "Alternative", "备注"])
 def test_other_headings_are_not_taken_for_measurements(heading: str) -> None:
     assert recognize(heading) is None
 
@@ -60,7 +75,7 @@ def test_numbers_with_point_comma_or_unit_are_read(text: str, value: float) -> N
     assert as_number(text, "kPa") == value
 
 
-@pytest.mark.parametrize("text", ["about 5", "1,234.5", "5-6", "<5", "nan", "inf", "٥x"])
+@pytest.mark.parametrize("text", ["about 5", "1,234.5", "1,119", "5-6", "<5", "nan", "inf", "٥x"])
 def test_what_is_not_plainly_a_number_is_none(text: str) -> None:
     assert as_number(text) is None
 
@@ -80,6 +95,64 @@ def test_what_is_not_plainly_a_number_is_none(text: str) -> None:
 def test_the_outcome_is_understood_in_its_usual_words(make_cohort: MakeCohort, values: list[str]) -> None:
     cohort = make_cohort(diagnosis=values, elasticity_kpa=[40, 80])
     assert cohort.malignant.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["1,119.5", "1,119"], [1119.5, 1119]),
+        (["45.7", "1,119"], [45.7, 1119]),
+        (["45,7", "1,119"], [45.7, 1.119]),
+        (["1.119,5", "1.119"], [1119.5, 1119]),
+        (["1.119", "2.5"], [1.119, 2.5]),
+        (["1 119", "12"], [1119, 12]),
+        (["0,119", "0,250"], [0.119, 0.25]),
+    ],
+)
+def test_the_numbers_of_a_column_say_together_what_their_commas_mean(texts: list[str], values: list[float]) -> None:
+    assert read_numbers(texts) == values
+
+
+def test_a_comma_that_may_mean_thousands_raises_a_question(make_cohort: MakeCohort) -> None:
+    with pytest.raises(AmbiguousNumbers):
+        read_numbers(["1,119", "12"])
+    columns = {"outcome": TWO, "signal": ["1,119", "950"], "elasticity_kpa": [40, 80]}
+    with pytest.raises(TableError, match=r"“signal” holds “1,119” in row 2, which may be 1\.119 or 1119"):
+        make_cohort(ColumnChoices(parameters=("signal",)), **columns)
+    cohort = make_cohort(ColumnChoices(parameters=("signal",), decimal="point"), **columns)
+    assert cohort.values["signal"].tolist() == [1119, 950]
+
+
+def test_a_value_beyond_the_scale_is_its_limit_and_said(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(outcome=TWO, elasticity_kpa=["<2", ">300 kPa"])
+    assert cohort.values["elasticity_kpa"].tolist() == [2, 300]
+    (warning,) = (warning for warning in cohort.warnings if warning.code == "censored-value")
+    assert "rows 2, 3" in warning.message
+
+
+def test_category_four_of_a_spreadsheet_is_category_four(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(outcome=[*TWO, "benign"], elasticity_kpa=[40, 80, 50], birads=["4.0", "4a类", "BI-RADS 4"])
+    assert cohort.values["birads"].tolist() == ["4", "4A", "4"]
+
+
+@pytest.mark.parametrize("values", [["良性", "恶性"], ["gutartig", "bösartig"], ["0.0", "1.0"], ["nein", "ja"]])
+def test_the_outcome_is_understood_in_other_languages(make_cohort: MakeCohort, values: list[str]) -> None:
+    for heading in ("良恶性", "Dignität", "outcome"):
+        cohort = make_cohort(**{heading: values, "elasticity_kpa": [40, 80]})
+        assert cohort.malignant.tolist() == [False, True]
+
+
+def test_numbers_of_an_unknown_quantity_are_named_and_can_be_mapped(make_cohort: MakeCohort) -> None:
+    columns = {
+        "outcome": TWO * 4, "elasticity_kpa": [40, 80, 41, 82, 43, 85, 44, 90], "Q3": [1.5, 2, 3, 4, 5, 6, 7, 8]
+    }  # fmt: skip
+    (warning,) = (w for w in make_cohort(**columns).warnings if w.code == "unrecognized-numbers")
+    assert "“Q3”" in warning.message
+    mapped = make_cohort(ColumnChoices(quantities={"Q3": "strain_ratio"}), **columns)
+    assert mapped.variable("Q3").key == "strain_ratio"
+    assert not mapped.warnings
+    with pytest.raises(TableError, match="no known quantity; choose one of: elasticity_sd"):
+        make_cohort(ColumnChoices(quantities={"Q3": "softness"}), **columns)
 
 
 def test_values_named_as_malignant_decide_and_the_rest_is_benign(make_cohort: MakeCohort) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import roc_auc_score
 
 from cohort.cohort_tables import MakeCohort
-from MicrocalcAILib.statistics.roc import compare_paired_auc, roc_curve, youden_point
-from MicrocalcElastographyLib.cohort.combinations import combine_parameters, compare_parameters
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.statistics.roc import auc, compare_paired_auc, roc_curve, youden_point
+from MicrocalcElastographyLib.cohort.combinations import combine_parameters, compare_parameters, corrected_gain
 from MicrocalcElastographyLib.cohort.diagnostics import (
     RULE_OUT,
     YOUDEN,
-    area_under_curve,
+    GivenCutoff,
     chosen_cutoffs,
+    given_cutoffs,
     parameter_performance,
 )
 from MicrocalcElastographyLib.cohort.lesions import Cohort
+from MicrocalcElastographyLib.cohort.logistic import MAXIMUM_LIKELIHOOD, added_value_p
 from MicrocalcElastographyLib.cohort.reference_cutoffs import (
     find_reference_cutoff,
     load_reference_cutoffs,
@@ -78,7 +81,7 @@ def test_corrected_performance_is_nearer_to_the_truth_than_what_was_seen(random:
 
 def test_published_cutoffs_are_applied_unchanged_and_never_called_optimistic(published_cohort: Cohort) -> None:
     variable = published_cohort.variable("elasticity_kpa")
-    performance = parameter_performance(published_cohort, variable, given_cutoffs=(70.0,), resamples=100)
+    performance = parameter_performance(published_cohort, variable, cutoffs_given=(GivenCutoff(70.0),), resamples=100)
     assert performance is not None
     values, malignant = published_cohort.values["elasticity_kpa"].to_numpy(), published_cohort.malignant
     for rule, value in (("Yan & Fang 2025", 62.0), ("given", 70.0)):
@@ -120,22 +123,10 @@ def test_a_parameter_that_is_the_same_everywhere_has_no_performance(make_cohort:
 def test_lesions_of_one_patient_widen_the_interval(random: np.random.Generator) -> None:
     malignant = np.repeat(np.arange(40) % 2 == 0, 4)
     score = np.repeat(random.normal(np.where(np.arange(40) % 2 == 0, 1.0, 0.0)), 4) + random.normal(0, 0.1, 160)
-    alone = area_under_curve(malignant, score, np.arange(160).astype(str), seed=0)
-    together = area_under_curve(malignant, score, np.repeat(np.arange(40), 4).astype(str), seed=0)
+    alone = auc(malignant, score, patients=np.arange(160))
+    together = auc(malignant, score, patients=np.repeat(np.arange(40), 4))
     assert together.value == pytest.approx(alone.value)
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
-
-
-def test_the_interval_over_patients_equals_drawing_patients_in_a_loop(random: np.random.Generator) -> None:
-    malignant, score = _lesions(random)
-    patients = np.array([f"p{number // 3}" for number in range(60)])
-    names, patient = np.unique(patients, return_inverse=True)
-    draws = np.random.default_rng(5).multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
-    areas = [roc_auc_score(malignant, score, sample_weight=counts[patient]) for counts in draws]
-    found = area_under_curve(malignant, score.round(1), patients, seed=5)
-    rounded = [roc_auc_score(malignant, score.round(1), sample_weight=counts[patient]) for counts in draws]
-    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(rounded, [2.5, 97.5])))
-    assert not np.allclose(areas, rounded)  # there are ties, and they are counted half
 
 
 @pytest.mark.slow
@@ -147,7 +138,7 @@ def test_delong_keeps_its_error_rate_and_its_coverage(random: np.random.Generato
         shared = random.normal(np.where(malignant, 1.0, 0.0))
         first, second = (0.8 * shared + random.normal(0, 0.6, 100) for _ in range(2))
         rejected += compare_paired_auc(malignant, first, second).p_value < 0.05
-        estimate = area_under_curve(malignant, shared, np.arange(100).astype(str), seed=0)
+        estimate = auc(malignant, shared)
         covered += estimate.low <= truth <= estimate.high
     assert 0.035 <= rejected / 1000 <= 0.068
     assert 0.93 <= covered / 1000 <= 0.97
@@ -177,8 +168,96 @@ def test_a_useless_parameter_adds_nothing_on_unseen_lesions_although_the_fit_imp
     (found,) = combine_parameters(cohort, [performance for performance in performances if performance is not None])
     assert found.title == "good + noise"
     assert found.apparent_auc.value >= found.cross_validated_auc.value
-    assert found.against_best.difference.value <= 0.005
+    assert found.gain.value <= 0.01
+    assert found.gain.low < 0 < found.gain.high
     assert found.added_value_p > 0.01
+
+
+@pytest.mark.slow
+def test_a_useless_parameter_is_found_useful_in_5_of_100_studies() -> None:
+    studies = {"tests": 0, "intervals above 0": 0}
+    count = 300
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        malignant, score = _lesions(random, 120, 1.2)
+        design = pd.DataFrame({"good": score, "noise": random.normal(size=120)})
+        patients = np.arange(120).astype(str)
+        studies["tests"] += added_value_p(design, malignant, ["good"], MAXIMUM_LIKELIHOOD) < 0.05
+        gain = corrected_gain(design, malignant, patients, score, resamples=60, seed=seed)
+        studies["intervals above 0"] += gain.low > 0
+    print("A useless parameter was found useful:", {name: found / count for name, found in studies.items()})
+    assert 0.03 <= studies["tests"] / count <= 0.07
+    assert studies["intervals above 0"] / count <= 0.05
+
+
+@pytest.mark.slow
+def test_a_useless_parameter_of_several_lesions_per_patient_is_found_useful_in_5_of_100_studies() -> None:
+    found = as_if_independent = 0
+    count = 400
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        patients = np.repeat(np.arange(60), 3)
+        tendency, level = random.normal(0, 1.5, 60)[patients], random.normal(0, 1.5, 60)[patients]
+        malignant = random.normal(tendency) > 0
+        design = pd.DataFrame({"good": random.normal(1.2 * malignant), "noise": level + random.normal(0, 0.5, 180)})
+        names = patients.astype(str)
+        found += added_value_p(design, malignant, ["good"], MAXIMUM_LIKELIHOOD, names) < 0.05
+        as_if_independent += added_value_p(design, malignant, ["good"], MAXIMUM_LIKELIHOOD) < 0.05
+    print(f"By patient {found / count:.3f}, as if lesions were independent {as_if_independent / count:.3f}")
+    assert 0.03 <= found / count <= 0.07
+    assert as_if_independent / count > 0.08
+
+
+def test_a_known_quantity_keeps_its_direction_even_against_the_data(
+    make_cohort: MakeCohort, random: np.random.Generator
+) -> None:
+    malignant, score = _lesions(random)
+    outcome = np.where(malignant, "malignant", "benign")
+    cohort = make_cohort(outcome=outcome, elasticity_kpa=(80 - 10 * score).round(1))
+    performance = parameter_performance(cohort, cohort.variable("elasticity_kpa"), resamples=100)
+    assert performance is not None
+    assert (performance.is_high_suspicious, performance.is_direction_fixed) == (True, True)
+    assert performance.auc.value < 0.5
+    stated = parameter_performance(cohort, cohort.variable("elasticity_kpa"), is_high_suspicious=False, resamples=100)
+    assert stated is not None
+    assert stated.auc.value == pytest.approx(1 - performance.auc.value)
+
+
+def test_above_three_does_not_mean_three(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(outcome=["benign"] * 10 + ["malignant"] * 10, score=[1, 2, 3, 3, 3] * 2 + [3, 4, 4, 5, 5] * 2)
+    given = given_cutoffs(["score>3", "score=3"])
+    performance = parameter_performance(cohort, cohort.variable("score"), cutoffs_given=given["score"], resamples=100)
+    assert performance is not None
+    above, from_three = (cutoff for cutoff in performance.cutoffs if cutoff.is_prespecified)
+    assert (above.table.true_positive, above.table.false_positive) == (8, 0)
+    assert (from_three.table.true_positive, from_three.table.false_positive) == (10, 6)
+    published = performance.cutoff("Elasticity score above 3")
+    assert (published.table.true_positive, published.words(True, "")) == (8, "above 3")
+    with pytest.raises(ParameterError, match="COLUMN=VALUE"):
+        given_cutoffs(["score"])
+
+
+def test_shares_of_patients_with_several_lesions_are_judged_between_patients(
+    make_cohort: MakeCohort, random: np.random.Generator
+) -> None:
+    stiff = np.repeat(random.random(30) < 0.7, 4)
+    outcome = np.repeat(np.where(np.arange(30) % 2 == 0, "malignant", "benign"), 4)
+    values = np.where(stiff, 80.0, 40.0) + random.normal(0, 1, 120)
+    patients = np.repeat(np.arange(30), 4)
+    given = given_cutoffs(["elasticity_kpa=62"])["elasticity_kpa"]
+    columns = {"outcome": outcome, "elasticity_kpa": values.round(2)}
+    by_patient = make_cohort(patient=patients, lesion=np.arange(120), **columns)
+    alone = make_cohort(lesion=np.arange(120), **columns)
+    widths = []
+    for cohort in (by_patient, alone):
+        performance = parameter_performance(
+            cohort, cohort.variable("elasticity_kpa"), cutoffs_given=given, resamples=100
+        )
+        assert performance is not None
+        table = performance.cutoff("given").table
+        widths.append((table.sensitivity.high - table.sensitivity.low, table.positive_likelihood_ratio.high))
+    assert widths[0][0] > 1.5 * widths[1][0]
+    assert widths[0][1] > widths[1][1]
 
 
 # --- strata --------------------------------------------------------------------------------------------------------

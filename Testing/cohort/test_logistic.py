@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import optimize
+from scipy import optimize, stats
 from scipy.special import expit
 
+from MicrocalcElastographyLib.cohort.firth import RegressionError, constrained_maximum
 from MicrocalcElastographyLib.cohort.logistic import (
     FIRTH,
     MAXIMUM_LIKELIHOOD,
-    RegressionError,
     added_value_p,
     fit_logistic,
-    separation,
 )
+from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
 
 # Endometrial cancer: neovasculization, pulsatility index, endometrium height, high grade.
 # Heinze & Schemper, Statistics in Medicine 2002;21:2409; data in Agresti 2015.
@@ -103,25 +103,53 @@ def test_the_unit_of_a_predictor_changes_nothing_but_its_coefficient(random: np.
         )
 
 
+def separated(design: pd.DataFrame, malignant: np.ndarray) -> bool:
+    """Is there a linear combination of the columns that no lesion contradicts? By linear programming (Konis 2007)."""
+    signed = np.where(malignant, 1.0, -1.0)[:, None] * np.column_stack([np.ones(len(design)), design.to_numpy(float)])
+    best = optimize.linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1))
+    return best.fun < -1e-7
+
+
 @pytest.mark.parametrize(
-    ("values", "malignant", "kind"),
+    ("values", "malignant", "method"),
     [
-        ([1, 2, 3, 4, 5, 6], [0, 0, 0, 1, 1, 1], "complete"),
-        ([1, 2, 3, 3, 5, 6], [0, 0, 0, 1, 1, 1], "quasi-complete"),
-        ([1, 2, 4, 3, 5, 6], [0, 0, 0, 1, 1, 1], "none"),
-        ([6, 5, 4, 3, 2, 1], [0, 0, 0, 1, 1, 1], "complete"),
-        ([0, 0, 0, 0, 1, 1], [0, 0, 1, 0, 1, 1], "quasi-complete"),
+        ([1, 2, 3, 4, 5, 6], [0, 0, 0, 1, 1, 1], FIRTH),
+        ([1, 2, 3, 3, 5, 6], [0, 0, 0, 1, 1, 1], FIRTH),
+        ([1, 2, 4, 3, 5, 6], [0, 0, 0, 1, 1, 1], MAXIMUM_LIKELIHOOD),
+        ([6, 5, 4, 3, 2, 1], [0, 0, 0, 1, 1, 1], FIRTH),
+        ([0, 0, 0, 0, 1, 1], [0, 0, 1, 0, 1, 1], FIRTH),
     ],
 )
-def test_separation_is_told_apart(values: list[float], malignant: list[int], kind: str) -> None:
-    assert separation(pd.DataFrame({"x": values}), np.array(malignant, bool)) == kind
+def test_separated_groups_are_fitted_by_firths_method(values: list[float], malignant: list[int], method: str) -> None:
+    design, outcome = pd.DataFrame({"x": values}), np.array(malignant, bool)
+    assert separated(design, outcome) == (method == FIRTH)
+    assert fit_logistic(design, outcome).method == method
 
 
 def test_separation_by_two_variables_together_is_found(random: np.random.Generator) -> None:
     design = pd.DataFrame(random.normal(size=(80, 2)), columns=["x", "y"])
     malignant = (design["x"] + design["y"] > 0.1).to_numpy()
-    assert separation(design[["x"]], malignant) == "none"
-    assert separation(design, malignant) == "complete"
+    assert fit_logistic(design[["x"]], malignant).method == MAXIMUM_LIKELIHOOD
+    assert fit_logistic(design, malignant).method == FIRTH
+
+
+def test_a_single_lesion_that_hinders_separation_does_not_leave_the_odds_almost_infinite() -> None:
+    values = np.arange(60.0)
+    malignant = values >= 30
+    malignant[[29, 30]] = True, False
+    design = pd.DataFrame({"x": np.where(malignant == (values >= 30), 1000 * (values - 29.5), values - 29.5)})
+    assert not separated(design, malignant)
+    fit = fit_logistic(design, malignant)
+    assert fit.method == FIRTH
+    assert np.isfinite(fit.high).all()
+
+
+def test_the_null_of_firths_method_is_the_best_intercept_alone(random: np.random.Generator) -> None:
+    design, malignant = _draw(random, 30)
+    full = np.column_stack([np.ones(30), (design - design.mean()) / design.std(ddof=0)])
+    held = np.array([False] + [True] * design.shape[1])
+    searched = constrained_maximum(full, malignant.astype(float), held, np.zeros(full.shape[1]))[1]
+    assert fit_logistic(design, malignant, FIRTH).null_log_likelihood == pytest.approx(searched, abs=1e-8)
 
 
 def test_separated_groups_get_finite_odds_ratios() -> None:
@@ -148,6 +176,7 @@ def test_impossible_regressions_are_refused(random: np.random.Generator) -> None
         fit_logistic(pd.DataFrame(np.eye(4)), np.array([True, False, True, False]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [MAXIMUM_LIKELIHOOD, FIRTH])
 def test_intervals_cover_the_true_coefficient(random: np.random.Generator, method: str) -> None:
     covered, fits = 0, 120
@@ -163,7 +192,7 @@ def test_firth_is_less_biased_than_maximum_likelihood_in_small_cohorts(random: n
     while len(estimates[FIRTH]) < 150:
         design = pd.DataFrame({"x": random.normal(size=25)})
         malignant = random.random(25) < expit(1.5 * design["x"].to_numpy())
-        if malignant.all() or not malignant.any() or separation(design, malignant) != "none":
+        if malignant.all() or not malignant.any() or separated(design, malignant):
             continue
         for method, found in estimates.items():
             found.append(float(fit_logistic(design, malignant, method, with_intervals=False).coefficients[0]))
@@ -189,3 +218,64 @@ def test_added_value_of_one_variable_is_its_own_likelihood_ratio_test(random: np
     design, malignant = _draw(random, 80)
     fit = fit_logistic(design, malignant, FIRTH)
     assert added_value_p(design, malignant, ["a"], FIRTH) == pytest.approx(fit.p_values[1], rel=1e-3)
+
+
+def test_firth_survives_small_separated_cohorts_and_its_limits_are_those_of_the_profile() -> None:
+    for seed in (0, 4, 7):
+        random = np.random.default_rng(seed)
+        count = int(random.integers(15, 60))
+        malignant = np.repeat([False, True], count)
+        design = pd.DataFrame(
+            {
+                "elasticity": random.normal(np.where(malignant, 88.3, 45.7), np.where(malignant, 16.2, 9.8)),
+                "ratio": random.normal(np.where(malignant, 2.35, 1.15), 0.35),
+                "score": np.where(malignant, random.integers(4, 6, 2 * count), random.integers(1, 4, 2 * count)),
+            }
+        )
+        fit = fit_logistic(design, malignant, FIRTH)
+        assert np.isfinite(fit.coefficients).all()
+        assert np.isfinite(fit.p_values).all()
+        assert (fit.low < fit.coefficients).all()
+        assert (fit.coefficients < fit.high).all()
+
+
+@pytest.mark.slow
+def test_firth_gives_every_limit_of_sixty_simulated_cohorts() -> None:
+    lost = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        count = int(random.integers(15, 61))
+        table = simulate_cohort(count, count, seed=seed)
+        design = table[["elasticity_kpa", "strain_ratio", "elasticity_score"]].astype(float)
+        fit = fit_logistic(design, (table["outcome"] == "malignant").to_numpy(), FIRTH)
+        inside = (fit.low < fit.coefficients) & (fit.coefficients < fit.high)
+        lost += int((~inside).sum()) + int(np.isnan(fit.p_values).sum())
+    print(f"Cells lost in 60 cohorts of 15 to 60 lesions per group: {lost} of {60 * 3 * 3}")
+    assert lost == 0
+
+
+def test_errors_by_patient_equal_those_of_statsmodels(random: np.random.Generator) -> None:
+    from statsmodels.discrete.discrete_model import Logit
+
+    patients = np.repeat(np.arange(40), 5)
+    design, _ = _draw(random, 200)
+    odds = -5 + 0.1 * design["a"].to_numpy() + 0.8 * design["b"].to_numpy() + random.normal(0, 1, 40)[patients]
+    malignant = random.random(200) < expit(odds)
+    fit = fit_logistic(design, malignant, patients=patients.astype(str))
+    full = np.column_stack([np.ones(200), design])
+    theirs = Logit(malignant.astype(float), full).fit(
+        disp=0, cov_type="cluster", cov_kwds={"groups": patients}, tol=1e-12
+    )
+    np.testing.assert_allclose(fit.covariance, theirs.cov_params(), rtol=1e-6)
+    assert fit.patient_count == 40
+    half = stats.t.ppf(0.975, 39) * fit.standard_errors
+    np.testing.assert_allclose(fit.high - fit.coefficients, half)
+    alone = fit_logistic(design, malignant)
+    assert fit.wald_p(["a"]) == pytest.approx(fit.p_values[0])
+    assert fit.coefficients == pytest.approx(alone.coefficients)
+
+
+def test_more_coefficients_than_patients_are_refused(random: np.random.Generator) -> None:
+    design, malignant = _draw(random, 60)
+    with pytest.raises(RegressionError, match="patients are too few"):
+        fit_logistic(design, malignant, patients=np.repeat(["a", "b", "c"], 20))

@@ -27,7 +27,12 @@ from MicrocalcElastographyLib.cohort.published.implied import (
     within_group_correlation,
 )
 from MicrocalcElastographyLib.cohort.published.report import published_report, write_published_check
-from MicrocalcElastographyLib.cohort.published.study import check_published, example_study, load_published_study
+from MicrocalcElastographyLib.cohort.published.study import (
+    PublishedCheck,
+    check_published,
+    example_study,
+    load_published_study,
+)
 
 Findings = dict[str, Finding]
 
@@ -228,3 +233,43 @@ def test_within_group_correlation_undoes_pooling(random: np.random.Generator) ->
     ]
     inside, _ = within_group_correlation(float(np.corrcoef(pair.T)[0, 1]), groups[0], groups[1])  # type: ignore[arg-type]
     assert inside == pytest.approx(0.4, abs=0.01)
+
+
+def _check(study: dict[str, Any], **sections: Any) -> PublishedCheck:
+    head = {key: study[key] for key in ("format", "version", "title", "source", "groups")}
+    return check_published(head | sections)
+
+
+def _finding(check: PublishedCheck, item: str) -> Finding:
+    return next(finding for finding in check.findings if item in finding.item)
+
+
+def test_marathes_f1_is_that_of_the_benign_class_and_cut_off(study: dict[str, Any]) -> None:
+    groups = {"malignant": 17, "benign": 43}
+    tables = [
+        {"name": "amorphous", "tp": 17, "fp": 28, "fn": 0, "tn": 15, "f1": "0.51", "specificity": "0.35", "npv": "1.00"}
+    ]
+    check = _check(study, groups=groups, confusion_tables=tables)
+    finding = _finding(check, "amorphous, F1")
+    assert finding.verdict == "unusual"
+    assert "0.548 of the malignant class, 0.517 of the benign class" in finding.implied
+    assert "benign class, cut off" in finding.explanation
+    assert _finding(check, "specificity").verdict == "agrees"
+    assert _finding(check, "npv").verdict == "agrees"
+
+
+def test_figures_that_no_lesion_gives_are_not_defined(study: dict[str, Any]) -> None:
+    accuracy = [
+        {"parameter": "all suspicious", "cutoff": "0", "sensitivity": "100.0", "specificity": "0.0", "npv": "50.0"}
+    ]
+    tables = [{"name": "nothing found", "tp": 0, "fp": 0, "fn": 150, "tn": 150, "precision": "0.00", "recall": "0.00"}]
+    check = _check(study, accuracy=accuracy, confusion_tables=tables)
+    assert _finding(check, "all suspicious at 0, negative predictive value").verdict == "cannot be"
+    assert _finding(check, "nothing found, precision").verdict == "cannot be"
+    assert _finding(check, "nothing found, recall").verdict == "agrees"
+
+
+def test_a_confusion_table_that_misses_lesions_is_named(study: dict[str, Any]) -> None:
+    tables = [{"name": "test set", "tp": 10, "fp": 1, "fn": 2, "tn": 9}]
+    check = _check(study, confusion_tables=tables)
+    assert _finding(check, "test set, totals").verdict == "contradicts"

@@ -6,9 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.inter_rater import fleiss_kappa
 
 from cohort.cohort_tables import as_cells
-from MicrocalcAILib.statistics.agreement import bland_altman, cohen_kappa, intraclass_correlation, within_subject
+from MicrocalcAILib.statistics.agreement import (
+    bland_altman,
+    cohen_kappa,
+    intraclass_correlation,
+    several_reader_kappa,
+    within_subject,
+)
 from MicrocalcElastographyLib.cohort.associations import correlate, spearman
 from MicrocalcElastographyLib.cohort.lesions import Cohort, build_cohort
 from MicrocalcElastographyLib.cohort.readers import assess_agreement, needs_consensus
@@ -167,3 +174,71 @@ def test_constant_and_tiny_columns_have_no_correlation() -> None:
     assert np.isnan(spearman(np.array([[1.0, 2.0], [2.0, 1.0]])).value)
     perfect = spearman(np.column_stack([np.arange(8.0), np.arange(8.0) ** 3]))
     assert (perfect.value, perfect.low) == (1.0, 1.0)
+
+
+def _three_readers(random: np.random.Generator, adjudicated: bool) -> pd.DataFrame:
+    """Two readers of 40 lesions and a third of what they disagree on, or of any ten."""
+    truth = random.normal(60, 20, 40).clip(10)
+    first, second = truth.copy(), truth + random.normal(0, 1, 40)
+    disputed = np.arange(0, 40, 5)
+    second[disputed] = 1.5 * first[disputed]
+    third = disputed if adjudicated else np.arange(1, 11)
+    rows = [
+        {"lesion": f"l{lesion}", "reader": reader, "elasticity_kpa": round(float(values[lesion]), 2),
+         "outcome": ["benign", "malignant"][lesion % 2]}
+        for reader, values, lesions in (("A", first, range(40)), ("B", second, range(40)), ("C", first + 0.5, third))
+        for lesion in lesions
+    ]  # fmt: skip
+    return as_cells(pd.DataFrame(rows))
+
+
+def test_a_third_reader_of_the_disputed_lesions_decides_and_leaves_the_agreement_of_the_others(
+    random: np.random.Generator,
+) -> None:
+    table = _three_readers(random, adjudicated=True)
+    cohort = build_cohort(table)
+    assert [warning.code for warning in cohort.warnings] == ["adjudicating-reader"]
+    agreement = assess_agreement(cohort, {})
+    assert agreement is not None
+    (found,) = agreement.numbers
+    assert (found.readers, found.lesion_count) == (("A", "B"), 40)
+    without = assess_agreement(build_cohort(table[table["reader"] != "C"]), {})
+    assert without is not None
+    assert found.absolute_icc == without.numbers[0].absolute_icc
+    assert [(pair.first, pair.second, len(pair.means), pair.is_partial) for pair in found.pairs] == [
+        ("A", "B", 40, False), ("A", "C", 8, True), ("B", "C", 8, True)
+    ]  # fmt: skip
+    third = table[(table["reader"] == "C") & (table["lesion"] == "l5")]["elasticity_kpa"].iloc[0]
+    assert cohort.values.loc["l5", "elasticity_kpa"] == float(third)
+    assert len(found.consensus) == 8
+
+
+def test_a_third_reader_of_any_lesions_is_named_but_decides_nothing(random: np.random.Generator) -> None:
+    cohort = build_cohort(_three_readers(random, adjudicated=False))
+    assert [warning.code for warning in cohort.warnings] == ["partial-reader"]
+    agreement = assess_agreement(cohort, {})
+    assert agreement is not None
+    assert agreement.numbers[0].readers == ("A", "B")
+
+
+def test_three_readers_have_fleiss_and_congers_kappa(random: np.random.Generator) -> None:
+    truth = random.integers(1, 6, 50)
+    scores = np.column_stack([np.clip(truth + random.integers(-1, 2, 50), 1, 5) for _ in range(3)])
+    agreement = assess_agreement(_cohort(scores, "score"), {})
+    assert agreement is not None
+    (found,) = agreement.several
+    assert len(found.readers) == 3
+    counts = np.stack([(scores == level).sum(axis=1) for level in range(1, 6)], axis=1)
+    assert found.fleiss.value == pytest.approx(fleiss_kappa(counts))
+    assert found.fleiss.low < found.fleiss.value < found.fleiss.high
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    observed = np.mean([(scores[:, one] == scores[:, other]).mean() for one, other in pairs])
+    shares = [[(scores[:, reader] == level).mean() for level in range(1, 6)] for reader in range(3)]
+    chance = np.mean([np.dot(shares[one], shares[other]) for one, other in pairs])
+    assert found.conger.value == pytest.approx((observed - chance) / (1 - chance))
+
+
+def test_congers_kappa_of_two_readers_is_cohens() -> None:
+    first, second = [1, 2, 2, 3, 3, 1], [1, 2, 3, 3, 2, 1]
+    kappa = several_reader_kappa(np.column_stack([first, second]), kind="Conger")
+    assert kappa == pytest.approx(cohen_kappa(first, second).value)

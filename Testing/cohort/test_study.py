@@ -16,6 +16,7 @@ from MicrocalcAILib.base.errors import MicrocalcError, ParameterError
 from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcElastographyLib.cohort.analysis import CohortAnalysis, StudyOptions, analyze_cohort
 from MicrocalcElastographyLib.cohort.cautions import study_cautions
+from MicrocalcElastographyLib.cohort.diagnostics import GivenCutoff
 from MicrocalcElastographyLib.cohort.lesions import Cohort, read_cohort
 from MicrocalcElastographyLib.cohort.outputs import study_figures, write_study
 from MicrocalcElastographyLib.cohort.table import TableError
@@ -41,7 +42,10 @@ def _codes(analysis: CohortAnalysis) -> list[str]:
 @pytest.fixture(scope="module")
 def reader_study(reader_cohort: Cohort) -> CohortAnalysis:
     options = StudyOptions(
-        model=("elasticity_kpa", "age_years"), resamples=100, prevalence=0.2, cutoffs={"strain_ratio": (2.0,)}
+        model=("elasticity_kpa", "age_years"),
+        resamples=100,
+        prevalence=0.2,
+        cutoffs={"strain_ratio": (GivenCutoff(2.0),)},
     )
     return analyze_cohort(reader_cohort, options)
 
@@ -247,7 +251,8 @@ def test_from_simulated_table_to_report_by_commands(tmp_path: Path, capsys: pyte
     assert "Elasticity (kPa): AUC" in printed
     content = json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"))
     assert list(content["provenance"]["inputs"]) == ["SHA-256 of table 1"]
-    assert content["options"]["cutoffs"] == {"elasticity_kpa": [62.0], "strain_ratio": [2.0]}
+    values = {name: [cutoff["value"] for cutoff in given] for name, given in content["options"]["cutoffs"].items()}
+    assert values == {"elasticity_kpa": [62.0], "strain_ratio": [2.0]}
 
 
 def test_a_cutoff_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -21,11 +21,17 @@ def test_every_usual_delimiter_gives_the_same_table(write_csv: Write, mark: str)
     assert found.to_dict("list") == {"outcome": ["benign", "malignant"], "elasticity": ["40", "80"]}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_every_usual_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("outcome;Größe\nbenign;5\n".encode(encoding))
     assert list(read_table([path]).columns) == ["outcome", "Größe"]
+
+
+def test_a_table_from_a_chinese_spreadsheet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("病理,弹性模量(kPa),备注\n良性,40,囊肿\n恶性,80,导管原位癌\n".encode("gb18030"))
+    assert list(read_table([path]).columns) == ["病理", "弹性模量(kPa)", "备注"]
 
 
 def test_rows_keep_the_number_a_spreadsheet_shows_although_empty_lines_are_skipped(write_csv: Write) -> None:
@@ -91,6 +97,16 @@ def test_missing_files_foreign_formats_and_damaged_workbooks_are_refused(tmp_pat
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 not a workbook")
     with pytest.raises(TableError, match="damaged or not an Excel workbook"):
         read_table([tmp_path / "a.xlsx"])
+    book = openpyxl.Workbook()
+    for row in range(50):
+        book.active.append(["benign", row])
+    book.save(tmp_path / "whole.xlsx")
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(tmp_path / "half.xlsx", "w") as half:
+        for entry in whole.infolist():
+            data = whole.read(entry)
+            half.writestr(entry, data[: len(data) // 2] if "sheet1" in entry.filename else data)
+    with pytest.raises(TableError, match="damaged; please save it again"):
+        read_table([tmp_path / "half.xlsx"])
     with pytest.raises(TableError, match="No table was given"):
         read_table([])
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from MicrocalcAILib.statistics.estimate import Estimate
-from MicrocalcElastographyLib.cohort.page import Page
+from MicrocalcElastographyLib.cohort.page import Figure, Page
 from MicrocalcElastographyLib.cohort.wording import (
     cutoff_text,
     estimate_text,
@@ -77,10 +77,9 @@ def test_every_text_on_a_page_is_escaped() -> None:
     page.paragraph("<i>")
     page.explain("<i>")
     page.box("<i>", ["<i>"], "short")
-    page.begin_details("<i>")
-    page.table("<i>", ("<i>",), [("<i>",)])
-    page.end_details()
-    page.figure("<svg/>", '"><i>')
+    with page.details("<i>"):
+        page.table("<i>", ("<i>",), [("<i>",)])
+    page.figures(Figure("<svg/>", '"><i>', '"><i>'))
     html = page.render()
     assert "<script>" not in html
     assert "<i>" not in html

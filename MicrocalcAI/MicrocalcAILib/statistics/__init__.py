@@ -7,10 +7,19 @@ that use them.
 
 from __future__ import annotations
 
-from .agreement import BlandAltman, WithinSubject, bland_altman, cohen_kappa, intraclass_correlation, within_subject
+from .agreement import (
+    BlandAltman,
+    WithinSubject,
+    bland_altman,
+    cohen_kappa,
+    intraclass_correlation,
+    several_reader_kappa,
+    within_subject,
+)
 from .calibration import (
     CalibrationLine,
     ChiSquareTest,
+    brier_estimate,
     brier_score,
     calibration_line,
     calibration_summary,
@@ -20,6 +29,7 @@ from .calibration import (
     reliability_bins,
 )
 from .clustered import auc_covariance, clustered_means, clustered_proportion, is_clustered, resampled_units
+from .decision import decision_curve
 from .diagnostic import DiagnosticTable, diagnostic_table
 from .estimate import Estimate, proportion
 from .resampling import bootstrap_estimate
@@ -57,6 +67,7 @@ __all__ = [
     "auc_sample_size",
     "bland_altman",
     "bootstrap_estimate",
+    "brier_estimate",
     "brier_score",
     "calibration_line",
     "calibration_summary",
@@ -65,6 +76,7 @@ __all__ = [
     "cohen_kappa",
     "compare_paired_auc",
     "compare_unpaired_auc",
+    "decision_curve",
     "diagnostic_table",
     "expected_calibration_error",
     "hanley_mcneil_standard_error",
@@ -79,6 +91,7 @@ __all__ = [
     "reliability_bins",
     "resampled_units",
     "roc_curve",
+    "several_reader_kappa",
     "within_subject",
     "youden_point",
 ]

@@ -110,6 +110,50 @@ def cohen_kappa(
     return Estimate(kappa, max(-1.0, kappa - half_width), min(1.0, kappa + half_width), confidence, method)
 
 
+def several_reader_kappa(ratings: ArrayLike, *, kind: Literal["Fleiss", "Conger"]) -> float:
+    """Agreement of three or more readers on categories beyond chance: (agreement − chance)/(1 − chance).
+
+    Agreement is the share of equal pairs of readers. Chance lets every reader draw from the categories' shares of all
+    readers together (Fleiss), or from the reader's own (Conger; Cohen's kappa with two readers). For an interval use
+    :func:`~.resampling.bootstrap_estimate` over patients.
+
+    Parameters
+    ----------
+    ratings : array_like, shape (cases, readers)
+        Category that each reader gave to each case; no gaps.
+
+    Returns
+    -------
+    float
+        NaN when everything lies in one category.
+
+    Raises
+    ------
+    ParameterError
+        With fewer than two readers or no case.
+
+    References
+    ----------
+    Fleiss: Measuring nominal scale agreement among many raters. Psychol Bull 76:378 (1971).
+    Conger: Integration and generalization of kappas for multiple raters. Psychol Bull 88:322 (1980).
+    """
+    table = np.asarray(ratings)
+    if table.ndim != 2 or table.shape[1] < 2 or not len(table):
+        raise ParameterError(f"Agreement needs cases and at least two readers of each, not {table.shape}.")
+    categories, codes = np.unique(table.astype(str), return_inverse=True)
+    given = np.eye(len(categories))[codes.reshape(table.shape)]  # cases, readers, categories
+    readers = table.shape[1]
+    votes = given.sum(axis=1)
+    agreement = float((votes * (votes - 1)).sum() / (len(table) * readers * (readers - 1)))
+    shares = given.mean(axis=0)
+    if kind == "Fleiss":
+        chance = float((shares.mean(axis=0) ** 2).sum())
+    else:
+        together = shares.sum(axis=0)
+        chance = float(((together**2).sum() - (shares**2).sum()) / (readers * (readers - 1)))
+    return math.nan if chance > 1 - 1e-12 else (agreement - chance) / (1 - chance)
+
+
 def intraclass_correlation(
     measurements: ArrayLike, *, form: Literal["ICC(2,1)", "ICC(3,1)"] = "ICC(2,1)", confidence: float = 0.95
 ) -> Estimate:

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ParameterError
 from ..base.files import replaced_on_success
-from .diagnostic import checked_cases
+from .cases import checked_cases
+from .clustered import clustered_means, is_clustered, patient_index
 from .estimate import Estimate, normal_quantile, proportion
 
 _SMALLEST = 1e-12  # probabilities of exactly 0 and 1 have no logit
@@ -110,8 +111,28 @@ def expected_calibration_error(
     return float(np.average((table["predicted"] - table["observed"]).abs(), weights=table["count"]))
 
 
-def calibration_line(outcome: ArrayLike, probability: ArrayLike, *, confidence: float = 0.95) -> CalibrationLine:
+def brier_estimate(
+    outcome: ArrayLike, probability: ArrayLike, *, patients: ArrayLike | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Brier score with the normal interval of a mean between patients (each case its own without ``patients``)."""
+    diseased, predicted = _checked_probabilities(outcome, probability)
+    owners = np.arange(diseased.size) if patients is None else patients
+    (value,), ((variance,),) = clustered_means((predicted - diseased) ** 2, owners)
+    half = normal_quantile(confidence) * float(np.sqrt(variance))
+    low, high = max(0.0, float(value) - half), min(1.0, float(value) + half)
+    return Estimate(float(value), low, high, confidence, "mean, by patient" if patients is not None else "mean")
+
+
+def calibration_line(
+    outcome: ArrayLike,
+    probability: ArrayLike,
+    *,
+    patients: ArrayLike | None = None,
+    confidence: float = 0.95,
+) -> CalibrationLine:
     """Calibration slope and intercept (Cox 1958; Van Calster, J Clin Epidemiol 74:167, 2016).
+
+    With ``patients`` of whom some have several cases, the errors are those between patients (sandwich).
 
     Raises
     ------
@@ -129,11 +150,14 @@ def calibration_line(outcome: ArrayLike, probability: ArrayLike, *, confidence: 
     if np.ptp(logit) == 0:
         raise ParameterError("All predictions are the same; there is no slope.")
     ones = np.ones((logit.size, 1))
+    errors: dict[str, Any] = {}
+    if patients is not None and is_clustered(patients):
+        errors = {"cov_type": "cluster", "cov_kwds": {"groups": patient_index(patients, logit.size)}}
     with warnings.catch_warnings():
         warnings.simplefilter("error", PerfectSeparationWarning)
         try:
-            line = GLM(diseased.astype(float), np.column_stack([ones, logit]), family=Binomial()).fit()
-            large = GLM(diseased.astype(float), ones, family=Binomial(), offset=logit).fit()
+            line = GLM(diseased.astype(float), np.column_stack([ones, logit]), family=Binomial()).fit(**errors)
+            large = GLM(diseased.astype(float), ones, family=Binomial(), offset=logit).fit(**errors)
         except (PerfectSeparationError, PerfectSeparationWarning) as error:
             raise ParameterError(
                 "The predictions separate the classes completely; there is no finite slope."

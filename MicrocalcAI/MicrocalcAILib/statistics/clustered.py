@@ -7,12 +7,14 @@ Units of one patient are alike, so counting them as independent makes intervals 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ParameterError
-from .diagnostic import checked_cases
+from .cases import checked_cases
 from .estimate import Estimate, normal_quantile, wilson_interval
 from .resampling import resampled_counts
 
@@ -136,6 +138,40 @@ def influence_covariance(of_diseased: Array, of_healthy: Array) -> Array:
     return np.asarray(within + crossed + crossed.T)
 
 
+def separate_auc_covariance(parts: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike | None]]) -> tuple[Array, Array]:
+    """Areas of different units, such as strata, and their covariance, which is 0 unless patients have units in several.
+
+    Parameters
+    ----------
+    parts : sequence of (outcome, score, patients)
+        As for :func:`auc_covariance`; the areas are those of one score in different units.
+
+    Returns
+    -------
+    areas : shape (parts,)
+    covariance : shape (parts, parts)
+
+    Raises
+    ------
+    ParameterError
+        See :func:`auc_covariance`.
+    """
+    areas, covariance = np.empty(len(parts)), np.zeros((len(parts), len(parts)))
+    moved: list[tuple[NDArray[Any], Array]] = []
+    for index, (outcome, score, patients) in enumerate(parts):
+        (areas[index],), of_diseased, of_healthy = auc_influences(outcome, [score], patients)
+        covariance[index, index] = influence_covariance(of_diseased, of_healthy)[0, 0]
+        names = np.array([]) if patients is None else np.unique(np.asarray(patients))
+        moved.append((names, np.nan_to_num(of_diseased[:, 0]) + np.nan_to_num(of_healthy[:, 0])))
+        for earlier, (other_names, other_moves) in enumerate(moved[:index]):
+            shared, own, others = np.intersect1d(names, other_names, return_indices=True)
+            if len(shared):
+                everyone = len(np.union1d(names, other_names))
+                product = float(moved[index][1][own] @ other_moves[others])
+                covariance[index, earlier] = covariance[earlier, index] = everyone / max(everyone - 1, 1) * product
+    return areas, covariance
+
+
 def clustered_means(values: ArrayLike, patients: ArrayLike) -> tuple[Array, Array]:
     """Means over all units of one or several quantities, and their covariance between patients.
 
@@ -178,18 +214,36 @@ def clustered_means(values: ArrayLike, patients: ArrayLike) -> tuple[Array, Arra
 
 
 def clustered_proportion(successes: ArrayLike, patients: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """Proportion of units with an interval between patients: Wilson's, with the effective number of units.
+    """Proportion of units with an interval between patients: Wilson's with :func:`effective_size`.
 
-    The effective number is units/design effect, the variance of :func:`clustered_means` over that of independent units
-    (never below 1: a smaller one is chance), corrected for few patients by the squared ratio of the t quantiles (Korn
-    & Graubard 1998). Where all units agree, the spread between patients is unknown and the effective number is that
-    of the patients. With one unit per patient it is Wilson's interval.
+    With one unit per patient it is Wilson's interval.
 
     Parameters
     ----------
     successes : array_like of bool or 0/1, shape (units,)
         No units give NaN throughout.
     patients : array_like, shape (units,)
+
+    Raises
+    ------
+    ParameterError
+        When a success is not 0 or 1, or there is not one patient per unit.
+    """
+    hits = np.asarray(successes)
+    size = effective_size(hits, patients, confidence)
+    method = "wilson, by patient" if is_clustered(patients) else "wilson"
+    if not hits.size:
+        return Estimate(math.nan, math.nan, math.nan, confidence, method)
+    low, high = wilson_interval(float(hits.mean()), size, confidence)
+    return Estimate(float(hits.mean()), low, high, confidence, method)
+
+
+def effective_size(successes: ArrayLike, patients: ArrayLike, confidence: float = 0.95) -> float:
+    """How many independent units would tell as much about the proportion of successes.
+
+    Units/design effect, the variance of :func:`clustered_means` over that of independent units (never below 1: a
+    smaller one is chance), corrected for few patients by the squared ratio of the t quantiles. Where all units agree,
+    the spread between patients is unknown and the size is that of the patients. NaN with units of one patient only.
 
     Raises
     ------
@@ -205,22 +259,17 @@ def clustered_proportion(successes: ArrayLike, patients: ArrayLike, *, confidenc
     hits = np.asarray(successes)
     if not np.isin(hits, (0, 1)).all():
         raise ParameterError("Every unit of a proportion is 0 or 1.")
-    if not is_clustered(patients):
-        value, size, method = float(hits.mean()) if hits.size else math.nan, float(hits.size), "wilson"
-    else:
-        (value,), ((variance,),) = clustered_means(hits, patients)
-        units, count = hits.size, len(np.unique(np.asarray(patients)))
-        method = "wilson, by patient"
-        if count < 2:
-            return Estimate(float(value), math.nan, math.nan, confidence, method)
-        if 0 < value < 1:
-            effect = max(float(variance) / (value * (1 - value) / (units - 1)), 1.0)
-            tail = (1 + confidence) / 2
-            size = units / effect * float(t.ppf(tail, units - 1) / t.ppf(tail, count - 1)) ** 2
-        else:
-            size = float(count)
-    low, high = wilson_interval(float(value), size, confidence)
-    return Estimate(float(value), low, high, confidence, method)
+    units, count = hits.size, len(np.unique(patient_index(patients, hits.size)))
+    if count == units:
+        return float(units)
+    if count < 2:
+        return math.nan
+    (value,), ((variance,),) = clustered_means(hits, patients)
+    if not 0 < value < 1:
+        return float(count)
+    effect = max(float(variance) / (float(value) * (1 - float(value)) / (units - 1)), 1.0)
+    tail = (1 + confidence) / 2
+    return units / effect * float(t.ppf(tail, units - 1) / t.ppf(tail, count - 1)) ** 2
 
 
 def resampled_units(patients: ArrayLike, resamples: int, seed: int) -> NDArray[np.int64]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ParameterError
-from .estimate import Estimate, IntervalMethod, normal_quantile, proportion
+from .cases import checked_cases
+from .clustered import effective_size, is_clustered
+from .estimate import Estimate, IntervalMethod, normal_quantile, proportion, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class DiagnosticTable:
         Of all intervals.
     method : {"wilson", "clopper-pearson", "wald"}
         Interval of the proportions, see :func:`~.estimate.proportion`.
+    design_effects : mapping
+        When patients have several cases: name of a proportion → variance of it over that of independent cases, see
+        :func:`diagnostic_table`. Its interval is then Wilson's with cases/effect, and the likelihood ratios have the
+        effects of sensitivity and specificity.
 
     Raises
     ------
@@ -44,6 +51,7 @@ class DiagnosticTable:
     true_negative: int
     confidence: float = 0.95
     method: IntervalMethod = "wilson"
+    design_effects: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.true_positive, self.false_positive, self.false_negative, self.true_negative) < 0:
@@ -62,32 +70,36 @@ class DiagnosticTable:
     @property
     def sensitivity(self) -> Estimate:
         """TP / (TP + FN)."""
-        return self._proportion(self.true_positive, self.positives)
+        return self._proportion("sensitivity", self.true_positive, self.positives)
 
     @property
     def specificity(self) -> Estimate:
         """TN / (TN + FP)."""
-        return self._proportion(self.true_negative, self.negatives)
+        return self._proportion("specificity", self.true_negative, self.negatives)
 
     @property
     def positive_predictive_value(self) -> Estimate:
         """TP / (TP + FP), at the prevalence of these cases; see :meth:`predictive_values_at`."""
-        return self._proportion(self.true_positive, self.true_positive + self.false_positive)
+        return self._proportion(
+            "positive_predictive_value", self.true_positive, self.true_positive + self.false_positive
+        )
 
     @property
     def negative_predictive_value(self) -> Estimate:
         """TN / (TN + FN), at the prevalence of these cases; see :meth:`predictive_values_at`."""
-        return self._proportion(self.true_negative, self.true_negative + self.false_negative)
+        return self._proportion(
+            "negative_predictive_value", self.true_negative, self.true_negative + self.false_negative
+        )
 
     @property
     def accuracy(self) -> Estimate:
         """(TP + TN) / all."""
-        return self._proportion(self.true_positive + self.true_negative, self.positives + self.negatives)
+        return self._proportion("accuracy", self.true_positive + self.true_negative, self.positives + self.negatives)
 
     @property
     def prevalence(self) -> Estimate:
         """(TP + FN) / all."""
-        return self._proportion(self.positives, self.positives + self.negatives)
+        return self._proportion("prevalence", self.positives, self.positives + self.negatives)
 
     @property
     def f1(self) -> Estimate:
@@ -96,7 +108,8 @@ class DiagnosticTable:
         F1 = 2 J / (1 + J) with J = TP / (TP + FP + FN). Given the number of cases that are not true negatives, J is a
         binomial proportion; its interval is carried over.
         """
-        share = self._proportion(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
+        cases = self.true_positive + self.false_positive + self.false_negative
+        share = self._proportion("f1", self.true_positive, cases)
         value, low, high = (2 * end / (1 + end) for end in (share.value, share.low, share.high))
         return Estimate(value, low, high, self.confidence, self.method)
 
@@ -116,7 +129,9 @@ class DiagnosticTable:
         counts = np.array([self.true_positive, self.false_positive, self.false_negative, self.true_negative], float)
         value = _ratio(counts[0] * counts[3], counts[1] * counts[2])
         counts += _continuity_correction(counts)
-        return self._log_interval(value, counts[0] * counts[3] / (counts[1] * counts[2]), float((1 / counts).sum()))
+        diseased, healthy = (self.design_effects.get(name, 1.0) for name in ("sensitivity", "specificity"))
+        variance = float((1 / counts) @ np.array([diseased, healthy, diseased, healthy]))
+        return self._log_interval(value, counts[0] * counts[3] / (counts[1] * counts[2]), variance)
 
     def predictive_values_at(self, prevalence: float) -> tuple[Estimate, Estimate]:
         """Positive and negative predictive value in a population with another prevalence.
@@ -160,8 +175,11 @@ class DiagnosticTable:
         }
         return counts | {name: getattr(self, name).as_dict() for name in names}
 
-    def _proportion(self, successes: int, total: int) -> Estimate:
-        return proportion(successes, total, self.confidence, self.method)
+    def _proportion(self, name: str, successes: int, total: int) -> Estimate:
+        if name not in self.design_effects or not total:
+            return proportion(successes, total, self.confidence, self.method)
+        low, high = wilson_interval(successes / total, total / self.design_effects[name], self.confidence)
+        return Estimate(successes / total, low, high, self.confidence, "wilson, by patient")
 
     def _likelihood_ratio(self, of_positives: int, of_negatives: int) -> Estimate:
         """(share of the diseased) / (share of the healthy) with this test result."""
@@ -173,7 +191,8 @@ class DiagnosticTable:
         correction = _continuity_correction(np.concatenate([counts, totals - counts]))
         counts, totals = counts + correction, totals + 2 * correction
         shares = counts / totals
-        variance = float((1 / counts - 1 / totals).sum())
+        effects = [self.design_effects.get(name, 1.0) for name in ("sensitivity", "specificity")]
+        variance = float((1 / counts - 1 / totals) @ np.array(effects))
         return self._log_interval(value, shares[0] / shares[1], variance)
 
     def _log_interval(self, value: float, center: float, log_variance: float) -> Estimate:
@@ -190,6 +209,8 @@ def diagnostic_table(
     score: ArrayLike,
     threshold: float,
     *,
+    is_exclusive: bool = False,
+    patients: ArrayLike | None = None,
     confidence: float = 0.95,
     method: IntervalMethod = "wilson",
 ) -> DiagnosticTable:
@@ -202,6 +223,10 @@ def diagnostic_table(
     score : array_like of float, shape (cases,)
         Higher means more suspicious.
     threshold : float
+    is_exclusive : bool
+        True for “above the threshold”: a score equal to it is negative.
+    patients : array_like, shape (cases,), optional
+        Which patient each case belongs to; when patients have several, every interval is between patients.
 
     Raises
     ------
@@ -209,7 +234,25 @@ def diagnostic_table(
         When the arrays differ in length or hold something else.
     """
     diseased, scores = checked_cases(outcome, score)
-    positive = scores >= threshold
+    positive = scores > threshold if is_exclusive else scores >= threshold
+    effects: dict[str, float] = {}
+    if patients is not None and is_clustered(patients):
+        owners = np.asarray(patients)
+        everyone = np.ones(diseased.size, bool)
+        shares = {
+            "sensitivity": (positive, diseased),
+            "specificity": (~positive, ~diseased),
+            "positive_predictive_value": (diseased, positive),
+            "negative_predictive_value": (~diseased, ~positive),
+            "accuracy": (positive == diseased, everyone),
+            "prevalence": (diseased, everyone),
+            "f1": (positive & diseased, positive | diseased),
+        }
+        effects = {
+            name: int(among.sum()) / effective_size(hits[among], owners[among], confidence)
+            for name, (hits, among) in shares.items()
+            if len(np.unique(owners[among])) > 1
+        }
     return DiagnosticTable(
         true_positive=int((positive & diseased).sum()),
         false_positive=int((positive & ~diseased).sum()),
@@ -217,33 +260,8 @@ def diagnostic_table(
         true_negative=int((~positive & ~diseased).sum()),
         confidence=confidence,
         method=method,
+        design_effects=effects,
     )
-
-
-def checked_cases(
-    outcome: ArrayLike, score: ArrayLike, *, both_classes: bool = False
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Outcomes as bool and scores as float64, both of shape (cases,).
-
-    Raises
-    ------
-    ParameterError
-        When lengths differ, there is no case, an outcome is not 0 or 1, a score is not finite, or (with
-        ``both_classes``) one class is missing.
-    """
-    outcomes, scores = np.asarray(outcome), np.asarray(score, float)
-    if outcomes.ndim != 1 or outcomes.shape != scores.shape or not outcomes.size:
-        raise ParameterError(
-            f"Outcomes and scores are two lists of equal length, not {outcomes.shape}, {scores.shape}."
-        )
-    if not np.isin(outcomes, (0, 1)).all():
-        raise ParameterError("Every outcome is 0 (disease absent) or 1 (present).")
-    if not np.isfinite(scores).all():
-        raise ParameterError("Every score is a finite number; take out the cases without one first.")
-    diseased = outcomes.astype(bool)
-    if both_classes and (diseased.all() or not diseased.any()):
-        raise ParameterError("There must be cases with and without the disease.")
-    return diseased, scores
 
 
 def _ratio(numerator: float, denominator: float) -> float:

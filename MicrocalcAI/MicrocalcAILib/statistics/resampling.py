@@ -113,6 +113,36 @@ def bootstrap_estimate(
     return Estimate(value, float(low), float(high), confidence, f"bootstrap over groups, {method}")
 
 
+def jackknife_errors(
+    metrics: Callable[[NDArray[np.intp]], ArrayLike], groups: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values of smooth metrics and their standard errors between groups (patients), by leaving out one at a time.
+
+    Parameters
+    ----------
+    metrics : callable
+        Takes the indices of the cases to use and returns one or several floats.
+    groups : array_like, shape (cases,)
+
+    Returns
+    -------
+    values, errors : float arrays, shape (metrics,)
+        The errors are √((G − 1)/G · Σ(value without a group − their mean)²) for G groups; NaN with one group or where a
+        value is NaN.
+
+    References
+    ----------
+    Efron, Stein: The jackknife estimate of variance. Ann Stat 9:586 (1981).
+    """
+    members = _members(groups)
+    count = len(members)
+    values = np.asarray(metrics(np.concatenate(members)), float)
+    if count < 2:
+        return values, np.full_like(values, np.nan)
+    without = np.array([metrics(np.concatenate(members[:left] + members[left + 1 :])) for left in range(count)], float)
+    return values, np.sqrt((count - 1) * without.var(axis=0))
+
+
 def _members(groups: ArrayLike) -> list[NDArray[np.intp]]:
     _, which = np.unique(np.asarray(groups), return_inverse=True)
     order = np.argsort(which, kind="stable")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import ParameterError
-from .clustered import auc_covariance, auc_influences, influence_covariance, is_clustered, newcombe_interval
-from .diagnostic import checked_cases
+from .cases import checked_cases
+from .clustered import auc_covariance, is_clustered, newcombe_interval, separate_auc_covariance
 from .estimate import Estimate, normal_quantile
 
 _NO_VARIANCE = 1e-15  # the same ranking, or complete separation
@@ -83,6 +83,22 @@ def roc_curve(outcome: ArrayLike, score: ArrayLike) -> RocCurve:
     diseased, scores = checked_cases(outcome, score, both_classes=True)
     false_positive_rate, sensitivity, thresholds = sklearn_roc_curve(diseased, scores, drop_intermediate=False)
     return RocCurve(thresholds, sensitivity, 1 - false_positive_rate)
+
+
+def auc_of(outcome: ArrayLike, score: ArrayLike) -> float:
+    """Area under the empirical ROC curve (ties count half) alone, for bootstraps; see :func:`auc`.
+
+    Raises
+    ------
+    ParameterError
+        When the lists do not fit or one class is missing.
+    """
+    from scipy.stats import rankdata
+
+    diseased, scores = checked_cases(outcome, score, both_classes=True)
+    count = int(diseased.sum())
+    above = float(rankdata(scores)[diseased].sum()) - count * (count + 1) / 2
+    return above / (count * (diseased.size - count))
 
 
 def auc(
@@ -167,20 +183,11 @@ def compare_unpaired_auc(
     ParameterError
         See :func:`~.clustered.auc_covariance`.
     """
-    first_patients, second_patients = (None, None) if patients is None else map(np.asarray, patients)
-    (first,), *first_moves = auc_influences(first_outcome, [first_score], first_patients)
-    (second,), *second_moves = auc_influences(second_outcome, [second_score], second_patients)
-    variance = sum(float(influence_covariance(*moves)[0, 0]) for moves in (first_moves, second_moves))
-    if first_patients is not None and second_patients is not None:
-        first_names, second_names = np.unique(first_patients), np.unique(second_patients)
-        _, *shared = np.intersect1d(first_names, second_names, return_indices=True)
-        moved = [
-            np.nansum([part[rows, 0] for part in moves], axis=0)
-            for moves, rows in zip((first_moves, second_moves), shared, strict=True)
-        ]
-        everyone = len(np.union1d(first_names, second_names))
-        variance -= 2 * everyone / max(everyone - 1, 1) * float(moved[0] @ moved[1])
-    return _comparison(first, second, variance, confidence)
+    of_first, of_second = (None, None) if patients is None else patients
+    (first, second), covariance = separate_auc_covariance(
+        [(first_outcome, first_score, of_first), (second_outcome, second_score, of_second)]
+    )
+    return _comparison(first, second, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], confidence)
 
 
 def precision_recall_curve(outcome: ArrayLike, score: ArrayLike) -> PrecisionRecallCurve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from MicrocalcAILib.base.provenance import provenance
 
 from .associations import Correlation, correlate
 from .combinations import Combination, PairedComparison, combine_parameters, compare_parameters
-from .diagnostics import YOUDEN, Performance, parameter_performance
+from .diagnostics import YOUDEN, GivenCutoff, Performance, parameter_performance
+from .firth import RegressionError
 from .fusion_model import FusionModel, fit_fusion
 from .groups import Comparison, compare_groups
 from .lesions import Cohort
-from .logistic import RegressionError
 from .points import PointsTable, points_table
+from .protocol import StudyProtocol
+from .quality import Quality, assess_quality
 from .readers import Agreement, assess_agreement
 from .regression import Regression, regress
 from .strata import Stratification, default_strata, stratify
@@ -41,10 +43,15 @@ class StudyOptions:
         Columns to stratify by; empty: every category that describes patient or lesion.
     cutoffs : mapping
         Column → cut-offs fixed before looking at these lesions.
+    low_is_suspicious : tuple of str
+        Columns whose low values go with malignancy, said beforehand.
     prevalence : float, optional
         Share of malignant lesions where the test will be used.
     resamples, seed : int
         Of every bootstrap and cross-validation.
+    protocol : StudyProtocol, optional
+        Its cut-offs, directions, subgroups, model and prevalence come first and are marked as prespecified; what is
+        given beside it is exploratory.
 
     Raises
     ------
@@ -55,16 +62,53 @@ class StudyOptions:
     title: str = "Elastography cohort"
     model: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
-    cutoffs: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    cutoffs: Mapping[str, tuple[GivenCutoff, ...]] = field(default_factory=dict)
+    low_is_suspicious: tuple[str, ...] = ()
     prevalence: float | None = None
     resamples: int = 1000
     seed: int = 0
+    protocol: StudyProtocol | None = None
 
     def __post_init__(self) -> None:
         if self.prevalence is not None and not 0 < self.prevalence < 1:
             raise ParameterError("The prevalence must lie between 0 and 1, 0.2 for 20 %.")
         if not 100 <= self.resamples <= 100_000:
             raise ParameterError("The number of bootstrap samples must lie between 100 and 100,000.")
+
+    def with_protocol(self) -> StudyOptions:
+        """The options with what the protocol fixes put first; the same without a protocol.
+
+        Raises
+        ------
+        ParameterError
+            When a model or a prevalence is given beside the protocol's own.
+        """
+        protocol = self.protocol
+        if protocol is None:
+            return self
+        for name, given, fixed in (
+            ("model", self.model, protocol.model),
+            ("prevalence", self.prevalence, protocol.prevalence),
+        ):
+            if given and fixed and given != fixed:
+                raise ParameterError(f"The protocol fixes the {name}; please leave out the other one.")
+        added = {
+            name: tuple(replace(cutoff, is_prespecified=False) for cutoff in cutoffs)
+            for name, cutoffs in self.cutoffs.items()
+        }
+        names = [*protocol.cutoffs, *(name for name in added if name not in protocol.cutoffs)]
+        return replace(
+            self,
+            model=protocol.model or self.model,
+            prevalence=protocol.prevalence if protocol.prevalence is not None else self.prevalence,
+            cutoffs={name: (*protocol.cutoffs.get(name, ()), *added.get(name, ())) for name in names},
+            low_is_suspicious=(*protocol.low_suspicious, *self.low_is_suspicious),
+        )
+
+    @property
+    def prevalences(self) -> tuple[float, ...]:
+        """The stated prevalence, or two that are usual when none was stated."""
+        return PREVALENCES_SHOWN if self.prevalence is None else (self.prevalence,)
 
 
 @dataclass(frozen=True)
@@ -87,12 +131,13 @@ class CohortAnalysis:
     correlations: tuple[Correlation, ...]
     agreement: Agreement | None
     fusion: FusionModel | None
+    quality: Quality | None
     provenance: dict[str, Any]
 
     @property
     def prevalences(self) -> tuple[float, ...]:
         """Shares of malignant lesions for which predictive values are shown."""
-        return PREVALENCES_SHOWN if self.options.prevalence is None else (self.options.prevalence,)
+        return self.options.prevalences
 
     @property
     def best(self) -> Performance | None:
@@ -125,33 +170,39 @@ def analyze_cohort(
     def report(stage: str) -> None:
         progress(stage, steps.index(stage), len(steps))
 
-    for name in (*options.model, *options.strata, *options.cutoffs):
+    options = options.with_protocol()
+    subgroups = () if options.protocol is None else options.protocol.subgroups
+    for name in (*subgroups, *options.model, *options.strata, *options.cutoffs, *options.low_is_suspicious):
         cohort.variable(name)
     seed = options.seed
     report("groups")
     comparisons = compare_groups(cohort, seed)
     report("cut-offs")
     given = {cohort.variable(name).name: values for name, values in options.cutoffs.items()}
-    performances = tuple(
-        performance
-        for variable in cohort.parameters
-        if (
-            performance := parameter_performance(
-                cohort, variable, given_cutoffs=given.get(variable.name, ()), resamples=options.resamples, seed=seed
-            )
+    low = {cohort.variable(name).name for name in options.low_is_suspicious}
+    found = (
+        parameter_performance(
+            cohort,
+            variable,
+            cutoffs_given=given.get(variable.name, ()),
+            is_high_suspicious=False if variable.name in low else None,
+            resamples=options.resamples,
+            seed=seed,
         )
-        is not None
+        for variable in cohort.parameters
     )
+    performances = tuple(performance for performance in found if performance is not None)
     report("combinations")
     pairs = compare_parameters(cohort, performances)
-    combinations = combine_parameters(cohort, performances, seed)
+    combinations = combine_parameters(cohort, performances, resamples=options.resamples, seed=seed)
     report("strata")
-    strata = tuple(cohort.variable(name) for name in options.strata) or default_strata(cohort)
-    stratifications = tuple(stratify(cohort, performance, by, seed) for by in strata for performance in performances)
+    chosen = tuple(cohort.variable(name) for name in options.strata) or default_strata(cohort)
+    strata = tuple(dict.fromkeys([*(cohort.variable(name) for name in subgroups), *chosen]))
+    stratifications = tuple(stratify(cohort, performance, by) for by in strata for performance in performances)
     report("regression")
     regression, problem = None, ""
     try:
-        regression = regress(cohort, options.model, seed=seed)
+        regression = regress(cohort, options.model, prevalences=options.prevalences, seed=seed)
     except RegressionError as error:
         problem = str(error)
     report("agreement")
@@ -172,6 +223,7 @@ def analyze_cohort(
         correlations=correlate(cohort),
         agreement=agreement,
         fusion=_fusion(cohort),
+        quality=assess_quality(cohort, performances),
         provenance=provenance(inputs=dict(inputs or {}), seed=seed, resamples=options.resamples),
     )
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from MicrocalcAILib.statistics.clustered import is_clustered
 from MicrocalcAILib.statistics.estimate import Estimate
+from MicrocalcAILib.statistics.resampling import jackknife_errors
 
 from .columns import Variable
 from .lesions import Cohort
@@ -55,6 +57,10 @@ def correlate(cohort: Cohort) -> tuple[Correlation, ...]:
         pair, malignant = pair[known], cohort.malignant[known]
         if len(pair) < SMALLEST_COUNT or (np.ptp(pair, axis=0) == 0).any():
             continue
+        patients = cohort.patients[known]
+        if is_clustered(patients):
+            found.append(_between_patients(first, second, pair, malignant, patients))
+            continue
         pearson = stats.pearsonr(pair[:, 0], pair[:, 1])
         interval = pearson.confidence_interval(0.95)
         found.append(
@@ -70,6 +76,34 @@ def correlate(cohort: Cohort) -> tuple[Correlation, ...]:
             )
         )
     return tuple(found)
+
+
+def _between_patients(
+    first: Variable,
+    second: Variable,
+    pair: NDArray[np.float64],
+    malignant: NDArray[np.bool_],
+    patients: NDArray[np.str_],
+) -> Correlation:
+    """Intervals by Fisher's z with errors between patients (jackknife), and Student's t with patients − 1."""
+    parts = np.ones_like(malignant), malignant, ~malignant
+
+    def measures(rows: NDArray[np.intp]) -> list[float]:
+        z = [float(stats.pearsonr(*pair[rows].T).statistic)]
+        for part in parts:
+            inside = pair[rows][part[rows]]
+            z.append(spearman(inside).value)
+        return list(np.arctanh(np.clip(z, -1 + 1e-12, 1 - 1e-12)))
+
+    values, errors = jackknife_errors(measures, patients)
+    freedom = len(np.unique(patients)) - 1
+    half = float(stats.t.ppf(0.975, freedom)) * errors
+    pearson, everyone, inside_malignant, inside_benign = (
+        Estimate(float(np.tanh(z)), float(np.tanh(z - reach)), float(np.tanh(z + reach)), method="jackknife by patient")
+        for z, reach in zip(values, half, strict=True)
+    )
+    p_value = 2 * float(stats.t.sf(abs(values[1]) / errors[1], freedom)) if errors[1] > 0 else float("nan")
+    return Correlation(first, second, len(pair), everyone, pearson, p_value, inside_malignant, inside_benign)
 
 
 def spearman(pair: NDArray[np.float64]) -> Estimate:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from MicrocalcAILib.base.errors import WarningRecord
 
+from ..figures import lacks_glyphs
 from .analysis import CohortAnalysis
+from .verdicts import protocol_cautions
 from .wording import cutoff_text, percent
 
 SMALL_GROUP = 30
@@ -24,6 +26,7 @@ def study_cautions(analysis: CohortAnalysis) -> tuple[WarningRecord, ...]:
         *_about_cutoffs(analysis),
         *(analysis.regression.warnings if analysis.regression is not None else ()),
         *_about_agreement(analysis),
+        *(protocol_cautions(analysis, analysis.options.protocol) if analysis.options.protocol is not None else ()),
     )
 
 
@@ -59,8 +62,16 @@ def _about_design(analysis: CohortAnalysis) -> Iterator[WarningRecord]:
     if len(set(cohort.patients)) < len(cohort.patients):
         yield WarningRecord(
             "several-lesions-per-patient",
-            "Some patients have several lesions. Areas under the curve and cut-offs are bootstrapped by patient; group "
-            "comparisons, proportions and odds ratios treat lesions as independent, so their intervals are too narrow.",
+            "Some patients have several lesions, which are alike: all tests and intervals are judged between patients, "
+            "where that is not possible (tests of normality, Hosmer–Lemeshow, spread of repeats) lesions count as "
+            "independent.",
+        )
+    labels = [variable.title for variable in cohort.variables]
+    if any(lacks_glyphs(label) for label in labels):
+        yield WarningRecord(
+            "no-chinese-font",
+            "This computer has no font with Chinese characters, so headings in the figures show boxes; install one, "
+            "such as Noto Sans CJK, and analyze again.",
         )
     missing = cohort.missing[cohort.missing["percent"] > NOTABLE_MISSING_PERCENT]
     if len(missing):
@@ -78,10 +89,18 @@ def _about_cutoffs(analysis: CohortAnalysis) -> Iterator[WarningRecord]:
                 "complete-separation",
                 f"{label} separates the groups completely here; a larger cohort will not repeat it.",
             )
-        if not performance.is_high_suspicious:
+        if not performance.is_direction_fixed:
+            side = "high" if performance.is_high_suspicious else "low"
             yield WarningRecord(
-                "low-is-suspicious",
-                f"{label}: low values go with malignancy in this cohort. The direction was taken from the data.",
+                "direction-from-data",
+                f"{label}: {side} values were taken as suspicious because they go with malignancy here; state the "
+                "direction beforehand, or an AUC below 0.5 cannot show.",
+            )
+        elif performance.auc.high < 0.5:
+            side = "high" if performance.is_high_suspicious else "low"
+            yield WarningRecord(
+                "against-the-direction",
+                f"{label}: {side} values were expected in cancers, but in this cohort it is the other way round.",
             )
         for cutoff in performance.cutoffs:
             table = cutoff.table

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from .quantities import recognize, words_of
+from .languages import in_english
+from .numbers import Decimal, limit_side, looks_like_number
+from .quantities import QUANTITIES, Quantity, quantity_of_key, recognize, words_of
 from .table import TableError
 
 _MALIGNANT = re.compile(
@@ -19,6 +21,8 @@ _BENIGN = re.compile(
     r"b|benign|normal|healthy|(non?|not)[ -]?malignan\w+|no (cancer|carcinoma)|neg(ative)?|no?|false|0|controls?"
 )
 LARGEST_CATEGORY_COUNT = 12
+MEASUREMENT_WARNINGS = "warnings of the measurement; not analyzed"
+UNRECOGNIZED_NUMBERS = "numbers of a quantity that the heading does not tell"
 _ROLE_PATTERNS = {
     "reader": r"^(reader|observer|radiologist|rater)( (id|name|no|number))?$",
     "repeat": r"^(repeat|repetition|replicate|acquisition|measurement|trial)( (id|no|number))?$",
@@ -29,12 +33,15 @@ _OUTCOME_PATTERN = (
     r"\b(malignant|malignancy|outcome|truth|ground truth|reference standard|group|class|label|result|status"
     r"|patholog\w*|histolog\w*|diagnosis|cancer|benign malignant)\b"
 )
-_NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?$")
 
 
 @dataclass(frozen=True)
 class ColumnChoices:
-    """What the user says about the columns; everything left out is guessed."""
+    """What the user says about the columns; everything left out is guessed.
+
+    ``quantities`` maps a column to the key of a quantity of :mod:`.quantities`; ``decimal`` says what a comma or point
+    in numbers means when the table does not tell.
+    """
 
     outcome: str | None = None
     malignant_values: tuple[str, ...] = ()
@@ -44,6 +51,8 @@ class ColumnChoices:
     repeat: str | None = None
     parameters: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    quantities: Mapping[str, str] = field(default_factory=dict)
+    decimal: Decimal = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,10 @@ class Variable:
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The role of every column of a table, and why."""
+    """The role of every column of a table, and why.
+
+    ``bound`` is the column whose “≥” says that the stiffness of the row is only known to lie there or above.
+    """
 
     outcome: str
     malignant_values: tuple[str, ...]
@@ -91,14 +103,9 @@ class ColumnMapping:
     patient: str | None
     reader: str | None
     repeat: str | None
+    bound: str | None
     variables: tuple[Variable, ...]
     reasons: dict[str, str] = field(default_factory=dict)
-
-
-def as_number(text: str, unit: str = "") -> float | None:
-    """Number of a cell (decimal point or comma, its unit may follow), or None when it is not a number."""
-    stripped = text.removesuffix(unit).strip() if unit else text
-    return float(stripped.replace(",", ".")) if _NUMBER.match(stripped) else None
 
 
 def guess_columns(table: pd.DataFrame, choices: ColumnChoices) -> ColumnMapping:
@@ -130,12 +137,18 @@ def guess_columns(table: pd.DataFrame, choices: ColumnChoices) -> ColumnMapping:
         roles[role] = column
         if column is not None:
             reasons[column] = f"{role} of the row"
+    bound = _bound_column(table, reasons)
+    if bound is not None:
+        reasons[bound] = "says of which stiffness only a limit is known"
+    reasons |= {name: MEASUREMENT_WARNINGS for name in table.columns
+                if name not in reasons and re.fullmatch(r"(protocol )?warnings?", words_of(name))}  # fmt: skip
     parameters = {_existing(table, name) for name in choices.parameters}
+    named = {_existing(table, name): _named_quantity(key) for name, key in choices.quantities.items()}
     variables: list[Variable] = []
     for name in table.columns:
-        if name in reasons and name not in parameters:
+        if name in reasons and name not in parameters and name not in named:
             continue
-        variable, reason = _variable(table[name], name in parameters if parameters else None)
+        variable, reason = _variable(table[name], name in parameters if parameters else None, named.get(name))
         reasons[name] = reason
         if variable is not None:
             variables.append(variable)
@@ -145,7 +158,7 @@ def guess_columns(table: pd.DataFrame, choices: ColumnChoices) -> ColumnMapping:
     labels = [variable.label for variable in variables]
     variables = [replace(v, label=v.name, unit="") if labels.count(v.label) > 1 else v for v in variables]
     return ColumnMapping(outcome=outcome, malignant_values=malignant, benign_values=benign, variables=tuple(variables),
-                         reasons={name: reasons[name] for name in table.columns}, **roles)  # fmt: skip
+                         reasons={name: reasons[name] for name in table.columns}, bound=bound, **roles)  # fmt: skip
 
 
 def _first(names: Iterable[str]) -> str | None:
@@ -163,6 +176,14 @@ def _existing(table: pd.DataFrame, name: str) -> str:
     raise TableError(f"The table has no column “{name}”; its columns are: {columns}.")
 
 
+def _bound_column(table: pd.DataFrame, taken: Mapping[str, str]) -> str | None:
+    """The column “bound” of a table of readings, whose cells are empty or a mark such as “≥”."""
+    for name in table.columns:
+        if name not in taken and words_of(name) == "bound" and table[name].dropna().map(limit_side).ne(0).all():
+            return str(name)
+    return None
+
+
 def _outcome_column(table: pd.DataFrame, choices: ColumnChoices, ignored: set[str]) -> str:
     if choices.outcome is not None:
         return _existing(table, choices.outcome)
@@ -178,9 +199,10 @@ def _outcome_column(table: pd.DataFrame, choices: ColumnChoices, ignored: set[st
 
 
 def _meaning(value: str) -> str | None:
-    if _MALIGNANT.fullmatch(value.lower()):
+    plain = re.sub(r"^(\d+)[.,]0+$", r"\1", in_english(value.lower()))
+    if _MALIGNANT.fullmatch(plain):
         return "malignant"
-    return "benign" if _BENIGN.fullmatch(value.lower()) else None
+    return "benign" if _BENIGN.fullmatch(plain) else None
 
 
 def _outcome_values(column: pd.Series, chosen: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -206,23 +228,31 @@ def _outcome_values(column: pd.Series, chosen: tuple[str, ...]) -> tuple[tuple[s
     return malignant, benign
 
 
-def _variable(column: pd.Series, chosen: bool | None) -> tuple[Variable | None, str]:
+def _named_quantity(key: str) -> Quantity:
+    quantity = quantity_of_key(key)
+    if quantity is None:
+        keys = ", ".join(known.key for known in QUANTITIES)
+        raise TableError(f"“{key}” is no known quantity; choose one of: {keys}.")
+    return quantity
+
+
+def _variable(column: pd.Series, chosen: bool | None, named: Quantity | None) -> tuple[Variable | None, str]:
     """Variable of a column and the reason; ``chosen`` is None while the user named no parameters."""
     name = str(column.name)
     texts = [str(value) for value in column.dropna()]
     if not texts:
         return None, "left out: no values"
-    quantity = recognize(name)
+    quantity = named or recognize(name)
     if quantity is not None:
         is_parameter = quantity.is_parameter if chosen is None else chosen
         return (
             Variable(name, quantity.label, quantity.unit, quantity.kind, is_parameter, quantity.key),
-            f"{quantity.label.lower()}, recognized by its heading",
+            f"{quantity.label.lower()}, {'as said' if named else 'recognized by its heading'}",
         )
-    numeric = [text for text in texts if as_number(text) is not None]
+    numeric = [text for text in texts if looks_like_number(text)]
     distinct = {text.lower() for text in texts}
     if chosen or (len(numeric) > 0.8 * len(texts) and len(distinct) > 5):
-        return Variable(name, name, "", "continuous", bool(chosen)), "numbers"
+        return Variable(name, name, "", "continuous", bool(chosen)), UNRECOGNIZED_NUMBERS
     if len(distinct) == 1:
         return None, "left out: the same value in every row"
     if len(distinct) <= LARGEST_CATEGORY_COUNT and len(distinct) <= max(2, len(texts) // 3):

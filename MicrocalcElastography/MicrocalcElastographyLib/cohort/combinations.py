@@ -11,13 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from MicrocalcAILib.statistics.estimate import Estimate
-from MicrocalcAILib.statistics.roc import AucComparison, RocCurve, compare_paired_auc, roc_curve
+from MicrocalcAILib.statistics.resampling import percentile_interval
+from MicrocalcAILib.statistics.roc import AucComparison, RocCurve, auc, auc_of, compare_paired_auc, roc_curve
 
 from .columns import Variable
-from .diagnostics import Performance, area_under_curve
+from .diagnostics import Performance
+from .firth import RegressionError
 from .lesions import Cohort
-from .logistic import RegressionError, added_value_p, fit_logistic
+from .logistic import LogisticFit, added_value_p, fit_logistic
 from .validation import Array, Rows, cross_validated
+
+MOST_GAIN_RESAMPLES = 200  # each fits a model
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,15 @@ class Combination:
         On the lesions it was fitted to, and on lesions of patients it did not see.
     curve : RocCurve
         Of the cross-validated log odds.
-    against_best : AucComparison
-        Cross-validated combination − best single parameter of the combination, on the same lesions.
+    gain : Estimate
+        AUC of the combination − AUC of its best single parameter on the same lesions, less the optimism of fitting
+        (bootstrap by patient).
     best : str
         That parameter.
     added_value_p : float
-        Likelihood-ratio test of what the others add to it. DeLong's test of a fitted combination against its own part
-        is not valid on the lesions of the fit (Demler 2012); this one is.
+        Does the combination tell more than that parameter? “No gain in AUC” and “coefficients of 0” are the same
+        hypothesis (Pepe 2013), so it is tested once, by the likelihood ratio, or Wald by patient. DeLong's test of a
+        fitted combination against its own part is not valid (Demler 2012).
     """
 
     variables: tuple[Variable, ...]
@@ -57,7 +63,7 @@ class Combination:
     apparent_auc: Estimate
     cross_validated_auc: Estimate
     curve: RocCurve
-    against_best: AucComparison
+    gain: Estimate
     best: str
     added_value_p: float
 
@@ -78,44 +84,99 @@ def compare_parameters(cohort: Cohort, performances: Sequence[Performance]) -> t
         malignant = cohort.malignant[known]
         if min(malignant.sum(), (~malignant).sum()) < 2:
             continue
-        comparison = compare_paired_auc(malignant, signs[0] * values[known, 0], signs[1] * values[known, 1])
+        comparison = compare_paired_auc(
+            malignant, signs[0] * values[known, 0], signs[1] * values[known, 1], patients=cohort.patients[known]
+        )
         found.append(PairedComparison(first.variable.title, second.variable.title, int(known.sum()), comparison))
     return tuple(found)
 
 
-def combine_parameters(cohort: Cohort, performances: Sequence[Performance], seed: int = 0) -> tuple[Combination, ...]:
+def combine_parameters(
+    cohort: Cohort, performances: Sequence[Performance], *, resamples: int = MOST_GAIN_RESAMPLES, seed: int = 0
+) -> tuple[Combination, ...]:
     """The best parameter with each other one, and all together when there are three or more."""
     ranked = sorted(performances, key=lambda performance: -performance.auc.value)
     sets = [(ranked[0], other) for other in ranked[1:]] if ranked else []
     if len(ranked) > 2:
         sets.append(tuple(ranked))  # type: ignore[arg-type]
-    return tuple(found for chosen in sets if (found := _combine(cohort, chosen, seed)) is not None)
+    return tuple(found for chosen in sets if (found := _combine(cohort, chosen, resamples, seed)) is not None)
 
 
-def _combine(cohort: Cohort, performances: Sequence[Performance], seed: int) -> Combination | None:
+def _combine(cohort: Cohort, performances: Sequence[Performance], resamples: int, seed: int) -> Combination | None:
     variables = tuple(performance.variable for performance in performances)
     design = cohort.values[[variable.name for variable in variables]].astype(float)
     complete = design.notna().all(axis=1).to_numpy()
     design, malignant, patients = design[complete], cohort.malignant[complete], cohort.patients[complete]
+    sign = 1.0 if performances[0].is_high_suspicious else -1.0
     try:
         fit = fit_logistic(design, malignant, with_intervals=False)
-        added = added_value_p(design, malignant, [variables[0].name], fit.method)
+        added = added_value_p(design, malignant, [variables[0].name], fit.method, patients)
         log_odds = cross_validated(_predictor(design, malignant), malignant, patients, seed=seed)
+        best_score = sign * design.iloc[:, 0].to_numpy()
+        count = min(resamples, MOST_GAIN_RESAMPLES)
+        gain = corrected_gain(design, malignant, patients, best_score, resamples=count, seed=seed)
     except RegressionError:
         return None
     if log_odds is None:
         return None
-    sign = 1.0 if performances[0].is_high_suspicious else -1.0
     return Combination(
         variables=variables,
         count=len(design),
-        apparent_auc=area_under_curve(malignant, fit.log_odds(design), patients, seed),
-        cross_validated_auc=area_under_curve(malignant, log_odds, patients, seed),
+        apparent_auc=auc(malignant, fit.log_odds(design), patients=patients),
+        cross_validated_auc=auc(malignant, log_odds, patients=patients),
         curve=roc_curve(malignant, log_odds),
-        against_best=compare_paired_auc(malignant, log_odds, sign * design.iloc[:, 0].to_numpy()),
+        gain=gain,
         best=variables[0].label,
         added_value_p=added,
     )
+
+
+def corrected_gain(
+    design: pd.DataFrame,
+    malignant: NDArray[np.bool_],
+    patients: NDArray[np.str_],
+    best_score: Array,
+    *,
+    resamples: int = MOST_GAIN_RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """AUC of the logistic combination of all columns less that of ``best_score``, corrected for optimism.
+
+    In every bootstrap sample of patients the combination is fitted again; its optimism is how much larger its gain is
+    there than on all lesions (Harrell 1996). The interval is that of the samples' gains, moved by the mean optimism
+    (Noma 2021). It holds 0 more often than 95 times in 100 when nothing is gained; the test is ``added_value_p``.
+
+    Raises
+    ------
+    RegressionError
+        When the combination cannot be fitted to these lesions.
+    """
+
+    def gain_of(fit: LogisticFit, rows: Rows) -> float:
+        combined = fit.log_odds(design.iloc[rows])
+        return auc_of(malignant[rows], combined) - auc_of(malignant[rows], best_score[rows])
+
+    everyone = np.arange(len(design))
+    apparent = gain_of(fit_logistic(design, malignant, with_intervals=False), everyone)
+    members = [np.flatnonzero(patients == patient) for patient in np.unique(patients)]
+    random = np.random.default_rng(seed)
+    gains, optimism = [], []
+    for _ in range(resamples):
+        rows = np.concatenate([members[index] for index in random.integers(len(members), size=len(members))])
+        if malignant[rows].all() or not malignant[rows].any():
+            continue
+        try:
+            fit = fit_logistic(design.iloc[rows], malignant[rows], with_intervals=False)
+        except RegressionError:
+            continue
+        gains.append(gain_of(fit, rows))
+        optimism.append(gains[-1] - gain_of(fit, everyone))
+    method = "bootstrap by patient, optimism-corrected"
+    if len(gains) < resamples / 2:
+        return Estimate(np.nan, np.nan, np.nan, method=method)
+    correction = float(np.mean(optimism))
+    low, high = percentile_interval(np.array(gains)[:, np.newaxis] - correction, 0.95)
+    return Estimate(apparent - correction, float(low[0]), float(high[0]), method=method)
 
 
 def _predictor(design: pd.DataFrame, malignant: NDArray[np.bool_]):  # type: ignore[no-untyped-def]

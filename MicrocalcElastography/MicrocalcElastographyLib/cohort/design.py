@@ -9,6 +9,7 @@ import pandas as pd
 
 from .columns import Variable
 from .lesions import Cohort
+from .quantities import MEASUREMENT_KEYS
 
 LARGEST_MISSING_PERCENT = 20.0
 
@@ -60,6 +61,8 @@ def candidate_variables(cohort: Cohort) -> tuple[tuple[Variable, ...], dict[str,
         column = cohort.values[variable.name]
         if variable.describes_outcome:
             left_out[variable.title] = "describes the outcome itself"
+        elif variable.key in MEASUREMENT_KEYS:
+            left_out[variable.title] = "describes the measurement, not the lesion"
         elif variable.key == "density" and has_dense:
             left_out[variable.title] = "used as dense (C, D) against not dense (A, B)"
         elif missing[variable.name] > LARGEST_MISSING_PERCENT:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.statistics.clustered import resampled_units
 from MicrocalcAILib.statistics.diagnostic import DiagnosticTable, diagnostic_table
 from MicrocalcAILib.statistics.estimate import Estimate
-from MicrocalcAILib.statistics.resampling import percentile_interval, resampled_counts
+from MicrocalcAILib.statistics.resampling import percentile_interval
 from MicrocalcAILib.statistics.roc import RocCurve, auc, point_at_sensitivity, roc_curve, youden_point
 
 from .columns import Variable
 from .lesions import Cohort
+from .numbers import as_number
 from .reference_cutoffs import reference_cutoffs_for
+from .wording import cutoff_text
 
 Array = NDArray[np.float64]
 YOUDEN = "Youden optimum"
@@ -23,7 +28,6 @@ RULE_OUT = "sensitivity of at least 95 %"
 GIVEN = "given"
 RULE_OUT_SENSITIVITY = 0.95
 SMALLEST_GROUP = 5
-BOOTSTRAP_SAMPLES = 1000  # of an AUC over patients
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Cutoff:
         ``YOUDEN``, ``RULE_OUT``, ``GIVEN``, or the name of a published reference.
     value : float
         In the parameter's unit; suspicious from here on (or down to here when low values are suspicious).
+    is_exclusive : bool
+        True when the cut-off itself is not suspicious yet (“above 3”).
     interval : (float, float)
         95 % bootstrap interval of a cut-off chosen on these lesions; nan for one that was fixed beforehand.
     table : DiagnosticTable
@@ -45,6 +51,8 @@ class Cutoff:
         that was fixed beforehand.
     source : str
         Statistic, population and source of a published cut-off.
+    is_prespecified : bool
+        True when it was given before these lesions were looked at.
     """
 
     rule: str
@@ -53,6 +61,15 @@ class Cutoff:
     table: DiagnosticTable
     corrected: Mapping[str, float]
     source: str = ""
+    is_exclusive: bool = False
+    is_prespecified: bool = False
+
+    def words(self, performance_is_high: bool, unit: str) -> str:
+        """``62 kPa or more``, ``above 3``, ``1.2 or less``, ``below 5 %``."""
+        text = cutoff_text(self.value, unit)
+        if self.is_exclusive:
+            return f"{'above' if performance_is_high else 'below'} {text}"
+        return f"{text} or {'more' if performance_is_high else 'less'}"
 
     @property
     def is_chosen_here(self) -> bool:
@@ -69,10 +86,13 @@ class Performance:
     variable : Variable
     is_high_suspicious : bool
         False when low values go with malignancy; then the curve was made with the sign reversed.
+    is_direction_fixed : bool
+        False when no one knew the direction of this quantity beforehand and it was taken from these lesions, which
+        makes the area at least 0.5.
     malignant_count, benign_count : int
         Lesions with this parameter.
     auc : Estimate
-        DeLong's interval, or a bootstrap over patients when patients have several lesions.
+        Logit interval of DeLong's variance, or of Obuchowski's when patients have several lesions.
     curve : RocCurve
         Thresholds in the parameter's unit.
     cutoffs : tuple of Cutoff
@@ -80,6 +100,7 @@ class Performance:
 
     variable: Variable
     is_high_suspicious: bool
+    is_direction_fixed: bool
     malignant_count: int
     benign_count: int
     auc: Estimate
@@ -91,47 +112,70 @@ class Performance:
         return next(cutoff for cutoff in self.cutoffs if cutoff.rule == rule)
 
 
-def area_under_curve(malignant: NDArray[np.bool_], score: Array, patients: NDArray[np.str_], seed: int) -> Estimate:
-    """AUC with DeLong's interval; a percentile bootstrap over patients when patients have several lesions."""
-    delong = auc(malignant, score)
-    names, patient = np.unique(patients, return_inverse=True)
-    if len(names) == len(patients):
-        return delong
-    drawn = resampled_counts(len(names), BOOTSTRAP_SAMPLES, seed)[:, patient]
-    found, false = _at_or_above(drawn, malignant, score), _at_or_above(drawn, ~malignant, score)
-    end = np.zeros((BOOTSTRAP_SAMPLES, 1))
-    found, false = np.hstack([found, end]), np.hstack([false, end])
-    areas = ((found[:, :-1] + found[:, 1:]) / 2 * (false[:, :-1] - false[:, 1:])).sum(axis=1)
-    low, high = percentile_interval(areas[:, np.newaxis], delong.confidence)
-    return Estimate(delong.value, float(low[0]), float(high[0]), delong.confidence, "bootstrap over patients")
+@dataclass(frozen=True)
+class GivenCutoff:
+    """A cut-off given by the user, in the parameter's unit; see :class:`Cutoff`."""
+
+    value: float
+    is_exclusive: bool = False
+    is_prespecified: bool = True
+
+
+def given_cutoffs(texts: Sequence[str]) -> dict[str, tuple[GivenCutoff, ...]]:
+    """Cut-offs from texts: ``elasticity=62`` and ``elasticity>=62`` (from 62 on), ``score>3`` and ``score<3`` (beyond).
+
+    Raises
+    ------
+    ParameterError
+        When a text is none.
+    """
+    found: dict[str, tuple[GivenCutoff, ...]] = {}
+    for text in texts:
+        parts = re.fullmatch(r"\s*(.+?)\s*(>=|<=|≥|≤|=|>|<)\s*([^<>=≥≤]+)", text)
+        value = as_number(parts[3].strip()) if parts else None
+        if parts is None or value is None:
+            raise ParameterError(
+                f"“{text}” is not a cut-off; write COLUMN=VALUE, such as elasticity=62, or COLUMN>VALUE."
+            )
+        found[parts[1]] = (*found.get(parts[1], ()), GivenCutoff(value, is_exclusive=parts[2] in "<>"))
+    return found
 
 
 def parameter_performance(
     cohort: Cohort,
     variable: Variable,
     *,
-    given_cutoffs: Sequence[float] = (),
+    cutoffs_given: Sequence[GivenCutoff] = (),
+    is_high_suspicious: bool | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Performance | None:
     """ROC curve and cut-offs of one parameter; None when a group has fewer than five lesions with it, or all are equal.
 
     Cut-offs: Youden's optimum and the highest cut-off with a sensitivity of 95 % (both chosen here, so with bootstrap
-    interval and optimism), the published references of the quantity, and ``given_cutoffs``.
+    interval and optimism), the published references of the quantity, and ``cutoffs_given``.
 
     Parameters
     ----------
-    given_cutoffs : sequence of float
-        In the parameter's unit, fixed before looking at these lesions.
+    cutoffs_given : sequence of GivenCutoff
+    is_high_suspicious : bool, optional
+        Direction fixed beforehand. Without it high values of a known quantity are suspicious; only a quantity this
+        field does not know takes its direction from the data.
     resamples, seed : int
         Of the bootstrap over patients.
     """
     values = cohort.values[variable.name].to_numpy(dtype=float)
     known = np.isfinite(values)
     values, malignant, patients = values[known], cohort.malignant[known], cohort.patients[known]
-    if min(malignant.sum(), (~malignant).sum()) < SMALLEST_GROUP or np.ptp(values) == 0:
+    groups = malignant, ~malignant
+    if min(int(group.sum()) for group in groups) < SMALLEST_GROUP or np.ptp(values) == 0:
         return None
-    sign = 1.0 if auc(malignant, values).value >= 0.5 else -1.0
+    if min(len(np.unique(patients[group])) for group in groups) < 2:
+        return None
+    is_fixed = is_high_suspicious is not None or bool(variable.key)
+    if is_high_suspicious is None:
+        is_high_suspicious = is_fixed or auc(malignant, values).value >= 0.5
+    sign = 1.0 if is_high_suspicious else -1.0
     score = sign * values
     curve = roc_curve(malignant, score)
     chosen = chosen_cutoffs(malignant, score, patients, resamples=resamples, seed=seed)
@@ -140,25 +184,26 @@ def parameter_performance(
             rule,
             sign * threshold,
             tuple(sorted((sign * low, sign * high))),  # type: ignore[arg-type]
-            diagnostic_table(malignant, score, threshold),
+            diagnostic_table(malignant, score, threshold, patients=patients),
             corrected,
         )
         for rule, (threshold, (low, high), corrected) in chosen.items()
     ]
-    fixed = [(GIVEN, value, "") for value in given_cutoffs]
+    fixed = [(GIVEN, given.value, "", given.is_exclusive, given.is_prespecified) for given in cutoffs_given]
     fixed += [
-        (published.name, published.value, published.description) for published in reference_cutoffs_for(variable.key)
+        (published.name, published.value, published.description, published.is_exclusive, False)
+        for published in reference_cutoffs_for(variable.key)
     ]
-    cutoffs += [
-        Cutoff(rule, value, (np.nan, np.nan), diagnostic_table(malignant, score, sign * value), {}, source)
-        for rule, value, source in fixed
-    ]
+    for rule, value, source, is_exclusive, is_prespecified in fixed:
+        table = diagnostic_table(malignant, score, sign * value, is_exclusive=is_exclusive, patients=patients)
+        cutoffs.append(Cutoff(rule, value, (np.nan, np.nan), table, {}, source, is_exclusive, is_prespecified))
     return Performance(
         variable=variable,
-        is_high_suspicious=sign > 0,
+        is_high_suspicious=is_high_suspicious,
+        is_direction_fixed=is_fixed,
         malignant_count=int(malignant.sum()),
         benign_count=int((~malignant).sum()),
-        auc=area_under_curve(malignant, score, patients, seed),
+        auc=auc(malignant, score, patients=patients),
         curve=RocCurve(sign * curve.thresholds, curve.sensitivity, curve.specificity),
         cutoffs=tuple(cutoffs),
     )
@@ -178,8 +223,7 @@ def chosen_cutoffs(
         RULE_OUT: point_at_sensitivity(curve, RULE_OUT_SENSITIVITY).threshold,
     }
     thresholds = np.unique(score)
-    _, patient = np.unique(patients, return_inverse=True)
-    drawn = resampled_counts(int(patient.max()) + 1, resamples, seed)[:, patient]
+    drawn = resampled_units(patients, resamples, seed)
     sensitivity, specificity = _at_or_above(drawn, malignant, score), 1 - _at_or_above(drawn, ~malignant, score)
     original = {
         "sensitivity": np.array([(score[malignant] >= threshold).mean() for threshold in thresholds]),

@@ -16,8 +16,9 @@ from MicrocalcAILib.statistics.estimate import Estimate, normal_quantile
 from ..fusion import ASSUMPTION, JOINT, CombinedRisk, LikelihoodRatio, MammographicProbability, MapQuality, combine
 from .associations import spearman
 from .columns import Variable
+from .firth import RegressionError
 from .lesions import Cohort
-from .logistic import LogisticFit, RegressionError, fit_logistic
+from .logistic import LogisticFit, fit_logistic
 
 FEWEST_EVENTS_PER_COEFFICIENT = 10
 
@@ -130,12 +131,13 @@ def cohort_likelihood_ratio(cohort: Cohort, parameter: Variable, value: float) -
         When the cohort is too small for a curve.
     """
     design = cohort.values[[parameter.name]].astype(float).dropna()
-    malignant = cohort.malignant[cohort.values[parameter.name].notna().to_numpy()]
+    known = cohort.values[parameter.name].notna().to_numpy()
+    malignant, patients = cohort.malignant[known], cohort.patients[known]
     counts = int(malignant.sum()), int((~malignant).sum())
     if min(counts) < FEWEST_EVENTS_PER_COEFFICIENT:
         raise ParameterError("A likelihood ratio from a cohort needs at least 10 benign and 10 malignant lesions.")
     try:
-        fit = fit_logistic(design, malignant)
+        fit = fit_logistic(design, malignant, patients=patients)
     except RegressionError as error:
         raise ParameterError(f"The cohort gives no likelihood ratio: {error}") from error
     row = np.array([1.0, value])
@@ -174,7 +176,7 @@ def fit_fusion(cohort: Cohort, parameter: Variable, probability: Variable) -> Fu
     joint = None
     if min(counts) >= 2 * FEWEST_EVENTS_PER_COEFFICIENT:
         try:
-            joint = fit_logistic(design, malignant)
+            joint = fit_logistic(design, malignant, patients=cohort.patients[complete])
         except RegressionError:
             joint = None
     return FusionModel(parameter, assess_independence(design, malignant), joint, cohort)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from MicrocalcAILib.base.errors import WarningRecord
 
-from .columns import ColumnChoices, ColumnMapping, Variable, guess_columns
+from .censoring import censoring_warnings, limit_sides, sides_of_lesions
+from .columns import UNRECOGNIZED_NUMBERS, ColumnChoices, ColumnMapping, Variable, guess_columns
 from .readings import collect_readings, one_value_per_lesion, same_in_lesion
 from .table import TableError, name_rows, read_table
 from .values import parsed_values, refuse_contradictions
@@ -43,6 +44,11 @@ class Cohort:
         Every column of the table: ``column``, ``role``.
     missing : DataFrame
         ``variable``, ``missing`` (lesions), ``percent``.
+    censored : DataFrame
+        One row per lesion and a column for every variable with values of which only a limit is known, see
+        :func:`~.censoring.limit_sides`.
+    rows : Series of list
+        Numbers of each lesion's rows in the table.
     warnings : tuple of WarningRecord
     """
 
@@ -53,6 +59,8 @@ class Cohort:
     readings: pd.DataFrame | None
     columns: pd.DataFrame
     missing: pd.DataFrame
+    censored: pd.DataFrame
+    rows: pd.Series
     warnings: tuple[WarningRecord, ...] = ()
 
     @property
@@ -99,10 +107,23 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
     mapping = guess_columns(table, choices)
     warnings: list[WarningRecord] = []
     values = pd.DataFrame(
-        {variable.name: parsed_values(table[variable.name], variable, warnings) for variable in mapping.variables},
+        {
+            variable.name: parsed_values(table[variable.name], variable, warnings, choices.decimal)
+            for variable in mapping.variables
+        },
         index=table.index,
     )
     refuse_contradictions(values, mapping.variables)
+    sides = limit_sides(table, mapping)
+    warnings += censoring_warnings(sides)
+    unknown = [name for name, role in mapping.reasons.items() if role == UNRECOGNIZED_NUMBERS]
+    if unknown and any(variable.key and variable.is_parameter for variable in mapping.variables):
+        message = (
+            f"{', '.join(f'“{name}”' for name in unknown)}: numbers whose heading names no known quantity; they "
+            "describe the lesions but are not tested. Name the quantity (--map COLUMN=QUANTITY), or test them as they "
+            "are (--parameter)."
+        )
+        warnings.append(WarningRecord("unrecognized-numbers", message))
     outcome = table[mapping.outcome]
     if outcome.isna().any():
         rows = outcome.index[outcome.isna()]
@@ -124,6 +145,7 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
         values = values.set_axis(lesions.to_numpy(), axis=0)
     values.index.name = "lesion"
     variables, values = _derived(mapping.variables, values, malignant)
+    row_numbers = pd.Series(table.index, index=lesions.to_numpy()).groupby(level=0, sort=False).agg(list)
     missing = values.isna().sum()
     percent = 100 * missing.to_numpy() / len(values)
     return Cohort(
@@ -134,6 +156,8 @@ def build_cohort(table: pd.DataFrame, choices: ColumnChoices = GUESS_ALL) -> Coh
         readings=readings,
         columns=pd.DataFrame({"column": list(mapping.reasons), "role": list(mapping.reasons.values())}),
         missing=pd.DataFrame({"variable": missing.index, "missing": missing.to_numpy(), "percent": percent}),
+        censored=sides_of_lesions(sides[known], lesions, values.index),
+        rows=row_numbers.reindex(values.index),
         warnings=tuple(warnings),
     )
 

@@ -1,29 +1,28 @@
-"""Logistic regression that survives small cohorts: maximum likelihood, separation detected, Firth's penalty."""
+"""Logistic regression that survives small cohorts: maximum likelihood, Firth's penalty for separated groups, errors by
+patient."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import stats
 from scipy.special import expit
 
-from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.statistics.clustered import is_clustered, patient_index
+
+from .firth import FirthFit, RegressionError, constrained_maximum, fit_firth
 
 Array = NDArray[np.float64]
 MAXIMUM_LIKELIHOOD = "maximum likelihood"
 FIRTH = "Firth penalized likelihood"
 _NORMAL_QUANTILE = float(stats.norm.ppf(0.975))
 _SUSPECT_ERROR = 10.0  # per standard deviation of the predictor
-_PROFILE_DROP = float(stats.chi2.ppf(0.95, 1)) / 2
-
-
-class RegressionError(MicrocalcError):
-    """The regression cannot be computed from these lesions."""
+_MOST_STEPS = 35  # of Newton; where a maximum exists fewer than 20 reach it
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class LogisticFit:
     intercept : float
     coefficients, standard_errors, low, high, p_values : float arrays, shape (terms,)
         Log odds ratios per unit. Wald intervals and tests for maximum likelihood, profile intervals and penalized
-        likelihood-ratio tests for Firth's method.
+        likelihood-ratio tests for Firth's method (NaN where the profile has no answer); Wald's with Student's t
+        when patients have several lesions.
     covariance : float array, shape (terms + 1, terms + 1)
         Intercept first.
     log_likelihood, null_log_likelihood : float
@@ -46,6 +46,9 @@ class LogisticFit:
         ``MAXIMUM_LIKELIHOOD`` or ``FIRTH``.
     count, event_count : int
         Lesions and malignant lesions.
+    patient_count : int
+        0 when every lesion has its own patient; otherwise the covariance allows for lesions of one patient being
+        alike.
     """
 
     terms: tuple[str, ...]
@@ -61,6 +64,7 @@ class LogisticFit:
     method: str
     count: int
     event_count: int
+    patient_count: int = 0
 
     def log_odds(self, design: pd.DataFrame) -> Array:
         """Log odds of malignancy of each row; ``design`` needs the columns ``terms``."""
@@ -71,30 +75,27 @@ class LogisticFit:
         return np.asarray(expit(self.log_odds(design)))
 
     @property
-    def likelihood_ratio_p(self) -> float:
-        """P value of the model against the one with the intercept only."""
-        return float(stats.chi2.sf(2 * (self.log_likelihood - self.null_log_likelihood), len(self.terms)))
+    def model_p(self) -> float:
+        """P value of the model against the one with the intercept only: likelihood ratio, or Wald by patient."""
+        if self.patient_count:
+            return self.wald_p(self.terms)
+        return float(stats.chi2.sf(2 * max(self.log_likelihood - self.null_log_likelihood, 0.0), len(self.terms)))
 
-
-def separation(design: pd.DataFrame, malignant: NDArray[np.bool_]) -> str:
-    """``none``, ``quasi-complete`` or ``complete`` separation of the groups by a linear combination of the columns.
-
-    With separation the maximum-likelihood estimate is infinite. Found by linear programming (Konis 2007).
-    """
-    signed = np.where(malignant, 1.0, -1.0)[:, None] * _with_intercept(_standardized(design)[0])
-    rows = np.zeros(len(signed))
-    bounds = [(-1.0, 1.0)] * signed.shape[1]
-    best = optimize.linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=rows, bounds=bounds, method="highs")
-    if best.status != 0 or -best.fun < 1e-7:
-        return "none"
-    strict = optimize.linprog(
-        np.zeros(signed.shape[1]), A_ub=-signed, b_ub=rows - 1, bounds=[(None, None)] * signed.shape[1], method="highs"
-    )
-    return "complete" if strict.status == 0 else "quasi-complete"
+    def wald_p(self, terms: Sequence[str]) -> float:
+        """P value of the coefficients of ``terms`` together being 0, by the covariance (F test with patients − 1)."""
+        chosen = [self.terms.index(term) for term in terms]
+        part = self.covariance[np.ix_([index + 1 for index in chosen], [index + 1 for index in chosen])]
+        statistic = float(self.coefficients[chosen] @ np.linalg.pinv(part) @ self.coefficients[chosen]) / len(chosen)
+        return float(stats.f.sf(statistic, len(chosen), max(self.patient_count - 1, 1)))
 
 
 def fit_logistic(
-    design: pd.DataFrame, malignant: NDArray[np.bool_], method: str | None = None, *, with_intervals: bool = True
+    design: pd.DataFrame,
+    malignant: NDArray[np.bool_],
+    method: str | None = None,
+    *,
+    patients: NDArray[np.str_] | None = None,
+    with_intervals: bool = True,
 ) -> LogisticFit:
     """Fit malignant ~ columns of ``design``.
 
@@ -104,7 +105,10 @@ def fit_logistic(
     malignant : bool array
     method : str, optional
         ``MAXIMUM_LIKELIHOOD`` or ``FIRTH``. Without it: maximum likelihood, or Firth's method when the columns
-        separate the groups.
+        separate the groups (almost) completely, so that a standard error exceeds 10 per standard deviation.
+    patients : str array, optional
+        When some have several lesions, standard errors, intervals and P values are those between patients (sandwich
+        of Liang & Zeger 1986, as a GEE with independence gives).
     with_intervals : bool
         False leaves out the intervals and P values of Firth's method, which take most of its time.
 
@@ -122,42 +126,87 @@ def fit_logistic(
     full = _with_intercept(_standardized(design)[0])
     if np.linalg.matrix_rank(full) < full.shape[1]:
         raise RegressionError("The predictors determine each other or one is constant; please leave one out.")
+    clustered = patients is not None and is_clustered(patients)
+    fit = _fit(design, malignant, method, with_intervals and not clustered)
+    return _by_patient(fit, design, malignant, patients) if patients is not None and clustered else fit
+
+
+def _fit(design: pd.DataFrame, malignant: NDArray[np.bool_], method: str | None, with_intervals: bool) -> LogisticFit:
     if method == FIRTH:
         return _fit_firth(design, malignant, with_intervals)
     if method == MAXIMUM_LIKELIHOOD:
         return _fit_maximum_likelihood(design, malignant)
     try:
         fit = _fit_maximum_likelihood(design, malignant)
-        if np.max(fit.standard_errors * design.std(ddof=0).to_numpy()) < _SUSPECT_ERROR:
-            return fit  # with separation a standard error grows without limit
-    except RegressionError:
-        if separation(design, malignant) == "none":
-            raise
-    else:
-        if separation(design, malignant) == "none":
-            return fit
-    return _fit_firth(design, malignant, with_intervals)
+    except RegressionError:  # separated: the estimate is infinite
+        return _fit_firth(design, malignant, with_intervals)
+    if np.max(fit.standard_errors * design.std(ddof=0).to_numpy()) < _SUSPECT_ERROR:
+        return fit
+    return _fit_firth(design, malignant, with_intervals)  # nearly separated: without a penalty almost infinite
 
 
-def added_value_p(design: pd.DataFrame, malignant: NDArray[np.bool_], base: list[str], method: str) -> float:
-    """P value of what the other columns add to the columns ``base`` (likelihood ratio).
+def _by_patient(
+    fit: LogisticFit, design: pd.DataFrame, malignant: NDArray[np.bool_], patients: NDArray[np.str_]
+) -> LogisticFit:
+    """The fit with the covariance between patients: bread · Σ (score of a patient)(…)ᵀ · bread.
+
+    Times I/(I − 1)·(n − 1)/(n − k) for I patients, n lesions and k coefficients, as in Stata and statsmodels; a score
+    of Firth's method holds its penalty. Fewer patients than coefficients give a singular covariance.
+    """
+    values, center, scale = _standardized(design)
+    full = _with_intercept(values)
+    probability = fit.probability(design)
+    weights = probability * (1 - probability)
+    bread = np.linalg.inv(full.T @ (weights[:, None] * full))
+    residuals = malignant - probability
+    if fit.method == FIRTH:
+        leverage = weights * np.einsum("ij,jk,ik->i", full, bread, full)
+        residuals = residuals + leverage * (0.5 - probability)
+    owner = patient_index(patients, len(full))
+    count, (lesions, size) = int(owner.max()) + 1, full.shape
+    if count <= size:
+        raise RegressionError(f"{count} patients are too few for {size - 1} predictors.")
+    sums = np.stack([np.bincount(owner, column, count) for column in (full * residuals[:, None]).T], axis=1)
+    correction = count / (count - 1) * (lesions - 1) / (lesions - size)
+    _, _, covariance = _unscaled(np.zeros(size), correction * bread @ sums.T @ sums @ bread, center, scale)
+    errors = np.sqrt(np.diag(covariance))[1:]
+    half = float(stats.t.ppf(0.975, count - 1)) * errors
+    return replace(
+        fit,
+        standard_errors=errors,
+        low=fit.coefficients - half,
+        high=fit.coefficients + half,
+        p_values=2 * stats.t.sf(np.abs(fit.coefficients / errors), count - 1),
+        covariance=covariance,
+        patient_count=count,
+    )
+
+
+def added_value_p(
+    design: pd.DataFrame,
+    malignant: NDArray[np.bool_],
+    base: list[str],
+    method: str,
+    patients: NDArray[np.str_] | None = None,
+) -> float:
+    """P value of what the other columns add to the columns ``base``: likelihood ratio, or Wald by patient.
 
     Under Firth's method the coefficients of the other columns are held at 0 in the full model, because penalized
     likelihoods of different designs cannot be compared (Heinze & Schemper 2002).
     """
-    added = design.shape[1] - len(base)
+    others = [name for name in design.columns if name not in base]
+    if patients is not None and is_clustered(patients):
+        return fit_logistic(design, malignant, method, patients=patients).wald_p(others)
+    full = fit_logistic(design, malignant, method, with_intervals=False)
     if method == FIRTH:
-        full, outcome = _with_intercept(_standardized(design.astype(float))[0]), malignant.astype(float)
-        free = np.array([True, *(name in base for name in design.columns)])
-        start = np.zeros(full.shape[1])
-        complete = _maximize_penalized(full, outcome, start, np.ones(len(free), dtype=bool))[1]
-        gain = complete - _maximize_penalized(full, outcome, start, free)[1]
+        held = np.array([False, *(name not in base for name in design.columns)])
+        standardized = _with_intercept(_standardized(design.astype(float))[0])
+        start = np.zeros(standardized.shape[1])
+        smaller = constrained_maximum(standardized, malignant.astype(float), held, start)[1]
     else:
-        gain = (
-            fit_logistic(design, malignant, method).log_likelihood
-            - fit_logistic(design[base], malignant, method).log_likelihood
-        )
-    return float(stats.chi2.sf(2 * max(gain, 0.0), added))
+        smaller = fit_logistic(design[base], malignant, method).log_likelihood
+    gain = full.log_likelihood - smaller
+    return float(stats.chi2.sf(2 * max(gain, 0.0), len(others))) if np.isfinite(gain) else float("nan")
 
 
 def _standardized(design: pd.DataFrame) -> tuple[Array, Array, Array]:
@@ -192,7 +241,7 @@ def _fit_maximum_likelihood(design: pd.DataFrame, malignant: NDArray[np.bool_]) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # convergence is checked below
         try:
-            result = Logit(malignant.astype(float), _with_intercept(values)).fit(disp=0, maxiter=200)
+            result = Logit(malignant.astype(float), _with_intercept(values)).fit(disp=0, maxiter=_MOST_STEPS)
         except np.linalg.LinAlgError as error:
             raise RegressionError("The predictors separate the groups; please use Firth's method.") from error
     if not result.mle_retvals["converged"] or np.abs(result.params).max() > 1e3:
@@ -221,93 +270,22 @@ def _fit_maximum_likelihood(design: pd.DataFrame, malignant: NDArray[np.bool_]) 
     )
 
 
-# --- Firth's method: Firth 1993; Heinze & Schemper, Statistics in Medicine 2002;21:2409 ------------------------------
-
-
-def _penalized_log_likelihood(full: Array, outcome: Array, estimate: Array) -> float:
-    log_odds = full @ estimate
-    weights = expit(log_odds) * expit(-log_odds)
-    sign, log_determinant = np.linalg.slogdet(full.T @ (weights[:, None] * full))
-    if sign <= 0:
-        return -np.inf
-    return float(outcome @ log_odds - np.logaddexp(0.0, log_odds).sum() + 0.5 * log_determinant)
-
-
-def _maximize_penalized(full: Array, outcome: Array, start: Array, free: NDArray[np.bool_]) -> tuple[Array, float]:
-    """Newton steps with halving over the ``free`` coefficients; the others keep their start value."""
-    estimate = start.copy()
-    value = _penalized_log_likelihood(full, outcome, estimate)
-    for _ in range(500):
-        probability = expit(full @ estimate)
-        weights = probability * (1 - probability)
-        information = full.T @ (weights[:, None] * full)
-        leverage = weights * np.einsum("ij,jk,ik->i", full, np.linalg.pinv(information), full)
-        score = full.T @ (outcome - probability + leverage * (0.5 - probability))
-        step = np.zeros_like(estimate)
-        step[free] = np.linalg.lstsq(information[np.ix_(free, free)], score[free], rcond=None)[0]
-        step *= min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
-        improvement = 0.0
-        for _ in range(40):
-            improvement = _penalized_log_likelihood(full, outcome, estimate + step) - value
-            if improvement > 0:
-                break
-            step /= 2
-        if improvement < 1e-11:
-            return estimate, value
-        estimate, value = estimate + step, value + improvement
-    raise RegressionError("Firth's method did not converge; please use fewer predictors.")
-
-
 def _fit_firth(design: pd.DataFrame, malignant: NDArray[np.bool_], with_intervals: bool) -> LogisticFit:
     values, center, scale = _standardized(design)
-    full, outcome = _with_intercept(values), malignant.astype(float)
-    size = full.shape[1]
-    everything = np.ones(size, dtype=bool)
-    estimate, best = _maximize_penalized(full, outcome, np.zeros(size), everything)
-    only_intercept = np.zeros(size, dtype=bool)
-    only_intercept[0] = True
-    null = _maximize_penalized(full, outcome, np.zeros(size), only_intercept)[1]
-    weights = expit(full @ estimate) * expit(-(full @ estimate))
-    scaled_covariance = np.linalg.inv(full.T @ (weights[:, None] * full))
-    intercept, coefficients, covariance = _unscaled(estimate, scaled_covariance, center, scale)
-    low, high, p_values = (np.full(size - 1, np.nan) for _ in range(3))
-    for term in range(1, size) if with_intervals else ():
-        free = everything.copy()
-        free[term] = False
-
-        nearby = estimate.copy()
-
-        def drop(value: float, free: NDArray[np.bool_] = free, term: int = term, nearby: Array = nearby) -> float:
-            nearby[term] = value  # the last maximum is a good start for the next
-            nearby[:], maximum = _maximize_penalized(full, outcome, nearby, free)
-            return best - maximum
-
-        error = float(np.sqrt(scaled_covariance[term, term]))
-        low[term - 1] = _profile_bound(drop, estimate[term], -error) / scale[term - 1]
-        high[term - 1] = _profile_bound(drop, estimate[term], error) / scale[term - 1]
-        p_values[term - 1] = stats.chi2.sf(2 * max(drop(0.0), 0.0), 1)
+    found: FirthFit = fit_firth(values, malignant.astype(float), with_intervals)
+    intercept, coefficients, covariance = _unscaled(found.estimate, found.covariance, center, scale)
     return LogisticFit(
         terms=tuple(str(name) for name in design.columns),
         intercept=intercept,
         coefficients=coefficients,
         standard_errors=np.sqrt(np.diag(covariance))[1:],
-        low=low,
-        high=high,
-        p_values=p_values,
+        low=found.low / scale,
+        high=found.high / scale,
+        p_values=found.p_values,
         covariance=covariance,
-        log_likelihood=best,
-        null_log_likelihood=null,
+        log_likelihood=found.log_likelihood,
+        null_log_likelihood=found.null_log_likelihood,
         method=FIRTH,
         count=len(malignant),
         event_count=int(malignant.sum()),
     )
-
-
-def _profile_bound(drop: Callable[[float], float], estimate: float, step: float) -> float:
-    """Where the profile of the penalized likelihood has fallen by half the chi-square quantile; infinite if nowhere."""
-    far = estimate + 2 * step
-    for _ in range(12):
-        if drop(far) > _PROFILE_DROP:
-            return float(optimize.brentq(lambda value: drop(value) - _PROFILE_DROP, estimate, far, xtol=1e-8))
-        far = estimate + 2 * (far - estimate)
-    return float(np.inf * np.sign(step))

@@ -18,11 +18,13 @@ from MicrocalcAILib.base.progress import Progress, no_progress
 from MicrocalcAILib.base.tables import write_table
 
 from .. import figures as draw
+from ..flow_figure import flow_figure
 from .analysis import CohortAnalysis
 from .cautions import study_cautions
 from .charts import Chart, study_charts
 from .report import study_report
 from .tables import study_tables
+from .verdicts import study_flow
 from .wording import file_name
 
 if TYPE_CHECKING:
@@ -101,6 +103,9 @@ def _table_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def study_figures(analysis: CohortAnalysis) -> dict[str, Figure]:
     """Name → figure, for everything that can be drawn of the study."""
     figures: dict[str, Figure] = {}
+    flow = None if analysis.options.protocol is None else study_flow(analysis, analysis.options.protocol)
+    if flow is not None:
+        figures["flow"] = flow_figure(flow)
     if analysis.performances:
         figures["roc"] = draw.roc_figure(analysis.performances, analysis.combinations)
     for performance in analysis.performances:
@@ -117,6 +122,9 @@ def study_figures(analysis: CohortAnalysis) -> dict[str, Figure]:
     if analysis.regression is not None:
         figures["forest"] = draw.forest_figure(analysis.regression)
         figures["calibration"] = draw.calibration_figure(analysis.regression)
+        crossed = analysis.regression.cross_validation
+        if crossed is not None and len(crossed.decision):
+            figures["decision"] = draw.decision_figure(crossed)
     if analysis.points is not None:
         figures["nomogram"] = draw.nomogram_figure(analysis.points)
     for agreement in analysis.agreement.numbers if analysis.agreement is not None else ():

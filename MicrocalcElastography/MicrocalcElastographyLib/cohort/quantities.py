@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .languages import in_english
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -55,6 +57,10 @@ _LIMITS = {"low": 0.1, "high": 1000.0, "usual_low": 1.0, "usual_high": 300.0}
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("elasticity_sd", "Elasticity, standard deviation", "kPa", "continuous", False,
              r"(?=.*(\b(elasticity|stiffness|kpa|swe)\b|\besd\b))(?=.*\b(sd|std|esd|standard deviation)\b)", low=0.0),
+    Quantity("void", "Share without a value", "%", "continuous", False, r"\bvoid\b", low=0.0, high=100.0),
+    Quantity("saturated", "Share at an end of the scale", "%", "continuous", False, r"\bsaturat", low=0.0, high=100.0),
+    Quantity("inside", "Share of the box inside the lesion", "%", "continuous", False, r"\b(roi|box) inside\b",
+             low=0.0, high=100.0),
     Quantity("velocity", "Shear wave speed", "m/s", "continuous", True,
              r"\b(swv|sws|shear wave (speed|velocity)|velocity|m s)\b", low=0.05, high=20.0, usual_high=10.0),
     Quantity("stiffness_ratio", "Stiffness ratio (lesion to fat)", "", "continuous", True,
@@ -87,17 +93,26 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("size_cm", "Lesion size", "cm", "continuous", False,
              r"\b(size|diameter|extent)\b(?=.*\bcm\b)", low=0.01, high=30.0, usual_high=15.0),
     Quantity("depth", "Lesion depth", "mm", "continuous", False, r"\bdepth\b", low=0.0, high=200.0, usual_high=80.0),
-    Quantity("void", "Void share of the box", "%", "continuous", False, r"\bvoid\b", low=0.0, high=100.0),
 )  # fmt: skip
+
+MEASUREMENT_KEYS = frozenset({"void", "saturated", "inside"})  # how well was measured; nothing about the lesion
 
 
 def words_of(heading: str) -> str:
-    """Heading in lower case with every separator turned into one space: ``Strain_Ratio (R1)`` → ``strain ratio r1``."""
-    split = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", heading.replace("kPa", "kpa"))
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", split.lower()).split())
+    """Heading in lower-case English words: ``Strain_Ratio (R1)`` → ``strain ratio r1``; see :mod:`.languages`.
+
+    What cannot be translated stays as it is.
+    """
+    split = re.sub(r"(?<=[a-zäöü])(?=[A-ZÄÖÜ][a-zäöü])", " ", heading.replace("kPa", "kpa"))
+    return in_english(" ".join(re.sub(r"[\W_]+", " ", split.lower()).split()))
 
 
 def recognize(heading: str) -> Quantity | None:
     """The quantity a heading names, or None when it is not one this field knows."""
     words = words_of(heading)
     return next((quantity for quantity in QUANTITIES if re.search(quantity.pattern, words)), None)
+
+
+def quantity_of_key(key: str) -> Quantity | None:
+    """The quantity of this key, such as ``elasticity_mean``."""
+    return next((quantity for quantity in QUANTITIES if quantity.key == key), None)

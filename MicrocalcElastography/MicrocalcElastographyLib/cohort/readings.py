@@ -10,12 +10,50 @@ from .columns import ColumnMapping, Variable
 from .table import TableError, name_rows
 from .wording import lesions_text
 
+DISCREPANCY = 0.20  # of the mean; beyond, a third reader decides (Yan & Fang 2025)
+_PART_OF_THE_LESIONS = 0.5
+_MOSTLY = 0.8
 CONSENSUS_WORDS = frozenset({"consensus", "joint", "joint review", "joint reading", "agreed"})
 
 
 def is_consensus(readers: pd.Series) -> pd.Series:
     """True where the reading is the agreed one of a joint review, not one of an independent reader."""
     return readers.str.casefold().isin(CONSENSUS_WORDS)
+
+
+def partial_readers(readings: pd.DataFrame) -> tuple[str, ...]:
+    """Readers of less than half as many lesions as the busiest one, when at least two others read more."""
+    independent = readings[~is_consensus(readings["reader"])]
+    counts = independent.groupby("reader", sort=False)["lesion"].nunique()
+    if counts.empty:
+        return ()
+    few = counts < _PART_OF_THE_LESIONS * counts.max()
+    return tuple(str(reader) for reader in counts.index[few]) if (~few).sum() >= 2 else ()
+
+
+def adjudicators(readings: pd.DataFrame, variables: tuple[Variable, ...]) -> tuple[str, ...]:
+    """Partial readers who were shown what the others disagree on.
+
+    In four of five lesions they read, the other readers differ by more than 20 % of their mean in a number, by a step
+    of a score, or in a category.
+    """
+    found = []
+    partial = partial_readers(readings)
+    others = readings[~readings["reader"].isin(partial) & ~is_consensus(readings["reader"])]
+    disputed: set[str] = set()
+    for variable in variables:
+        by_lesion = others.groupby("lesion")
+        if variable.kind == "continuous":
+            means = others.groupby(["lesion", "reader"])[variable.name].mean().groupby(level="lesion")
+            apart = (means.max() - means.min()) / means.mean().abs() > DISCREPANCY
+        else:
+            apart = by_lesion[variable.name].nunique() > 1
+        disputed |= set(apart.index[apart])
+    for reader in partial:
+        own = set(readings.loc[readings["reader"] == reader, "lesion"])
+        if len(own & disputed) >= _MOSTLY * len(own):
+            found.append(reader)
+    return tuple(found)
 
 
 def collect_readings(
@@ -66,10 +104,24 @@ def one_value_per_lesion(
 ) -> pd.DataFrame:
     """The paper's rule: mean over a reader's repeats, then over readers; a joint reading replaces the mean.
 
+    So does the reading of an adjudicator, see :func:`adjudicators`.
+
     A category is the value read most often, the first one at a tie; differing readings are added to ``warnings``.
     """
     lesions = pd.unique(readings["lesion"])
-    joint = is_consensus(readings["reader"])
+    deciding = adjudicators(readings, variables)
+    joint = is_consensus(readings["reader"]) | readings["reader"].isin(deciding)
+    for reader in deciding:
+        count = readings.loc[readings["reader"] == reader, "lesion"].nunique()
+        message = (
+            f"Reader {reader} read {lesions_text(count)} on which the others disagree, and was taken as the "
+            "adjudicating reader: this reading replaces the mean of the others and stays out of their agreement."
+        )
+        warnings.append(WarningRecord("adjudicating-reader", message))
+    for reader in sorted(set(partial_readers(readings)) - set(deciding)):
+        count = readings.loc[readings["reader"] == reader, "lesion"].nunique()
+        message = f"Reader {reader} read {lesions_text(count)} of {len(lesions)} only."
+        warnings.append(WarningRecord("partial-reader", message))
     result = pd.DataFrame(index=lesions)
     for variable in variables:
         column = readings[variable.name]

@@ -31,6 +31,8 @@ class ReferenceCutoff:
     population, source, caution : str
     performance : DiagnosticTable or None
         Counts in the publication, when they are known.
+    is_exclusive : bool
+        True when only values above the cut-off are suspicious, not the cut-off itself.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ReferenceCutoff:
     source: str
     caution: str
     performance: DiagnosticTable | None
+    is_exclusive: bool = False
 
     @property
     def description(self) -> str:
@@ -73,6 +76,7 @@ def load_reference_cutoffs(path: Path | None = None) -> tuple[ReferenceCutoff, .
                 source=str(entry["source"]),
                 caution=str(entry["caution"]),
                 performance=DiagnosticTable(**entry["counts"]) if "counts" in entry else None,
+                is_exclusive=bool(entry.get("is_exclusive", False)),
             )
             for entry in content["cutoffs"]
         )

@@ -11,14 +11,23 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
-from MicrocalcAILib.statistics.calibration import ChiSquareTest, calibration_line, hosmer_lemeshow
+from MicrocalcAILib.statistics.calibration import (
+    CalibrationLine,
+    ChiSquareTest,
+    brier_estimate,
+    calibration_line,
+    hosmer_lemeshow,
+)
+from MicrocalcAILib.statistics.decision import decision_curve
 from MicrocalcAILib.statistics.estimate import Estimate
+from MicrocalcAILib.statistics.roc import auc
 
 from .columns import Variable
 from .design import Term, candidate_variables, design_of, terms_of
-from .diagnostics import area_under_curve
+from .firth import RegressionError
+from .imputation import fit_with_imputation
 from .lesions import Cohort
-from .logistic import FIRTH, LogisticFit, RegressionError, fit_logistic
+from .logistic import FIRTH, LogisticFit, fit_logistic
 from .validation import Array, Rows, cross_validated
 from .wording import lesions_text
 
@@ -26,6 +35,7 @@ SELECTION_P = 0.10
 FIXED = "fixed beforehand"
 FEWEST_EVENTS_PER_COEFFICIENT = 10
 LARGEST_INFLATION = 5.0
+DECISION_THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 31))  # 2 % (BI-RADS 4A begins) to 60 %
 
 
 @dataclass(frozen=True)
@@ -68,15 +78,30 @@ class CrossValidation:
     malignant : bool array, shape (lesions,)
         The lesions that could be predicted: complete in every variable on offer.
     probability : float array, shape (lesions,)
-    auc : Estimate
-    slope : Estimate or None
-        Calibration slope; below 1 = too extreme predictions.
+    auc, brier : Estimate
+    line : CalibrationLine or None
+        Slope (below 1 = too extreme predictions) and calibration in the large.
+    decision : DataFrame
+        Net benefit at each stated prevalence, see :func:`~MicrocalcAILib.statistics.decision.decision_curve`, with the
+        column ``prevalence``.
     """
 
     malignant: NDArray[np.bool_]
     probability: Array
     auc: Estimate
-    slope: Estimate | None
+    brier: Estimate
+    line: CalibrationLine | None
+    decision: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ImputedModel:
+    """The same model with missing values imputed; see :mod:`.imputation`."""
+
+    terms: tuple[TermResult, ...]
+    missing_information: tuple[float, ...]
+    imputations: int
+    lesion_count: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +131,8 @@ class Regression:
     cross_validation : CrossValidation or None
         The choice of variables is repeated in every part; None with fewer than five lesions in a group.
     hosmer_lemeshow : ChiSquareTest or None
+    imputed : ImputedModel or None
+        None when no value is missing, or it cannot be fitted.
     warnings : tuple of WarningRecord
     """
 
@@ -124,14 +151,19 @@ class Regression:
     apparent_auc: Estimate
     cross_validation: CrossValidation | None
     hosmer_lemeshow: ChiSquareTest | None
+    imputed: ImputedModel | None
     warnings: tuple[WarningRecord, ...]
 
 
-def regress(cohort: Cohort, fixed: Sequence[str] = (), *, seed: int = 0) -> Regression:
+def regress(
+    cohort: Cohort, fixed: Sequence[str] = (), *, prevalences: Sequence[float] = (), seed: int = 0
+) -> Regression:
     """Fit the model of the study.
 
     Parameters
     ----------
+    prevalences : sequence of float
+        For which the net benefit is computed.
     fixed : sequence of str
         Variables of the model; without them every variable with a univariate P below 0.10 enters (Yan & Fang 2025).
     seed : int
@@ -158,10 +190,10 @@ def regress(cohort: Cohort, fixed: Sequence[str] = (), *, seed: int = 0) -> Regr
                 f"No variable has a univariate P below {SELECTION_P:.2f}; there is nothing to combine."
             )
     terms = [term for variable in variables for term in terms_of(cohort, variable)]
-    design = design_of(cohort, terms)
-    complete = design.notna().all(axis=1).to_numpy()
-    design, malignant, patients = design[complete], cohort.malignant[complete], cohort.patients[complete]
-    fit = fit_logistic(design, malignant)
+    whole = design_of(cohort, terms)
+    complete = whole.notna().all(axis=1).to_numpy()
+    design, malignant, patients = whole[complete], cohort.malignant[complete], cohort.patients[complete]
+    fit = fit_logistic(design, malignant, patients=patients)
     probability = fit.probability(design)
     result = Regression(
         univariate=univariate,
@@ -176,9 +208,12 @@ def regress(cohort: Cohort, fixed: Sequence[str] = (), *, seed: int = 0) -> Regr
         design=design,
         malignant=malignant,
         probability=probability,
-        apparent_auc=area_under_curve(malignant, fit.log_odds(design), patients, seed),
-        cross_validation=_cross_validate(cohort, variables if fixed else candidates, choose=not fixed, seed=seed),
+        apparent_auc=auc(malignant, fit.log_odds(design), patients=patients),
+        cross_validation=_cross_validate(
+            cohort, variables if fixed else candidates, choose=not fixed, prevalences=prevalences, seed=seed
+        ),
         hosmer_lemeshow=_goodness_of_fit(malignant, probability),
+        imputed=None if complete.all() else _imputed(cohort, whole, terms, candidates, seed),
         warnings=(),
     )
     return replace(result, warnings=_warnings(result))
@@ -208,23 +243,25 @@ def univariate_result(cohort: Cohort, variable: Variable) -> UnivariateResult | 
     terms = terms_of(cohort, variable)
     design = design_of(cohort, terms)
     complete = design.notna().all(axis=1).to_numpy()
-    design, malignant = design[complete], cohort.malignant[complete]
+    design, malignant, patients = design[complete], cohort.malignant[complete], cohort.patients[complete]
     try:
-        fit = fit_logistic(design, malignant)
+        fit = fit_logistic(design, malignant, patients=patients)
     except RegressionError:
         return None
-    return UnivariateResult(
-        variable, len(design), _term_results(fit, terms, design), fit.likelihood_ratio_p, fit.method
-    )
+    return UnivariateResult(variable, len(design), _term_results(fit, terms, design), fit.model_p, fit.method)
 
 
 def _term_results(fit: LogisticFit, terms: Sequence[Term], design: pd.DataFrame) -> tuple[TermResult, ...]:
     results = []
     for index, term in enumerate(terms):
         log = np.array([fit.coefficients[index], fit.low[index], fit.high[index]])
-        spread = np.nan if term.category else float(design[term.name].std(ddof=1))
-        results.append(TermResult(term, _odds_ratio(log), _odds_ratio(log * spread), float(fit.p_values[index])))
+        results.append(_term_result(term, log, float(fit.p_values[index]), design))
     return tuple(results)
+
+
+def _term_result(term: Term, log_odds_ratio: Array, p_value: float, design: pd.DataFrame) -> TermResult:
+    spread = np.nan if term.category else float(design[term.name].std(ddof=1))
+    return TermResult(term, _odds_ratio(log_odds_ratio), _odds_ratio(log_odds_ratio * spread), float(p_value))
 
 
 def _odds_ratio(log_odds_ratios: Array) -> Estimate:
@@ -254,7 +291,25 @@ def variance_inflation(design: pd.DataFrame, groups: dict[str, list[str]]) -> di
     return factors
 
 
-def _cross_validate(cohort: Cohort, variables: Sequence[Variable], choose: bool, seed: int) -> CrossValidation | None:
+def _imputed(
+    cohort: Cohort, design: pd.DataFrame, terms: Sequence[Term], candidates: Sequence[Variable], seed: int
+) -> ImputedModel | None:
+    others = [term for variable in candidates for term in terms_of(cohort, variable)]
+    try:
+        found = fit_with_imputation(design, design_of(cohort, others), cohort.malignant, cohort.patients, seed=seed)
+    except RegressionError:
+        return None
+    results = tuple(
+        _term_result(term, np.array([found.coefficients[i], found.low[i], found.high[i]]), found.p_values[i], design)
+        for i, term in enumerate(terms)
+    )
+    shares = tuple(float(share) for share in found.missing_information)
+    return ImputedModel(results, shares, found.imputations, len(design))
+
+
+def _cross_validate(
+    cohort: Cohort, variables: Sequence[Variable], choose: bool, prevalences: Sequence[float], seed: int
+) -> CrossValidation | None:
     terms = [term for variable in variables for term in terms_of(cohort, variable)]
     groups = _term_groups(variables, terms)
     design = design_of(cohort, terms)
@@ -267,7 +322,7 @@ def _cross_validate(cohort: Cohort, variables: Sequence[Variable], choose: bool,
         names = [
             name
             for columns in varied.values()
-            if columns and (not choose or _alone(fitted[columns], outcome) < SELECTION_P)
+            if columns and (not choose or _alone(fitted[columns], outcome, patients[train]) < SELECTION_P)
             for name in columns
         ]
         if not names:
@@ -281,13 +336,25 @@ def _cross_validate(cohort: Cohort, variables: Sequence[Variable], choose: bool,
     if log_odds is None:
         return None
     probability = np.asarray(expit(log_odds))
-    auc = area_under_curve(malignant, log_odds, patients, seed)
-    return CrossValidation(malignant, probability, auc, _slope(malignant, probability))
+    area = auc(malignant, log_odds, patients=patients)
+    decision = [
+        decision_curve(malignant, probability, DECISION_THRESHOLDS, prevalence=share, patients=patients, seed=seed)
+        .assign(prevalence=share)
+        for share in prevalences
+    ]  # fmt: skip
+    return CrossValidation(
+        malignant=malignant,
+        probability=probability,
+        auc=area,
+        brier=brier_estimate(malignant, probability, patients=patients),
+        line=_line(malignant, probability, patients),
+        decision=pd.concat(decision, ignore_index=True) if decision else pd.DataFrame(),
+    )
 
 
-def _alone(design: pd.DataFrame, malignant: NDArray[np.bool_]) -> float:
+def _alone(design: pd.DataFrame, malignant: NDArray[np.bool_], patients: NDArray[np.str_]) -> float:
     try:
-        return fit_logistic(design, malignant, with_intervals=False).likelihood_ratio_p
+        return fit_logistic(design, malignant, patients=patients, with_intervals=False).model_p
     except RegressionError:
         return 1.0
 
@@ -299,9 +366,9 @@ def _goodness_of_fit(malignant: NDArray[np.bool_], probability: Array) -> ChiSqu
         return None
 
 
-def _slope(malignant: NDArray[np.bool_], probability: Array) -> Estimate | None:
+def _line(malignant: NDArray[np.bool_], probability: Array, patients: NDArray[np.str_]) -> CalibrationLine | None:
     try:
         with np.errstate(over="ignore"):
-            return calibration_line(malignant, probability).slope
+            return calibration_line(malignant, probability, patients=patients)
     except ParameterError:
         return None

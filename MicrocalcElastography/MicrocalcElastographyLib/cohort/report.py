@@ -7,12 +7,23 @@ from collections.abc import Mapping
 
 from MicrocalcAILib.statistics.sample_size import auc_sample_size
 
+from .alternatives import alternative_texts
 from .analysis import CohortAnalysis
 from .cautions import study_cautions
-from .diagnostics import YOUDEN, Performance
+from .diagnostics import GIVEN, YOUDEN, Cutoff, Performance
 from .groups import Comparison, GroupSummary
 from .page import Page
-from .report_models import add_agreement, add_combinations, add_correlations, add_fusion, add_regression
+from .report_models import (
+    Pictures,
+    add_agreement,
+    add_combinations,
+    add_correlations,
+    add_fusion,
+    add_regression,
+    picture,
+)
+from .report_protocol import add_checklists, add_protocol
+from .report_quality import add_quality
 from .wording import cutoff_text, estimate_text, file_name, number, p_cell, percent, share_text
 
 EXCLUDED_AUC = 0.75
@@ -28,6 +39,8 @@ def study_report(analysis: CohortAnalysis, figures: Mapping[str, str]) -> str:
     """
     cohort = analysis.cohort
     malignant, benign = int(cohort.malignant.sum()), int((~cohort.malignant).sum())
+    alternatives = alternative_texts(analysis)
+    pictures = {name: (svg, alternatives.get(name, "")) for name, svg in figures.items()}
     page = Page(
         analysis.options.title,
         f"{malignant + benign} lesions, {malignant} malignant and {benign} benign. Research report, not for diagnosis. "
@@ -35,15 +48,18 @@ def study_report(analysis: CohortAnalysis, figures: Mapping[str, str]) -> str:
     )
     page.box("In short", _in_short(analysis), "short")
     page.box("Keep in mind", [caution.message for caution in study_cautions(analysis)], "caution")
+    add_protocol(page, analysis, pictures)
     _add_groups(page, analysis)
-    _add_diagnostics(page, analysis, figures)
+    _add_diagnostics(page, analysis, pictures)
+    add_quality(page, analysis)
     add_combinations(page, analysis)
-    _add_strata(page, analysis, figures)
-    add_regression(page, analysis, figures)
-    add_correlations(page, analysis, figures)
-    add_agreement(page, analysis, figures)
+    _add_strata(page, analysis, pictures)
+    add_regression(page, analysis, pictures)
+    add_correlations(page, analysis, pictures)
+    add_agreement(page, analysis, pictures)
     add_fusion(page, analysis)
     _add_planning(page, analysis)
+    add_checklists(page, analysis)
     _add_data(page, analysis)
     return page.render()
 
@@ -91,8 +107,8 @@ def _add_groups(page: Page, analysis: CohortAnalysis) -> None:
         "the size of the difference says whether it matters. Holm's P allows for testing many variables at once."
     )
     malignant, benign = int(analysis.cohort.malignant.sum()), int((~analysis.cohort.malignant).sum())
-    rows = [row for comparison in analysis.comparisons for row in _group_rows(comparison, (malignant, benign))]
-    groups = (f"Malignant ({malignant})", f"Benign ({benign})")
+    rows = [row for comparison in analysis.comparisons for row in _group_rows(comparison, malignant + benign)]
+    groups = (f"All ({malignant + benign})", f"Malignant ({malignant})", f"Benign ({benign})", "Missing")
     header = ("Variable", *groups, "Difference", "Effect size", "P", "P (Holm)", "Test")
     page.table("", header, rows)
     page.explain(
@@ -101,7 +117,7 @@ def _add_groups(page: Page, analysis: CohortAnalysis) -> None:
     )
 
 
-def _group_rows(comparison: Comparison, counts: tuple[int, int]) -> list[tuple[str, ...]]:
+def _group_rows(comparison: Comparison, lesions: int) -> list[tuple[str, ...]]:
     effects = {effect.name: effect.estimate for effect in comparison.effects}
     sizes = [f"{name} {estimate_text(effects[name], 2)}" for name in ("Hedges' g", "Cramér's V") if name in effects]
     differences = [
@@ -110,33 +126,33 @@ def _group_rows(comparison: Comparison, counts: tuple[int, int]) -> list[tuple[s
     tested = ("; ".join(differences), "; ".join(sizes), p_cell(comparison.p_value), p_cell(comparison.adjusted_p_value))
     test = comparison.test or ("describes the outcome, not tested" if comparison.variable.describes_outcome else "–")
     title = comparison.variable.title
-    groups = comparison.malignant, comparison.benign
+    groups = comparison.overall, comparison.malignant, comparison.benign
+    absent = lesions - comparison.overall.count
+    missing = f"{absent} ({percent(absent / lesions)})" if absent else "0"
     if comparison.variable.kind != "category":
-        by_ranks = comparison.test.startswith("Mann")
-        shown = [_number_text(group, by_ranks, count) for group, count in zip(groups, counts, strict=True)]
-        return [(title, *shown, *tested, test)]
-    rows: list[tuple[str, ...]] = [(title, "", "", *tested, test)]
-    for (name, malignant), (_, benign) in zip(comparison.malignant.shares, comparison.benign.shares, strict=True):
-        cells = (_count_text(malignant, comparison.malignant.count), _count_text(benign, comparison.benign.count))
-        rows.append((f"\u2003{name}", *cells, "", "", "", "", ""))
+        by_ranks = comparison.test.startswith(("Mann", "rank"))
+        return [(title, *(_number_text(group, by_ranks) for group in groups), missing, *tested, test)]
+    rows: list[tuple[str, ...]] = [(title, "", "", "", missing, *tested, test)]
+    for shares in zip(*(group.shares for group in groups), strict=True):
+        cells = [_count_text(count, group.count) for (_, count), group in zip(shares, groups, strict=True)]
+        rows.append((f"\u2003{shares[0][0]}", *cells, *[""] * 6))
     return rows
 
 
-def _number_text(summary: GroupSummary, by_ranks: bool, group_count: int) -> str:
+def _number_text(summary: GroupSummary, by_ranks: bool) -> str:
     if not summary.count:
         return "–"
-    known = "" if summary.count == group_count else f", n = {summary.count}"
     if by_ranks:
         quartiles = f"{number(summary.first_quartile)} to {number(summary.third_quartile)}"
-        return f"{number(summary.median)} ({quartiles}){known}"
-    return f"{number(summary.mean)} ± {number(summary.standard_deviation)}{known}"
+        return f"{number(summary.median)} ({quartiles})"
+    return f"{number(summary.mean)} ± {number(summary.standard_deviation)}"
 
 
 def _count_text(count: int, total: int) -> str:
     return f"{count} ({percent(count / total) if total else '–'})"
 
 
-def _add_diagnostics(page: Page, analysis: CohortAnalysis, figures: Mapping[str, str]) -> None:
+def _add_diagnostics(page: Page, analysis: CohortAnalysis, pictures: Pictures) -> None:
     if not analysis.performances:
         return
     page.section("How well each parameter tells them apart")
@@ -154,9 +170,8 @@ def _add_diagnostics(page: Page, analysis: CohortAnalysis, figures: Mapping[str,
         for performance in analysis.performances
     ]
     page.table("", ("Parameter", "Suspicious", "Malignant / benign", "AUC (95 % interval)"), rows)
-    page.figure(
-        figures["roc"], "ROC curves of the parameters (solid) and of their combinations (dashed, cross-validated)."
-    )
+    caption = "ROC curves of the parameters (solid) and of their combinations (dashed, cross-validated)."
+    page.figures(picture(pictures, "roc", caption))
     if analysis.pairs:
         page.table(
             "Two parameters on the same lesions (DeLong's test)",
@@ -176,10 +191,10 @@ def _add_diagnostics(page: Page, analysis: CohortAnalysis, figures: Mapping[str,
         "belong to their own device and statistic. A likelihood ratio multiplies the odds of malignancy."
     )
     for performance in analysis.performances:
-        _add_cutoffs(page, analysis, performance, figures)
+        _add_cutoffs(page, analysis, performance, pictures)
 
 
-def _add_cutoffs(page: Page, analysis: CohortAnalysis, performance: Performance, figures: Mapping[str, str]) -> None:
+def _add_cutoffs(page: Page, analysis: CohortAnalysis, performance: Performance, pictures: Pictures) -> None:
     unit = performance.variable.unit
     page.heading(performance.variable.title)
     rows, predictive, sources = [], [], []
@@ -192,8 +207,8 @@ def _add_cutoffs(page: Page, analysis: CohortAnalysis, performance: Performance,
             corrected = f"{percent(cutoff.corrected['sensitivity'])} / {percent(cutoff.corrected['specificity'])}"
         rows.append(
             (
-                cutoff.rule,
-                cutoff_text(cutoff.value, unit) + spread,
+                _cutoff_name(cutoff, analysis.options.protocol is not None),
+                cutoff.words(performance.is_high_suspicious, unit) + spread,
                 f"{table.true_positive}/{table.false_negative}/{table.false_positive}/{table.true_negative}",
                 share_text(table.sensitivity),
                 share_text(table.specificity),
@@ -207,15 +222,16 @@ def _add_cutoffs(page: Page, analysis: CohortAnalysis, performance: Performance,
             (percent(prevalence, 0), *table.predictive_values_at(prevalence)) for prevalence in analysis.prevalences
         ]
         shown.append(("this cohort's mix", table.positive_predictive_value, table.negative_predictive_value))
+        names = (_cutoff_name(cutoff, analysis.options.protocol is not None), cutoff_text(cutoff.value, unit))
         predictive += [
-            (cutoff.rule, cutoff_text(cutoff.value, unit), where, share_text(positive), share_text(negative))
-            for where, positive, negative in shown
+            (*(names if index == 0 else ("", "")), where, share_text(positive), share_text(negative))
+            for index, (where, positive, negative) in enumerate(shown)
         ]
         if cutoff.source:
             sources.append(f"{cutoff.rule}: {cutoff.source}")
     page.table(
-        f"Suspicious {'from the cut-off on' if performance.is_high_suspicious else 'down to the cut-off'}",
-        ("Cut-off", "Value", "TP/FN/FP/TN", "Sensitivity", "Specificity",
+        "Cut-offs and what they give",
+        ("Cut-off", "Suspicious", "TP/FN/FP/TN", "Sensitivity", "Specificity",
          "Corrected: sens. / spec.", "Accuracy", "LR if suspicious", "LR if not"),
         rows,
     )  # fmt: skip
@@ -225,20 +241,25 @@ def _add_cutoffs(page: Page, analysis: CohortAnalysis, performance: Performance,
         predictive,
     )
     name = file_name(performance.variable.name)
-    page.pair_of_figures(
-        [
-            (figures[f"distribution_{name}"], f"{performance.variable.label} of every lesion, with the cut-offs."),
-            (figures[f"cutoff_{name}"], "Sensitivity and specificity for every cut-off."),
-        ]
+    page.figures(
+        picture(pictures, f"distribution_{name}", f"{performance.variable.label} of every lesion, with the cut-offs."),
+        picture(pictures, f"cutoff_{name}", "Sensitivity and specificity for every cut-off."),
     )
     if sources:
-        page.begin_details("Where the published cut-offs come from")
-        for source in sources:
-            page.explain(source)
-        page.end_details()
+        with page.details("Where the published cut-offs come from"):
+            for source in sources:
+                page.explain(source)
 
 
-def _add_strata(page: Page, analysis: CohortAnalysis, figures: Mapping[str, str]) -> None:
+def _cutoff_name(cutoff: Cutoff, has_protocol: bool) -> str:
+    if cutoff.rule != GIVEN:
+        return f"{cutoff.rule} (exploratory)" if has_protocol and cutoff.is_chosen_here else cutoff.rule
+    if cutoff.is_prespecified:
+        return "prespecified" if has_protocol else "given, fixed beforehand"
+    return "given, not in the protocol"
+
+
+def _add_strata(page: Page, analysis: CohortAnalysis, pictures: Pictures) -> None:
     if not analysis.stratifications:
         return
     page.section("In parts of the cohort")
@@ -247,45 +268,55 @@ def _add_strata(page: Page, analysis: CohortAnalysis, figures: Mapping[str, str]
         "whether the AUC differs between the parts; a small study can hardly show such a difference."
     )
     for performance in analysis.performances:
-        name = performance.variable.name
-        is_best = performance is analysis.best
-        if not is_best:
-            page.begin_details(performance.variable.title)
-        parts = [part for part in analysis.stratifications if part.parameter.name == name]
-        if is_best:
+        if performance is analysis.best:
             page.heading(performance.variable.title)
-        rows = []
-        for part in parts:
-            for index, stratum in enumerate(part.strata):
-                rows.append(
-                    (part.by.label if index == 0 else "", stratum.name,
-                     f"{stratum.malignant_count} / {stratum.benign_count}", estimate_text(stratum.auc),
-                     share_text(stratum.table.sensitivity), share_text(stratum.table.specificity),
-                     p_cell(part.heterogeneity_p) if index == 0 else "")
-                )  # fmt: skip
-        page.table(
-            f"At {cutoff_text(parts[0].cutoff, performance.variable.unit)}",
-            ("By", "Part", "Malignant / benign", "AUC", "Sensitivity", "Specificity", "P, AUCs differ"),
-            rows,
-        )
-        if f"strata_{file_name(name)}" in figures:
-            page.figure(
-                figures[f"strata_{file_name(name)}"], f"AUC of {performance.variable.label.lower()} in each part."
-            )
+            _add_parts(page, analysis, performance, pictures)
+        else:
+            with page.details(performance.variable.title):
+                _add_parts(page, analysis, performance, pictures)
+
+
+def _add_parts(page: Page, analysis: CohortAnalysis, performance: Performance, pictures: Pictures) -> None:
+    protocol = analysis.options.protocol
+    fixed = set() if protocol is None else {analysis.cohort.variable(name).name for name in protocol.subgroups}
+    name = performance.variable.name
+    parts = [part for part in analysis.stratifications if part.parameter.name == name]
+    rows = []
+    for part in parts:
+        for index, stratum in enumerate(part.strata):
+            rows.append(
+                ((part.by.label + (" (prespecified)" if part.by.name in fixed else "")) if index == 0 else "",
+                 stratum.name,
+                 f"{stratum.malignant_count} / {stratum.benign_count}", estimate_text(stratum.auc),
+                 share_text(stratum.table.sensitivity), share_text(stratum.table.specificity),
+                 p_cell(part.heterogeneity_p) if index == 0 else "")
+            )  # fmt: skip
+    page.table(
+        f"At {cutoff_text(parts[0].cutoff, performance.variable.unit)}",
+        ("By", "Part", "Malignant / benign", "AUC", "Sensitivity", "Specificity", "P, AUCs differ"),
+        rows,
+    )
+    if f"strata_{file_name(name)}" in pictures:
+        caption = f"AUC of {performance.variable.label.lower()} in each part."
+        page.figures(picture(pictures, f"strata_{file_name(name)}", caption))
 
 
 def _add_planning(page: Page, analysis: CohortAnalysis) -> None:
     best = analysis.best
     if best is None or not EXCLUDED_AUC < best.auc.value < 1:
         return
-    needed = auc_sample_size(best.auc.value, null_auc=EXCLUDED_AUC, power=0.9)
     page.section("Planning the next study")
-    page.paragraph(
-        f"To show with 90 % power (two-sided, 5 %) that {best.variable.label.lower()} does better than an AUC of "
-        f"{EXCLUDED_AUC:g}, a new study needs {needed.diseased} malignant and {needed.healthy} benign lesions if the "
-        f"true AUC is the {best.auc.value:.3f} seen here (Obuchowski 1994). Such an AUC is usually overestimated at "
-        "first; plan with the lower end of its interval."
+    page.explain(
+        f"Lesions that a new study needs to show with 90 % power (two-sided, 5 %) that {best.variable.label.lower()} "
+        f"does better than an AUC of {EXCLUDED_AUC:g} (Obuchowski 1994). An AUC is usually overestimated at first; "
+        "plan with the lower end of its interval."
     )
+    rows = []
+    for text, area in (("as seen here", best.auc.value), ("lower end of its interval", best.auc.low)):
+        if area > EXCLUDED_AUC:
+            needed = auc_sample_size(area, null_auc=EXCLUDED_AUC, power=0.9)
+            rows.append((f"{area:.3f}, {text}", str(needed.diseased), str(needed.healthy)))
+    page.table("", ("If the true AUC is", "Malignant", "Benign"), rows)
 
 
 def _add_data(page: Page, analysis: CohortAnalysis) -> None:
@@ -299,10 +330,13 @@ def _add_data(page: Page, analysis: CohortAnalysis) -> None:
         [(str(row.variable), str(row.missing), f"{row.percent:.1f} %") for row in missing.itertuples()],
     )
     page.paragraph(
-        "Intervals are 95 %. Shares: Wilson's interval; AUC: DeLong, or a bootstrap over patients when a patient has "
-        "several lesions; predictive values: logit interval at a prevalence taken as known; likelihood ratios: log "
-        "interval; odds ratios: Wald, or profile of Firth's penalized likelihood; correlations: Bonett–Wright; "
-        "intraclass correlation: Shrout–Fleiss; limits of agreement: Bland–Altman. Tests are two-sided."
+        "Intervals are 95 %. Shares: Wilson's interval; AUC: logit interval with DeLong's variance. When patients have "
+        "several lesions: Obuchowski's variance for AUCs, Wilson's interval with the effective number of lesions for "
+        "shares, sandwich errors by patient for group comparisons and odds ratios, jackknife by patient for "
+        "correlations and limits of agreement, bootstrap by patient for kappa and intraclass correlation. Normality: "
+        "Lilliefors' test by simulation; predictive values: logit interval at a prevalence taken as known; likelihood "
+        "ratios: log interval; odds ratios: Wald, or profile of Firth's penalized likelihood; correlations: "
+        "Bonett–Wright; intraclass correlation: Shrout–Fleiss; limits of agreement: Bland–Altman. Tests are two-sided."
     )
     versions = ", ".join(f"{name} {version}" for name, version in analysis.provenance["versions"].items())
     inputs = "; ".join(f"{name} {value}" for name, value in analysis.provenance["inputs"].items())

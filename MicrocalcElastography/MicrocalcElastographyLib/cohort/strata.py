@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
-from MicrocalcAILib.statistics.clustered import auc_covariance
+from MicrocalcAILib.statistics.clustered import separate_auc_covariance
 from MicrocalcAILib.statistics.diagnostic import DiagnosticTable, diagnostic_table
 from MicrocalcAILib.statistics.estimate import Estimate
+from MicrocalcAILib.statistics.roc import auc
 
 from .columns import Variable
-from .diagnostics import YOUDEN, Performance, area_under_curve
+from .diagnostics import YOUDEN, Performance
 from .lesions import Cohort
 
 SMALLEST_GROUP = 5
@@ -63,26 +65,27 @@ class Stratification:
     heterogeneity_p: float
 
 
-def stratify(cohort: Cohort, performance: Performance, by: Variable, seed: int = 0) -> Stratification:
+def stratify(cohort: Cohort, performance: Performance, by: Variable) -> Stratification:
     """AUC, sensitivity and specificity of a parameter in each category of ``by`` (a number is split at its median)."""
     sign = 1.0 if performance.is_high_suspicious else -1.0
     cutoff = performance.cutoff(YOUDEN).value
     score = sign * cohort.values[performance.variable.name].to_numpy(dtype=float)
     groups = _groups(cohort.values[by.name])
-    strata, areas = [], []
+    strata, parts = [], []
     for name in groups.cat.categories:
         member = (groups == name).to_numpy() & np.isfinite(score)
-        malignant = cohort.malignant[member]
+        malignant, patients = cohort.malignant[member], cohort.patients[member]
         if not member.any():
             continue
         counts = int(malignant.sum()), int((~malignant).sum())
         estimate = Estimate(np.nan, np.nan, np.nan)
-        if min(counts) >= SMALLEST_GROUP:
-            estimate = area_under_curve(malignant, score[member], cohort.patients[member], seed)
-            value, variance = auc_covariance(malignant, [score[member]])
-            areas.append((float(value[0]), float(variance[0, 0])))
-        strata.append(Stratum(str(name), *counts, estimate, diagnostic_table(malignant, score[member], sign * cutoff)))
-    return Stratification(performance.variable, by, cutoff, tuple(strata), _heterogeneity(areas))
+        groups_of_patients = (len(np.unique(patients[group])) for group in (malignant, ~malignant))
+        if min(counts) >= SMALLEST_GROUP and min(groups_of_patients) > 1:
+            estimate = auc(malignant, score[member], patients=patients)
+            parts.append((malignant, score[member], patients))
+        table = diagnostic_table(malignant, score[member], sign * cutoff, patients=patients)
+        strata.append(Stratum(str(name), *counts, estimate, table))
+    return Stratification(performance.variable, by, cutoff, tuple(strata), _heterogeneity(parts))
 
 
 def default_strata(cohort: Cohort) -> tuple[Variable, ...]:
@@ -111,10 +114,14 @@ def _groups(column: pd.Series) -> pd.Series:
     )
 
 
-def _heterogeneity(areas: Sequence[tuple[float, float]]) -> float:
-    usable = np.array([pair for pair in areas if pair[1] > 0])
-    if len(usable) < 2:
+def _heterogeneity(parts: Sequence[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.str_]]]) -> float:
+    """Wald's test of equal areas; patients with lesions in several strata are allowed for."""
+    if len(parts) < 2:
         return float("nan")
-    weights = 1 / usable[:, 1]
-    pooled = float(weights @ usable[:, 0] / weights.sum())
-    return float(stats.chi2.sf(float(weights @ (usable[:, 0] - pooled) ** 2), len(usable) - 1))
+    areas, covariance = separate_auc_covariance(parts)
+    usable = np.diag(covariance) > 0
+    if usable.sum() < 2:
+        return float("nan")
+    areas, weights = areas[usable], np.linalg.pinv(covariance[np.ix_(usable, usable)])
+    deviations = areas - float(weights.sum(axis=0) @ areas / weights.sum())
+    return float(stats.chi2.sf(float(deviations @ weights @ deviations), len(areas) - 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,7 +44,8 @@ def read_table(paths: Sequence[Path], sheet: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     paths : sequence of Path
-        ``.csv``, ``.tsv``, ``.txt`` (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252) or ``.xlsx``.
+        ``.csv``, ``.tsv``, ``.txt`` (comma, semicolon, tab or bar; UTF-8, UTF-16,
+        GB18030 or Windows-1252) or ``.xlsx``.
     sheet : str, optional
         Name of the XLSX sheet; the first one without it.
 
@@ -86,15 +88,7 @@ def _read_one(path: Path, sheet: str | None) -> pd.DataFrame:
 
 
 def _rows_of_text(path: Path) -> list[list[str]]:
-    data = path.read_bytes()
-    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise TableError(f"“{path.name}” is not readable as text; please save it as CSV UTF-8.")
+    text = _decoded(path)
     if "\0" in text:
         raise TableError(f"“{path.name}” is not a text table; please save it as CSV UTF-8.")
     first_line = next((line for line in text.splitlines() if line.strip()), "")
@@ -103,6 +97,34 @@ def _rows_of_text(path: Path) -> list[list[str]]:
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise TableError(f"“{path.name}” is not a sound CSV table ({error}); please save it again.") from error
+
+
+def _decoded(path: Path) -> str:
+    """Text of a file in UTF-8, UTF-16 (with or without its mark), GB18030 or Windows-1252."""
+    data = path.read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings: tuple[str, ...] = ("utf-16",)
+    elif len(data) % 2 == 0 and data.count(0) > len(data) / 4:
+        encodings = ("utf-16-le",) if data[1::2].count(0) > data[::2].count(0) else ("utf-16-be",)
+    else:
+        encodings = ("utf-8-sig", "gb18030", "cp1252")
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding != "gb18030" or _is_chinese(text):
+            return text
+    raise TableError(f"“{path.name}” is not readable as text; please save it as CSV UTF-8.")
+
+
+def _is_chinese(text: str) -> bool:
+    """True when most Chinese characters stand beside another one.
+
+    Umlauts of Windows-1252 read as GB18030 become single Chinese characters inside Latin words.
+    """
+    runs = [len(run) for run in re.findall("[\u4e00-\u9fff]+", text)]
+    return sum(length for length in runs if length > 1) > sum(runs) / 2
 
 
 def _rows_of_workbook(path: Path, sheet: str | None) -> list[list[str]]:
@@ -118,6 +140,8 @@ def _rows_of_workbook(path: Path, sheet: str | None) -> list[list[str]]:
     except Exception as error:  # openpyxl raises many kinds for a damaged workbook
         raise TableError(f"“{path.name}” is damaged or not an Excel workbook; please save it again as XLSX.") from error
     try:
+        if not workbook.worksheets:
+            raise TableError(f"“{path.name}” holds no sheet with cells.")
         if sheet is not None and sheet not in workbook.sheetnames:
             raise TableError(f"“{path.name}” has no sheet “{sheet}”; it has: {', '.join(workbook.sheetnames)}.")
         worksheet = workbook[sheet] if sheet is not None else workbook.worksheets[0]
@@ -127,6 +151,10 @@ def _rows_of_workbook(path: Path, sheet: str | None) -> list[list[str]]:
                 break
             rows.append([_text_of_cell(cell) for cell in row])
         return rows
+    except TableError:
+        raise
+    except Exception as error:  # the sheet inside a sound archive may be cut off, which shows only while it is read
+        raise TableError(f"“{path.name}” is damaged; please save it again as XLSX.") from error
     finally:
         workbook.close()
 

@@ -11,9 +11,13 @@ import pandas as pd
 from MicrocalcAILib.statistics.estimate import Estimate
 
 from .analysis import CohortAnalysis
+from .checklists import filled_checklists
 from .groups import Comparison, GroupSummary
+from .protocol import StudyProtocol
 from .readers import Agreement
 from .regression import Regression, TermResult
+from .verdicts import hypothesis_results
+from .wording import file_name
 
 _TABLE_ESTIMATES = (
     "sensitivity",
@@ -39,12 +43,64 @@ def study_tables(analysis: CohortAnalysis) -> dict[str, pd.DataFrame]:
         "combinations": _combination_table(analysis),
         "strata": _strata_table(analysis),
         "correlations": _correlation_table(analysis),
+        **_quality_tables(analysis),
         **_regression_tables(analysis.regression),
         **_agreement_tables(analysis.agreement),
     }
+    if analysis.options.protocol is not None:
+        tables |= _protocol_tables(analysis, analysis.options.protocol)
     if analysis.points is not None:
         tables |= {"points": analysis.points.rows(), "points_totals": analysis.points.totals}
     return {name: table for name, table in tables.items() if len(table)}
+
+
+def _protocol_tables(analysis: CohortAnalysis, protocol: StudyProtocol) -> dict[str, pd.DataFrame]:
+    hypotheses = [
+        {
+            "hypothesis": result.hypothesis.text,
+            "parameter": result.hypothesis.parameter,
+            "measure": result.hypothesis.measure,
+            "above": result.hypothesis.above,
+            **(_columns("found", result.estimate) if result.estimate is not None else {}),
+            "verdict": result.verdict,
+        }
+        for result in hypothesis_results(analysis, protocol)
+    ]
+    checklists = {
+        f"checklist_{file_name(checklist.title)}": pd.DataFrame([vars(item) for item in checklist.items])
+        for checklist in filled_checklists(analysis, protocol)
+    }
+    return {"hypotheses": pd.DataFrame(hypotheses), **checklists}
+
+
+def _quality_tables(analysis: CohortAnalysis) -> dict[str, pd.DataFrame]:
+    if analysis.quality is None:
+        return {}
+    doubts = [
+        {
+            "reason": doubt.reason,
+            "malignant": doubt.malignant_count,
+            "benign": doubt.benign_count,
+            "rows": " ".join(str(number) for rows in analysis.cohort.rows[doubt.lesions] for number in rows),
+        }
+        for doubt in analysis.quality.doubts
+    ]
+    effects = [
+        {
+            "parameter": effect.parameter.name,
+            "without": effect.reason,
+            "malignant": effect.malignant_count,
+            "benign": effect.benign_count,
+            **_columns("auc", effect.auc),
+            **_columns("sensitivity", effect.table.sensitivity),
+            **_columns("specificity", effect.table.specificity),
+            "auc_possible_low": np.nan if effect.limits is None else effect.limits[0],
+            "auc_possible_high": np.nan if effect.limits is None else effect.limits[1],
+            "verdict_open": effect.undecided,
+        }
+        for effect in analysis.quality.effects
+    ]
+    return {"measurements_in_doubt": pd.DataFrame(doubts), "without_doubtful": pd.DataFrame(effects)}
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float]:
@@ -74,16 +130,19 @@ def _group_rows(comparison: Comparison) -> list[dict[str, Any]]:
         test |= {f"effect_{index}": effect.name, **_columns(f"effect_{index}_value", effect.estimate)}
     head = {"variable": comparison.variable.name, "unit": comparison.variable.unit}
     if comparison.variable.kind != "category":
-        groups = _summary_columns("malignant", comparison.malignant) | _summary_columns("benign", comparison.benign)
+        groups = {
+            name: value
+            for group in ("overall", "malignant", "benign")
+            for name, value in _summary_columns(group, getattr(comparison, group)).items()
+        }
         return [head | {"category": ""} | groups | test]
     rows = []
-    for (category, malignant), (_, benign) in zip(comparison.malignant.shares, comparison.benign.shares, strict=True):
-        counts = {
-            "malignant_count": malignant,
-            "malignant_percent": _percent(malignant, comparison.malignant.count),
-            "benign_count": benign,
-            "benign_percent": _percent(benign, comparison.benign.count),
-        }
+    for index, (category, _) in enumerate(comparison.overall.shares):
+        counts: dict[str, float] = {}
+        for group in ("overall", "malignant", "benign"):
+            summary = getattr(comparison, group)
+            count = summary.shares[index][1]
+            counts |= {f"{group}_count": count, f"{group}_percent": _percent(count, summary.count)}
         rows.append(head | {"category": category} | counts | test)
     return rows
 
@@ -99,6 +158,7 @@ def _auc_table(analysis: CohortAnalysis) -> pd.DataFrame:
                 "parameter": performance.variable.name,
                 "unit": performance.variable.unit,
                 "suspicious": "high" if performance.is_high_suspicious else "low",
+                "direction_fixed_beforehand": performance.is_direction_fixed,
                 "malignant": performance.malignant_count,
                 "benign": performance.benign_count,
                 **_columns("auc", performance.auc),
@@ -117,6 +177,8 @@ def _cutoff_table(analysis: CohortAnalysis) -> pd.DataFrame:
                 "parameter": performance.variable.name,
                 "rule": cutoff.rule,
                 "cutoff": cutoff.value,
+                "is_above_only": cutoff.is_exclusive,
+                "prespecified": cutoff.is_prespecified,
                 "cutoff_low": cutoff.interval[0],
                 "cutoff_high": cutoff.interval[1],
                 "chosen_on_these_lesions": cutoff.is_chosen_here,
@@ -180,8 +242,7 @@ def _combination_table(analysis: CohortAnalysis) -> pd.DataFrame:
                 **_columns("apparent_auc", combination.apparent_auc),
                 **_columns("cross_validated_auc", combination.cross_validated_auc),
                 "best_single": combination.best,
-                **_columns("difference_to_best", combination.against_best.difference),
-                "difference_p_value": combination.against_best.p_value,
+                **_columns("gain_over_best", combination.gain),
                 "added_value_p_value": combination.added_value_p,
             }
             for combination in analysis.combinations
@@ -240,7 +301,28 @@ def _regression_tables(regression: Regression | None) -> dict[str, pd.DataFrame]
         _term_row(result) | {"variance_inflation": regression.inflation[result.term.variable.title]}
         for result in regression.terms
     ]
-    return {"univariate_regression": pd.DataFrame(univariate), "regression": pd.DataFrame(model)}
+    tables = {"univariate_regression": pd.DataFrame(univariate), "regression": pd.DataFrame(model)}
+    if regression.imputed is not None:
+        found = regression.imputed
+        tables["regression_imputed"] = pd.DataFrame(
+            [
+                _term_row(result) | {"missing_information": share, "imputations": found.imputations}
+                for result, share in zip(found.terms, found.missing_information, strict=True)
+            ]
+        )
+    crossed = regression.cross_validation
+    if crossed is not None:
+        calibration = {"brier_score": crossed.brier}
+        if crossed.line is not None:
+            calibration |= {
+                "calibration_slope": crossed.line.slope,
+                "calibration_in_the_large": crossed.line.in_the_large,
+            }
+        tables["calibration"] = pd.DataFrame(
+            [{"measure": name, **_columns("value", estimate)} for name, estimate in calibration.items()]
+        )
+        tables["decision_curve"] = crossed.decision
+    return tables
 
 
 def _term_row(result: TermResult) -> dict[str, Any]:
@@ -287,6 +369,8 @@ def _agreement_tables(agreement: Agreement | None) -> dict[str, pd.DataFrame]:
                             **_columns("lower_limit", limits.lower_limit),
                             **_columns("upper_limit", limits.upper_limit),
                             "pairs": limits.pairs,
+                            "one_read_a_part_only": pair.is_partial,
+                            **_columns("icc_2_1", pair.absolute_icc),
                             "difference_grows_p_value": pair.proportional_p,
                         }
                     )
@@ -306,7 +390,18 @@ def _agreement_tables(agreement: Agreement | None) -> dict[str, pd.DataFrame]:
         }
         for found in agreement.categories
     ]
+    several = [
+        {
+            "variable": found.variable.name,
+            "readers": len(found.readers),
+            "lesions": found.lesion_count,
+            **_columns("fleiss_kappa", found.fleiss),
+            **_columns("conger_kappa", found.conger),
+        }
+        for found in agreement.several
+    ]
     return {
+        "several_reader_kappa": pd.DataFrame(several),
         "agreement": pd.DataFrame(numbers),
         "bland_altman": pd.DataFrame(differences),
         "repeats": pd.DataFrame(repeats),

@@ -9,11 +9,12 @@ import pandas as pd
 
 from MicrocalcAILib.base.errors import WarningRecord
 
-from .columns import Variable, as_number
-from .quantities import QUANTITIES
+from .columns import Variable
+from .languages import in_english
+from .numbers import AmbiguousNumbers, Decimal, read_numbers
+from .quantities import quantity_of_key
 from .table import TableError, name_rows
 
-_BY_KEY = {quantity.key: quantity for quantity in QUANTITIES}
 _ORDERED_PAIRS = (
     ("elasticity_min", "elasticity_mean"),
     ("elasticity_mean", "elasticity_max"),
@@ -22,15 +23,20 @@ _ORDERED_PAIRS = (
 _CATEGORIES = {"birads": r"[0-6]|4[ABC]", "density": "[A-D]"}
 
 
-def parsed_values(column: pd.Series, variable: Variable, warnings: list[WarningRecord]) -> pd.Series:
+def parsed_values(
+    column: pd.Series, variable: Variable, warnings: list[WarningRecord], decimal: Decimal = ""
+) -> pd.Series:
+    """Cells of one variable as numbers or categories; what is doubtful is added to ``warnings``.
+
+    Raises
+    ------
+    TableError
+        For cells that are no number, or may be two; the sentence names their rows.
+    """
     if variable.kind == "category":
         return _category(column, variable)
-    numbers = column.map(lambda text: as_number(text, variable.unit), na_action="ignore").astype(object)
-    unreadable = column.index[column.notna() & numbers.isna()]
-    if len(unreadable):
-        raise TableError(f"“{variable.name}” is not a number in {name_rows(unreadable)}.")
-    numbers = numbers.astype(float)
-    quantity = _BY_KEY.get(variable.key)
+    numbers = _numbers(column, variable, decimal)
+    quantity = quantity_of_key(variable.key)
     infinite = numbers.index[np.isinf(numbers)]
     if len(infinite):
         raise TableError(f"“{variable.name}” is not finite in {name_rows(infinite)}.")
@@ -55,6 +61,25 @@ def parsed_values(column: pd.Series, variable: Variable, warnings: list[WarningR
     return numbers
 
 
+def _numbers(column: pd.Series, variable: Variable, decimal: Decimal) -> pd.Series:
+    given = column.dropna()
+    try:
+        read = read_numbers([str(text) for text in given], variable.unit, decimal)
+    except AmbiguousNumbers as doubt:
+        rows = given.index[given == doubt.text]
+        plain, thousand = doubt.text.replace(",", "."), re.sub("[.,]", "", doubt.text)
+        raise TableError(
+            f"“{variable.name}” holds “{doubt.text}” in {name_rows(rows)}, which may be {plain} or {thousand}; please "
+            "say which mark separates decimals (--decimal point or --decimal comma)."
+        ) from None
+    unreadable = given.index[[number is None for number in read]]
+    if len(unreadable):
+        raise TableError(f"“{variable.name}” is not a number in {name_rows(unreadable)}.")
+    values = np.full(len(column), np.nan)
+    values[column.notna().to_numpy()] = [np.nan if number is None else number for number in read]
+    return pd.Series(values, index=column.index, name=column.name)
+
+
 def _category(column: pd.Series, variable: Variable) -> pd.Series:
     texts = column.map(lambda text: _category_text(text, variable.key), na_action="ignore").astype(object)
     allowed = _CATEGORIES.get(variable.key)
@@ -70,6 +95,9 @@ def _category(column: pd.Series, variable: Variable) -> pd.Series:
 
 
 def _category_text(text: str, key: str) -> str:
+    text = re.sub(r"^(\d+)[.,]0+$", r"\1", text)  # a spreadsheet's 4.0 is category 4
+    if key in _CATEGORIES:
+        text = in_english(text.lower())
     if key == "birads":
         return re.sub(r"^(acr)?\W*(bi\W?rads)?\W*(category|cat)?\W*", "", text, flags=re.IGNORECASE).upper()
     if key == "density":

@@ -63,7 +63,12 @@ def estimate_text(estimate: Estimate, digits: int = 3) -> str:
         return number(estimate.value, digits)
     ends = [abs(end) for end in (estimate.value, estimate.low, estimate.high) if math.isfinite(end) and end]
     decimals = max(digits - 1 - math.floor(math.log10(ends[0])), 0) if ends else 0
-    value, low, high = (_fixed(end, min(decimals, 4)) for end in (estimate.value, estimate.low, estimate.high))
+    decimals = min(decimals, 4)
+    texts = [_fixed(end, decimals) for end in (estimate.value, estimate.low, estimate.high)]
+    while len(set(texts)) == 1 and estimate.low < estimate.high and decimals < 6:
+        decimals += 1  # an interval that rounds away would look like certainty
+        texts = [_fixed(end, decimals) for end in (estimate.value, estimate.low, estimate.high)]
+    value, low, high = texts
     return f"{value} ({low} to {high})"
 
 

@@ -55,6 +55,14 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     columns.add_argument("--repeat", metavar="COLUMN", help="column that counts repeated measurements")
     columns.add_argument("--parameter", nargs="+", default=[], metavar="COLUMN", help="columns tested as parameters")
     columns.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    columns.add_argument(
+        "--map",
+        nargs="+",
+        default=[],
+        metavar="COLUMN=QUANTITY",
+        help="what a column measures (E1=elasticity)",
+    )
+    columns.add_argument("--decimal", choices=("point", "comma"), default="", help="decimal mark of the numbers")
     columns.add_argument("--sheet", metavar="NAME", help="sheet of an XLSX workbook (default: the first)")
 
 
@@ -65,10 +73,22 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     _add_columns(parser)
     study = parser.add_argument_group("study")
     study.add_argument(
+        "--protocol", type=Path, metavar="FILE", help="what was fixed beforehand, and participants' flow (TOML or JSON)"
+    )
+    study.add_argument(
         "--model", nargs="+", default=[], metavar="COLUMN", help="variables of the model (default: by P)"
     )
     study.add_argument("--stratify", nargs="+", default=[], metavar="COLUMN", help="columns to stratify by")
-    study.add_argument("--cutoff", nargs="+", default=[], metavar="COLUMN=VALUE", help="cut-offs fixed beforehand")
+    study.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="cut-offs fixed beforehand; “COLUMN>VALUE” when the value itself is not suspicious",
+    )
+    study.add_argument(
+        "--low-suspicious", nargs="+", default=[], metavar="COLUMN", help="parameters whose low values are suspicious"
+    )
     study.add_argument(
         "--prevalence", type=float, metavar="SHARE", help="share of malignant lesions in the clinic, 0 to 1"
     )
@@ -89,20 +109,17 @@ def _choices(arguments: argparse.Namespace) -> ColumnChoices:
         repeat=arguments.repeat,
         parameters=tuple(arguments.parameter),
         ignored=tuple(arguments.ignore),
+        quantities=_quantities(arguments.map),
+        decimal=arguments.decimal,
     )
 
 
-def _cutoffs(texts: list[str]) -> dict[str, tuple[float, ...]]:
-    from ..cohort.columns import as_number
-
-    cutoffs: dict[str, tuple[float, ...]] = {}
-    for text in texts:
-        column, _, value = text.rpartition("=")
-        number = as_number(value)
-        if not column or number is None:
-            raise ParameterError(f"“{text}” is not a cut-off; write COLUMN=VALUE, such as elasticity=62.")
-        cutoffs[column] = (*cutoffs.get(column, ()), number)
-    return cutoffs
+def _quantities(texts: list[str]) -> dict[str, str]:
+    pairs = [text.rpartition("=") for text in texts]
+    for text, (column, _, key) in zip(texts, pairs, strict=True):
+        if not column or not key:
+            raise ParameterError(f"“{text}” maps nothing; write COLUMN=QUANTITY, such as E1=elasticity_mean.")
+    return {column: key for column, _, key in pairs}
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
@@ -129,21 +146,27 @@ def _analyze_and_write(arguments: argparse.Namespace, progress: Progress) -> Coh
     from MicrocalcAILib.base.provenance import sha256_of_file
 
     from ..cohort.analysis import StudyOptions, analyze_cohort
+    from ..cohort.diagnostics import given_cutoffs
     from ..cohort.lesions import read_cohort
     from ..cohort.outputs import write_study
+    from ..cohort.protocol import read_protocol
 
     options = StudyOptions(
         title=arguments.title,
         model=tuple(arguments.model),
         strata=tuple(arguments.stratify),
-        cutoffs=_cutoffs(arguments.cutoff),
+        cutoffs=given_cutoffs(arguments.cutoff),
+        low_is_suspicious=tuple(arguments.low_suspicious),
         prevalence=arguments.prevalence,
         resamples=arguments.resamples,
         seed=arguments.seed,
+        protocol=None if arguments.protocol is None else read_protocol(arguments.protocol),
     )
     progress("reading", 0, 1)
     cohort = read_cohort(arguments.table, _choices(arguments), arguments.sheet)
     digests = {f"SHA-256 of table {number}": sha256_of_file(path) for number, path in enumerate(arguments.table, 1)}
+    if arguments.protocol is not None:
+        digests["SHA-256 of the protocol"] = sha256_of_file(arguments.protocol)
     analysis = analyze_cohort(cohort, options, inputs=digests, progress=progress)
     write_study(analysis, arguments.output, progress)
     return analysis
@@ -295,6 +318,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--readers", type=int, default=0, help="readers with measurement error (default: none)")
     parser.add_argument("--repeats", type=int, default=1, help="repeats of each reader (default: 1)")
     parser.add_argument("--mammographic-auc", type=float, metavar="AUC", help="add a mammographic probability")
+    parser.add_argument("--protocol", type=Path, metavar="FILE", help="also write a protocol of such a study (TOML)")
     parser.add_argument("--seed", type=int, default=0, help="(default: 0)")
 
 
@@ -316,4 +340,10 @@ def _simulate(arguments: argparse.Namespace) -> int:
     with replaced_on_success(arguments.output) as temporary:
         write_table(cohort, temporary)
     print(f"{len(cohort)} rows of simulated lesions: {arguments.output}")
+    if arguments.protocol is not None:
+        from ..cohort.protocol import example_protocol
+
+        with replaced_on_success(arguments.protocol) as temporary:
+            temporary.write_text(example_protocol(cohort["lesion"].nunique()), encoding="utf-8")
+        print(f"Protocol: {arguments.protocol}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from scipy import optimize, stats
@@ -9,6 +10,7 @@ from scipy import optimize, stats
 from MicrocalcAILib.statistics import auc_sample_size, hanley_mcneil_standard_error
 
 from ..wording import percent
+from .confusion import check_f1
 from .finding import AGREES, CONTRADICTS, IMPLIED, IMPOSSIBLE, UNUSUAL, Finding, printed_groups
 from .implied import (
     NORMAL_95,
@@ -92,21 +94,30 @@ def _check_counts(name: str, row: dict[str, Any], right: tuple[int, int], totals
         )
     sensitivity, specificity = true_positive / totals[0], true_negative / totals[1]
     implied = {
-        "ppv": ("positive predictive value", true_positive / (true_positive + false_positive)),
-        "npv": ("negative predictive value", true_negative / (true_negative + false_negative)),
+        "ppv": ("positive predictive value", true_positive, false_positive),
+        "npv": ("negative predictive value", true_negative, false_negative),
     }
-    for key, (label, value) in implied.items():
+    for key, (label, correct, wrong) in implied.items():
+        printed_text = f"{row[key]} %" if key in row else "not printed"
+        if not correct + wrong:
+            findings.append(
+                Finding("Accuracy", f"{name}, {label}", printed_text, "not defined: no such result",
+                        IMPOSSIBLE if key in row else IMPLIED,
+                        "Every lesion is on the same side of the cut-off, so the other side has no predictive value.")
+            )  # fmt: skip
+            continue
+        value = correct / (correct + wrong)
         elsewhere = [(_predictive(key, sensitivity, specificity, share), share) for share in STATED_PREVALENCES]
         at = "; ".join(f"{percent(predictive)} when {share:.0%} are malignant" for predictive, share in elsewhere)
         verdict = IMPLIED
         if key in row:
             verdict = AGREES if Printed(row[key]).overlaps(100 * value, 100 * value) else CONTRADICTS
         findings.append(
-            Finding("Accuracy", f"{name}, {label}", f"{row[key]} %" if key in row else "not printed",
-                    f"{percent(value)} in this mix; {at}", verdict,
+            Finding("Accuracy", f"{name}, {label}", printed_text, f"{percent(value)} in this mix; {at}", verdict,
                     "A predictive value belongs to a share of malignant lesions; the clinic's share is what counts.")
         )  # fmt: skip
-    if false_positive and false_negative:
+    findings += check_f1(name, row, (true_positive, false_positive, false_negative, true_negative))
+    if false_positive and true_negative:
         positive, negative = sensitivity / (1 - specificity), (1 - sensitivity) / specificity
         findings.append(
             Finding("Accuracy", f"{name}, likelihood ratios", "not printed",
@@ -117,11 +128,12 @@ def _check_counts(name: str, row: dict[str, Any], right: tuple[int, int], totals
 
 
 def _predictive(key: str, sensitivity: float, specificity: float, prevalence: float) -> float:
+    """NaN when no result of that side occurs."""
     if key == "ppv":
         right, wrong = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
     else:
         right, wrong = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
-    return right / (right + wrong)
+    return right / (right + wrong) if right + wrong else math.nan
 
 
 def check_curve(study: dict[str, Any], seed: int) -> list[Finding]:

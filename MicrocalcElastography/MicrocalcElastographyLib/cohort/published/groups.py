@@ -40,9 +40,16 @@ def check_measurements(study: dict[str, Any], seed: int) -> list[Finding]:
         student = t_test_p_values(malignant, benign, equal_spread=True)
         printed = Printed(measurement["p"])
         verdict = p_verdict(printed, min(welch[1], student[1]), max(welch[2], student[2]))
-        statistic = (malignant.mean.value - benign.mean.value) / np.hypot(
+        error = np.hypot(
             malignant.deviation.value / np.sqrt(malignant.count), benign.deviation.value / np.sqrt(benign.count)
         )
+        if not error:
+            findings.append(
+                Finding("Group comparison", f"{measurement['name']}, SD", "0 in both groups", "no spread", IMPOSSIBLE,
+                        "A measurement that never varies cannot be tested.")
+            )  # fmt: skip
+            continue
+        statistic = (malignant.mean.value - benign.mean.value) / error
         findings.append(
             Finding("Group comparison", f"{measurement['name']}, P value", f"P {printed.text}",
                     f"Welch t = {statistic:.2f}, {exact_p_text(welch[0])}; Student {exact_p_text(student[0])}", verdict,

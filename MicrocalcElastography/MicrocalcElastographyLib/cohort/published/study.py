@@ -13,20 +13,21 @@ import pandas as pd
 from MicrocalcAILib.base.errors import ResultError
 
 from ...resources import resource_path
-from . import accuracy, groups, regression
+from . import accuracy, confusion, groups, regression
 from .finding import Finding
 
 FORMAT = "microcalc published study"
 VERSION = 1
 EXAMPLE = "Examples/yan_fang_2025.json"
-_SECTIONS = {"measurements", "categories", "accuracy", "auc_comparisons", "regression", "correlations", "agreement",
-             "sample_size", "single_patients", "earlier_studies", "remarks"}  # fmt: skip
+_SECTIONS = {"measurements", "categories", "accuracy", "confusion_tables", "auc_comparisons", "regression",
+             "correlations", "agreement", "sample_size", "single_patients", "earlier_studies", "remarks"}  # fmt: skip
 _HEAD = {"format", "version", "title", "source", "groups"}
 _CHECKS = (
     groups.check_case_mix,
     groups.check_measurements,
     groups.check_categories,
     accuracy.check_accuracy,
+    confusion.check_confusion_tables,
     accuracy.check_curve,
     accuracy.check_auc_comparisons,
     accuracy.check_sample_size,
@@ -115,7 +116,7 @@ def check_published(study: dict[str, Any], seed: int = 0) -> PublishedCheck:
     for check in _CHECKS:
         try:
             findings.extend(check(study, seed))
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
             name = check.__name__.removeprefix("check_").replace("_", " ")
             raise ResultError(f"The published figures on {name} are not in the form of the bundled example.") from error
     remarks: Sequence[str] = study.get("remarks", ())
