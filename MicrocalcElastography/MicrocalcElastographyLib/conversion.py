@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.provenance import provenance
 
-from ..calibration import Calibration
-from ..elastogram import Direction, Elastogram, Unit
-from ..geometry import Rectangle
-from ..inversion import InversionParameters, invert
-from .frame import ScreenFrame
+from .calibration import Calibration
+from .elastogram import Direction, Elastogram, Unit
+from .geometry import Rectangle
+from .inversion import InversionParameters, invert
+from .screen.frame import ScreenFrame
 
 
 def elastogram_of_screen(
@@ -42,6 +42,8 @@ def elastogram_of_screen(
         twin = box.shifted(*offset)
         if not twin.inside_frame(*frame.rgb.shape[:2]):
             raise ParameterError("The paired B-mode panel given lies outside the frame; mark it again.")
+        if twin.intersection(box).area > 0:
+            raise ParameterError("The paired B-mode panel given overlaps the elastography box; mark it again.")
         b_mode = _gray(frame.rgb[twin.slices])
     inversion = invert(
         frame.rgb[box.slices],
