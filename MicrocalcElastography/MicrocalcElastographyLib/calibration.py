@@ -19,6 +19,7 @@ from .screen.frame import ScreenFrame
 from .screen.opacity import read_printed_opacity
 from .screen.pairing import find_paired_b_mode
 from .screen.panels import brightest_channel, color_mask, find_color_boxes, find_panels, panel_of
+from .screen.printed import PrintedValues, read_printed_values
 from .screen.ruler import Ruler, read_depth_ruler
 from .screen.spacing import spacing_from_regions
 from .text import Word, read_words
@@ -58,6 +59,8 @@ class Calibration:
         Between rows, between columns.
     panel : Rectangle or None
         Panel that shows the box; its first row is the surface of the probe.
+    printed : PrintedValues or None
+        What the scanner printed about a measurement circle; compared with our own values, never used for them.
     sources : dict of str to str
         In words, where each of the above comes from.
     warnings : tuple of WarningRecord
@@ -72,6 +75,7 @@ class Calibration:
     b_mode_offset: tuple[int, int] | None = None
     spacing_mm: tuple[float, float] | None = None
     panel: Rectangle | None = None
+    printed: PrintedValues | None = None
     sources: dict[str, str] = field(default_factory=dict)
     warnings: tuple[WarningRecord, ...] = ()
 
@@ -118,7 +122,7 @@ class Calibration:
 
     def summary(self) -> dict[str, Any]:
         """JSON-ready record of the calibration and where each part of it comes from."""
-        parts = (part.name for part in fields(self) if part.name not in ("sources", "warnings"))
+        parts = (part.name for part in fields(self) if part.name not in ("printed", "sources", "warnings"))
         return {name: {"value": getattr(self, name), "source": self.sources.get(name, "unknown")} for name in parts}
 
 
@@ -137,6 +141,7 @@ def find_calibration(frame: ScreenFrame, given: Calibration | None = None) -> Ca
     search.find_scale()
     search.find_opacity_and_pair()
     search.find_spacing()
+    search.find_printed_values()
     return search.result()
 
 
@@ -265,6 +270,11 @@ class _Search:
                 self._set(
                     "b_mode_offset", (pair.rows, pair.columns), f"{_ON_SCREEN}, correlation {pair.correlation:.2f}"
                 )
+
+    def find_printed_values(self) -> None:
+        # A screen whose words were not needed is not read for this alone.
+        if self._words and "printed" not in self._answers and (printed := read_printed_values(self._words)):
+            self._set("printed", printed, _ON_SCREEN)
 
     def find_spacing(self) -> None:
         box, panel = self._answers.get("box"), self._answers.get("panel")
