@@ -30,7 +30,10 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; refusals become one sentence on standard error and exit status 2."""
+    """Run one command; refusals become one sentence on standard error and exit status 2.
+
+    141, as in shells, when the reader of the output closed it early.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when PyTorch loads: idle threads take no CPU time
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
@@ -47,13 +50,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
     try:
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
     except Cancelled:
         print("Cancelled; nothing was changed.", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has stopped (“| head”); without this, Python complains again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except MicrocalcError as error:
         print(f"microcalc: {shown_name(error)}", file=sys.stderr)
         return 2

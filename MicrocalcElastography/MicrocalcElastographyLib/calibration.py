@@ -12,18 +12,23 @@ from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .color_scale import ColorScale, bundled_color_scale, table_names
 from .colorbar import ScaleLabels, color_scale_from_bar, find_color_bars, read_scale_labels
-from .elastogram import Unit
+from .elastogram import Unit, impossible_value
 from .geometry import Rectangle
+from .screen.choice import best_pair
 from .screen.frame import ScreenFrame
 from .screen.opacity import read_printed_opacity
 from .screen.pairing import find_paired_b_mode
 from .screen.panels import brightest_channel, color_mask, find_color_boxes, find_panels, panel_of
+from .screen.printed import PrintedValues, read_printed_values
 from .screen.ruler import Ruler, read_depth_ruler
 from .screen.spacing import spacing_from_regions
+from .text import Word, read_words
 
 GIVEN = "given by the user"
 _ON_SCREEN, _IN_REGIONS = "found on the screen", "regions of the DICOM file"
 _COLORED_SHARE = 0.2  # of a region that is an elastography box
+_FILLED_SHARE = 0.5  # of such a region that the bounds of its colors cover
+_WHOLE_SCREEN = 0.9  # a region that covers more of the screen than this says nothing of its panels
 _RULER_AGREEMENT = 0.03
 _REGION_MARGIN_PX = 4
 
@@ -54,6 +59,8 @@ class Calibration:
         Between rows, between columns.
     panel : Rectangle or None
         Panel that shows the box; its first row is the surface of the probe.
+    printed : PrintedValues or None
+        What the scanner printed about a measurement circle; compared with our own values, never used for them.
     sources : dict of str to str
         In words, where each of the above comes from.
     warnings : tuple of WarningRecord
@@ -68,6 +75,7 @@ class Calibration:
     b_mode_offset: tuple[int, int] | None = None
     spacing_mm: tuple[float, float] | None = None
     panel: Rectangle | None = None
+    printed: PrintedValues | None = None
     sources: dict[str, str] = field(default_factory=dict)
     warnings: tuple[WarningRecord, ...] = ()
 
@@ -76,6 +84,12 @@ class Calibration:
             raise ParameterError(f"There is no color table “{self.color_table}”; choose {', '.join(table_names())}.")
         if self.values_at_ends is not None and self.values_at_ends[0] == self.values_at_ends[1]:
             raise ParameterError("Both ends of the color bar cannot have the same value; give the values it shows.")
+        if self.unit is not None and self.values_at_ends is not None:
+            impossible = impossible_value(max(self.values_at_ends), self.unit)
+            if impossible is not None:
+                raise ParameterError(impossible)
+        if self.b_mode_offset == (0, 0):
+            raise ParameterError("A panel cannot be its own B-mode image; mark the second panel again.")
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -108,7 +122,7 @@ class Calibration:
 
     def summary(self) -> dict[str, Any]:
         """JSON-ready record of the calibration and where each part of it comes from."""
-        parts = (part.name for part in fields(self) if part.name not in ("sources", "warnings"))
+        parts = (part.name for part in fields(self) if part.name not in ("printed", "sources", "warnings"))
         return {name: {"value": getattr(self, name), "source": self.sources.get(name, "unknown")} for name in parts}
 
 
@@ -127,6 +141,7 @@ def find_calibration(frame: ScreenFrame, given: Calibration | None = None) -> Ca
     search.find_scale()
     search.find_opacity_and_pair()
     search.find_spacing()
+    search.find_printed_values()
     return search.result()
 
 
@@ -139,6 +154,8 @@ class _Search:
         self._sources: dict[str, str] = {}
         self._warnings = list(given.warnings)
         self._panels: list[Rectangle] = []
+        self._bars: list[Rectangle] = [given.bar] if given.bar is not None else []
+        self._words: tuple[Word, ...] | None = None
         for part in fields(given):
             value = getattr(given, part.name)
             if part.name not in ("sources", "warnings") and value is not None:
@@ -150,40 +167,57 @@ class _Search:
     def _warn(self, code: str, message: str) -> None:
         self._warnings.append(WarningRecord(code, message))
 
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """What is printed on the screen, read when it is asked for; nothing, with a warning, when it cannot be read."""
+        if self._words is None:
+            try:
+                self._words = read_words(self._frame.rgb, [*self._panels, *self._bars])
+            except ParameterError as error:
+                self._words = ()
+                self._warn("words-not-read", str(error))
+        return self._words
+
     def result(self) -> Calibration:
         return Calibration(**self._answers, sources=self._sources, warnings=tuple(self._warnings))
 
     def find_bar(self) -> None:
         if "bar" in self._answers or "color_table" in self._answers:
             return
-        bars = find_color_bars(self._frame.rgb)
+        bars = self._bars = find_color_bars(self._frame.rgb)
         if not bars:
             return
         named = [region.place.grown(_REGION_MARGIN_PX) for region in self._frame.regions if region.is_color_bar]
         in_region = [bar for bar in bars if any(place.contains(bar) for place in named)]
+        self._bars = in_region or bars
         self._set("bar", (in_region or bars)[0], _IN_REGIONS if in_region else _ON_SCREEN)
         if len(bars) > 1 and len(in_region) != 1:
             self._warn(
-                "several-color-bars", f"The screen shows {len(bars)} color bars; the longest was used, so check it."
+                "several-color-bars",
+                f"The screen shows {len(bars)} color bars; the one with the colors of the box was used, so check it.",
             )
 
     def find_panels_and_box(self) -> None:
-        images = [region.place for region in self._frame.regions if region.is_image]
+        whole = _WHOLE_SCREEN * self._frame.rgb[..., 0].size
+        images = [region.place for region in self._frame.regions if region.is_image and region.place.area < whole]
         # A region inside another one is the elastography box, not a panel.
         panels = [place for place in images if not any(o.contains(place) and o.area > place.area for o in images)]
         panels = [part for place in panels for part in self._beside_bar(place)]
         self._panels = panels or find_panels(self._frame.rgb)
         if "box" not in self._answers:
-            inner = [place for place in images if place not in panels and self._has_color(place)]
-            bars = [self._answers["bar"]] if "bar" in self._answers else []
-            boxes = inner or find_color_boxes(self._frame.rgb, self._panels, bars)
+            inner = [place for place in images if place not in panels and self._is_filled_with_color(place)]
+            boxes = inner or find_color_boxes(self._frame.rgb, self._panels, self._bars)
             if not boxes:
                 return
-            self._set("box", boxes[0], _IN_REGIONS if inner else _ON_SCREEN)
-            if len(boxes) > 1:
+            pair = best_pair(self._frame.rgb, boxes, self._bars)
+            self._set("box", pair.box, _IN_REGIONS if inner else _ON_SCREEN)
+            if pair.bar is not None:
+                self._set("bar", pair.bar, self._sources["bar"])
+            if pair.is_doubtful:
                 self._warn(
                     "several-color-boxes",
-                    f"The screen shows {len(boxes)} areas of color; the largest was taken for the elastography box.",
+                    f"The screen shows {len(boxes)} areas with the colors of the bar; the one that fits best was taken "
+                    "for the elastography box, so check it.",
                 )
         if "panel" not in self._answers and (panel := panel_of(self._answers["box"], self._panels)):
             self._set("panel", panel, _IN_REGIONS if panels else _ON_SCREEN)
@@ -196,14 +230,18 @@ class _Search:
         seen = [part.intersection(panel) for part in find_panels(self._frame.rgb)]
         return [part for part in seen if part.area > 0 and part.intersection(bar).area == 0]
 
-    def _has_color(self, place: Rectangle) -> bool:
-        return bool(color_mask(self._frame.rgb[place.slices]).mean() >= _COLORED_SHARE)
+    def _is_filled_with_color(self, place: Rectangle) -> bool:
+        """Whether a region is an elastography box, and not a panel that holds one."""
+        if color_mask(self._frame.rgb[place.slices]).mean() < _COLORED_SHARE:
+            return False
+        seen = find_color_boxes(self._frame.rgb, [place], [])
+        return bool(seen) and seen[0].area >= _FILLED_SHARE * place.area
 
     def find_scale(self) -> None:
         bar = self._answers.get("bar")
         if bar is None or {"values_at_ends", "unit"} <= self._answers.keys():
             return
-        labels: ScaleLabels = read_scale_labels(self._frame.rgb, bar, self._panels)
+        labels: ScaleLabels = read_scale_labels(self.words, bar, self._panels)
         if labels.values_at_ends is not None and "values_at_ends" not in self._answers:
             self._set("values_at_ends", labels.values_at_ends, f"{labels.agreeing} labels of the color bar")
             if labels.doubtful:
@@ -214,13 +252,16 @@ class _Search:
                     "color bar; compare it with the screen.",
                 )
         if labels.unit is not None and "unit" not in self._answers:
-            self._set("unit", labels.unit, "labels of the color bar")
+            highest = max(self._answers.get("values_at_ends", (0.0,)))
+            if impossible := impossible_value(highest, labels.unit):
+                self._warn("unit-impossible", f"The labels of the color bar were read as {impossible}")
+            else:
+                self._set("unit", labels.unit, "labels of the color bar")
 
     def find_opacity_and_pair(self) -> None:
         rgb = self._frame.rgb
         if "opacity" not in self._answers:
-            bars = [self._answers["bar"]] if "bar" in self._answers else []
-            opacity = read_printed_opacity(rgb, [*self._panels, *bars])
+            opacity = read_printed_opacity(self.words)
             if opacity is not None:
                 self._set("opacity", opacity, "printed on the screen")
         if {"box", "panel"} <= self._answers.keys() and "b_mode_offset" not in self._answers:
@@ -229,6 +270,11 @@ class _Search:
                 self._set(
                     "b_mode_offset", (pair.rows, pair.columns), f"{_ON_SCREEN}, correlation {pair.correlation:.2f}"
                 )
+
+    def find_printed_values(self) -> None:
+        # A screen whose words were not needed is not read for this alone.
+        if self._words and "printed" not in self._answers and (printed := read_printed_values(self._words)):
+            self._set("printed", printed, _ON_SCREEN)
 
     def find_spacing(self) -> None:
         box, panel = self._answers.get("box"), self._answers.get("panel")
@@ -244,7 +290,9 @@ class _Search:
                 "The size of a pixel was taken from the file's Pixel Spacing, which does not say for which part of the "
                 "screen it holds; compare it with the depth ruler.",
             )
-        ruler = read_depth_ruler(brightest_channel(self._frame.rgb), panel) if panel is not None else None
+        ruler = None
+        if panel is not None:
+            ruler = read_depth_ruler(brightest_channel(self._frame.rgb), panel, self.words)
         if ruler is not None and panel is not None:
             self._use_ruler(ruler, panel)
         if "spacing_mm" not in self._answers:

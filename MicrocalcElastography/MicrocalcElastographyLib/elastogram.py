@@ -25,6 +25,18 @@ class Unit(StrEnum):
     """Relative strain in arbitrary units: comparable inside one box only, never convertible to kPa or m/s."""
 
 
+HIGHEST_POSSIBLE = {Unit.KILOPASCAL: 1000.0, Unit.METERS_PER_SECOND: 20.0}
+"""No scanner shows tissue beyond these; a larger number belongs to another unit."""
+
+
+def impossible_value(value: float, unit: Unit) -> str | None:
+    """A sentence when a value cannot be in this unit, else None."""
+    highest = HIGHEST_POSSIBLE.get(unit)
+    if highest is None or value <= highest:
+        return None
+    return f"{value:g} {unit} is impossible for tissue (at most {highest:g}); check the unit and the scale."
+
+
 class Direction(StrEnum):
     """Which end of the values is the stiff one."""
 
@@ -206,6 +218,14 @@ class Elastogram:
             value_range=value_range,
             source={**self.source, "density_kg_m3": density_kg_m3},
         )
+
+    @property
+    def place_in_file(self) -> str:
+        """Frame or slice of a file that has several, in words; empty for any other file."""
+        for name in ("frame", "slice"):
+            if int(self.source.get(f"{name}s") or 1) > 1:
+                return f"{name} {self.source[name]} of {self.source[f'{name}s']}, counted from 0"
+        return ""
 
     def depth_mm(self, row: float) -> float | None:
         """Depth below the probe surface of a row of the box, in mm; None when spacing or panel are unknown."""

@@ -33,14 +33,16 @@ class InversionParameters:
     smoothing_px : int
         Colors are averaged over squares of this size, odd, before they are matched; 3 pixels are far less than the
         resolution of an elastogram, and take away most of the rounding that a weak overlay magnifies. 1 for none.
-    saturation_share : float
-        Values within this share of the range from either end of the scale count as saturated.
+    saturation_share, high_saturation_share : float
+        Values within this share of the range from the lower and from the upper end of the scale count as saturated. At
+        the upper end the last colors of a bar are often blurred or too alike to be told apart.
     """
 
     off_table_limit: float = 24.0
     border_px: int = 3
     smoothing_px: int = 3
     saturation_share: float = 0.01
+    high_saturation_share: float = 0.04
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.off_table_limit <= 255.0:
@@ -49,8 +51,13 @@ class InversionParameters:
             raise ParameterError(f"The border left out is 0 to 50 pixels wide, not {self.border_px}.")
         if self.smoothing_px not in range(1, 16, 2):
             raise ParameterError(f"Colors are averaged over 1, 3, 5 … 15 pixels, not {self.smoothing_px}.")
-        if not 0.0 < self.saturation_share < 0.5:
-            raise ParameterError(f"The saturation share lies between 0 and 0.5, not at {self.saturation_share:g}.")
+        for share in (self.saturation_share, self.high_saturation_share):
+            if not 0.0 < share < 0.5:
+                raise ParameterError(f"The saturation share lies between 0 and 0.5, not at {share:g}.")
+
+    def saturation_limits(self, low: float, high: float) -> tuple[float, float]:
+        """Values at and beyond which pixels of a scale from ``low`` to ``high`` count as saturated."""
+        return low + self.saturation_share * (high - low), high - self.high_saturation_share * (high - low)
 
 
 @dataclass(frozen=True)
@@ -129,14 +136,14 @@ def invert(
     valid = ~(void | off_table | border)
     values = np.where(valid, scale.values(match.fractions), np.nan).astype(np.float32)
 
-    margin = parameters.saturation_share * (scale.high - scale.low)
+    lowest, highest = parameters.saturation_limits(scale.low, scale.high)
     quality = Quality(
         pixels=valid.size,
         void_fraction=float(void.mean()),
         off_table_fraction=float(off_table.mean()),
         border_fraction=float(border.mean()),
-        saturated_high_fraction=float((values >= scale.high - margin).mean()),
-        saturated_low_fraction=float((values <= scale.low + margin).mean()),
+        saturated_high_fraction=float((values >= highest).mean()),
+        saturated_low_fraction=float((values <= lowest).mean()),
         off_table_residual=float(match.distance_to_scale[valid].mean()) if valid.any() else None,
         effective_opacity=float(opacity),
         opacity_source=opacity_source,

@@ -239,7 +239,7 @@ def _nodesOf(valueNode) -> ElastogramNodes:
 
 def _showBMode(valueNode, elastogram: Elastogram, imagePlace: np.ndarray, name: str, created: list):
     """The paired B-mode panel where the panel with color lies, so that both are one picture; None without a pair."""
-    from MicrocalcElastographyLib.screen.conversion import b_mode_panel
+    from MicrocalcElastographyLib.conversion import b_mode_panel
 
     if elastogram.b_mode is None:
         return None

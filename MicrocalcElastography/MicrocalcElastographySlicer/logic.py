@@ -195,7 +195,14 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
 
         stored = self.readings()
         repeat = description.pop("repeat", None) or next_repeat(stored, description["lesion"], description["reader"])
-        reading = reading_of(assessment.measurement, assessment.scores, assessment.checks, repeat=repeat, **description)
+        reading = reading_of(
+            assessment.measurement,
+            assessment.scores,
+            assessment.checks,
+            repeat=repeat,
+            warnings=assessment.warnings,
+            **description,
+        )
         readingsnodes.showReadings(with_reading(stored, reading))
         return reading
 

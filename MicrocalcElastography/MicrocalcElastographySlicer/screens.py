@@ -118,7 +118,7 @@ def elastogramOfVolume(volumeNode, frame: int, given: Calibration, meaning: Valu
         pixels, spacing = slicer.util.arrayFromVolume(volumeNode)[frame], nodeSpacing(volumeNode)
         return value_map(pixels, meaning, spacing, _SPACING_SOURCE, {"kind": "volume in the scene", "frame": frame})
 
-    from MicrocalcElastographyLib.screen.conversion import elastogram_of_screen
+    from MicrocalcElastographyLib.conversion import elastogram_of_screen
 
     calibration = calibrationOfScreen(volumeNode, frame, given)
     return elastogram_of_screen(_screenOf(volumeNode, frame), calibration)

@@ -30,8 +30,8 @@ from scipy.spatial import cKDTree
 
 from MicrocalcElastographyLib.calibration import Calibration, find_calibration
 from MicrocalcElastographyLib.color_scale import table_names
+from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.phantom import Content, PhantomParameters, SimulatedScreen, simulate_screen
-from MicrocalcElastographyLib.screen.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
 
 OPACITIES = (1.0, 0.8, 0.5, 0.3)

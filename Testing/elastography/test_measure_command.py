@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +25,15 @@ from MicrocalcElastographyLib.reading import read_elastogram
 from MicrocalcElastographyLib.readings import read_readings
 from real_data import more_data
 
+ROOT = Path(__file__).resolve().parents[2]
 LESION, FAT = "20,15,4,3.6 mm", "11,13,1.6,1.6 mm"
 Run = Callable[..., int]
+
+
+def write_map(values: np.ndarray, path: Path) -> None:
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing((0.2, 0.2))
+    sitk.WriteImage(image, str(path))
 
 
 @pytest.fixture
@@ -106,12 +116,64 @@ def test_a_second_reader_far_apart_needs_consensus(
     )
     run(*words, "--reader", "A")
     assert "one reader" in capsys.readouterr().out
-    run(*words, "--reader", "B", "--box-at", "14,20 mm")  # beside the lesion
+    run(*words, "--reader", "B", "--lesion", "12,20,2,2 mm")  # beside the lesion
     assert "needs consensus" in capsys.readouterr().out
     run(*words, "--reader", "consensus")
     assert "settled by consensus" in capsys.readouterr().out
     (line,) = (tmp_path / "lesions.csv").read_text().splitlines()[1:]
     assert line.startswith("lesion,")
+
+
+def test_a_void_lesion_is_recorded_without_a_value_and_the_exit_status_says_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.full((80, 80), 20.0, np.float32)
+    values[30:50, 30:50] = np.nan
+    write_map(values, tmp_path / "map.nrrd")
+    words = ("--lesion", "39.5,39.5,9,9", "--fat", "10,10,5,5", "--unit", "kPa", "--table", tmp_path / "t.csv")
+    assert run("measure", tmp_path / "map.nrrd", *words, "--output", tmp_path / "out") == 1
+    out = capsys.readouterr()
+    assert "no value: void" in out.out
+    assert "nothing was measured" in out.err
+    for name in ("t.csv", "out/readings.csv", "out/lesions.csv"):
+        (row,) = csv.DictReader((tmp_path / name).open())
+        assert row["elasticity_mean_kpa"] == row["stiffness_ratio"] == ""
+        assert float(row["void_percent"]) == 100.0
+        assert "no-measurement-box" in row["warnings"].split()
+
+
+def test_a_saturated_lesion_travels_to_the_study_as_a_lower_bound(run: Run, tmp_path: Path) -> None:
+    screen = simulate_screen(PhantomParameters(lesion_kpa=300.0))
+    Image.fromarray(screen.frame).save(tmp_path / "screen.png")
+    run("measure", tmp_path / "screen.png", "--lesion", LESION, "--fat", FAT, "--output", tmp_path / "out")
+    (row,) = csv.DictReader((tmp_path / "out" / "readings.csv").open())
+    assert row["bound"] == ">="
+    assert float(row["saturated_percent"]) > 50.0
+    assert float(row["roi_inside_percent"]) >= 25.0
+    assert "saturated" in row["warnings"].split()
+    assert any("saturat" in code for code in row["protocol_warnings"].split())
+
+
+def test_values_no_tissue_has_are_refused(run: Run, tmp_path: Path) -> None:
+    write_map(np.full((80, 80), 55.0, np.float32), tmp_path / "map.nrrd")
+    for unit, value in (("m/s", 55.0), ("kPa", 1200.0)):
+        write_map(np.full((80, 80), value, np.float32), tmp_path / "map.nrrd")
+        with pytest.raises(ParameterError, match="impossible for tissue"):
+            run("measure", tmp_path / "map.nrrd", "--lesion", "40,40,9,9", "--unit", unit, "--output", tmp_path / "out")
+
+
+def test_output_that_nobody_reads_ends_the_command_without_a_complaint(screens: Path, tmp_path: Path) -> None:
+    words = ["measure", str(screens / "shear_0.png"), "--lesion", LESION, "--table", str(tmp_path / "t.csv")]
+    command = [sys.executable, "-m", "MicrocalcAILib", "elastography", *words, "--output", str(tmp_path / "out")]
+    folders = os.pathsep.join(str(ROOT / name) for name in ("MicrocalcAI", "MicrocalcElastography"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run(
+            command, stdout=pipe, stderr=subprocess.PIPE, check=False, env={**os.environ, "PYTHONPATH": folders}
+        )
+    assert (ended.returncode, ended.stderr) == (141, b"")
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 2
 
 
 def test_a_strain_screen_gives_a_strain_ratio_and_no_kilopascal(run: Run, screens: Path, tmp_path: Path) -> None:

@@ -7,17 +7,37 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-from MicrocalcElastographyLib.calibration import find_calibration
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcElastographyLib.calibration import Calibration, find_calibration
 from MicrocalcElastographyLib.colorbar import color_scale_from_bar, find_color_bars, read_scale_labels
+from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
-from MicrocalcElastographyLib.phantom import BarPlace, Content, Layout, PhantomParameters, simulate_screen
+from MicrocalcElastographyLib.phantom import (
+    BarPlace,
+    Content,
+    Layout,
+    PhantomParameters,
+    SimulatedScreen,
+    simulate_screen,
+)
+from MicrocalcElastographyLib.resources import resource_path
 from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
 from MicrocalcElastographyLib.screen.opacity import read_printed_opacity
 from MicrocalcElastographyLib.screen.pairing import find_paired_b_mode
 from MicrocalcElastographyLib.screen.panels import brightest_channel, find_color_boxes, find_panels
 from MicrocalcElastographyLib.screen.ruler import read_depth_ruler
+from MicrocalcElastographyLib.text import Word, read_words
+
+
+def words_of(screen: SimulatedScreen, frame: NDArray[np.uint8] | None = None) -> tuple[Word, ...]:
+    """The words of a screen, or of a frame with the same panels."""
+    panels = [panel for panel in (screen.color_panel, screen.b_mode_panel) if panel is not None]
+    return read_words(screen.frame if frame is None else frame, [*panels, screen.bar])
+
 
 SCREENS = [
     {},
@@ -119,13 +139,14 @@ def test_a_ruler_of_two_different_scales_is_not_believed() -> None:
     """Numbers that do not grow in proportion to their rows give no spacing."""
     screen = simulate_screen(PhantomParameters(layout=Layout.SINGLE))
     gray = brightest_channel(screen.frame)
-    assert read_depth_ruler(gray, screen.color_panel) is not None
+    words = words_of(screen)
+    assert read_depth_ruler(gray, screen.color_panel, words) is not None
     moved = gray.copy()
     strip = np.s_[:, screen.color_panel.right : screen.color_panel.right + 60]
     moved[strip] = 0
     for row, target in ((60, 60), (160, 130), (260, 280), (360, 360)):
         moved[target - 8 : target + 8, strip[1]] = gray[row - 8 : row + 8, strip[1]]
-    ruler = read_depth_ruler(moved, screen.color_panel)
+    ruler = read_depth_ruler(moved, screen.color_panel, words_of(screen, np.repeat(moved[..., None], 3, axis=2)))
     assert ruler is None or ruler.numbers < 4
 
 
@@ -144,7 +165,7 @@ def test_a_bar_with_too_few_labels_leaves_the_range_to_be_asked_for(kept: int) -
     frame = screen.frame.copy()
     beside = np.s_[screen.bar.top - 10 + 30 * kept : screen.bar.bottom + 12, screen.bar.right + 2 :]
     frame[beside] = 0
-    labels = read_scale_labels(frame, screen.bar, [screen.color_panel])
+    labels = read_scale_labels(words_of(screen, frame), screen.bar, [screen.color_panel])
     assert labels.values_at_ends is None
     assert labels.unit == Unit.KILOPASCAL
     assert "the values at both ends of the color bar" in find_calibration(ScreenFrame(frame)).missing
@@ -157,14 +178,14 @@ def test_a_label_that_contradicts_the_others_is_not_believed() -> None:
     right = np.s_[screen.bar.right + 2 :]
     label = {fraction: round(screen.bar.top + fraction * (screen.bar.height - 1)) for fraction in (0.0, 0.25)}
     frame[label[0.0] - 8 : label[0.0] + 8, right] = frame[label[0.25] - 8 : label[0.25] + 8, right]
-    assert read_scale_labels(frame, screen.bar, []).values_at_ends == (180.0, 0.0)
+    assert read_scale_labels(words_of(screen, frame), screen.bar, []).values_at_ends == (180.0, 0.0)
 
 
 def test_the_direction_of_the_bar_comes_from_its_labels() -> None:
     up = simulate_screen(PhantomParameters(high_at_top=True))
     down = simulate_screen(PhantomParameters(high_at_top=False))
-    assert read_scale_labels(up.frame, up.bar, []).values_at_ends == (180.0, 0.0)
-    assert read_scale_labels(down.frame, down.bar, []).values_at_ends == (0.0, 180.0)
+    assert read_scale_labels(words_of(up), up.bar, []).values_at_ends == (180.0, 0.0)
+    assert read_scale_labels(words_of(down), down.bar, []).values_at_ends == (0.0, 180.0)
     scales = [
         color_scale_from_bar(screen.frame, screen.bar, screen.values_at_ends, Unit.KILOPASCAL) for screen in (up, down)
     ]
@@ -183,21 +204,70 @@ def test_blurred_ends_of_a_bar_do_not_become_colors_of_its_scale() -> None:
 
 @pytest.mark.parametrize("place", [Rectangle(-1, 0, 50, 10), Rectangle(0, 0, 10, 5000), Rectangle(10, 10, 10, 20)])
 def test_a_rectangle_outside_the_frame_is_refused(place: Rectangle) -> None:
-    from MicrocalcAILib.base.errors import ParameterError
-    from MicrocalcElastographyLib.calibration import Calibration
-
     frame = ScreenFrame(np.zeros((100, 100, 3), np.uint8))
     for given in (Calibration(bar=place), Calibration(box=place)):
         with pytest.raises(ParameterError, match="outside"):
             find_calibration(frame, given)
 
 
+def test_the_speed_of_sound_is_no_unit_of_the_bar() -> None:
+    screen = simulate_screen(PhantomParameters(bar_place=BarPlace.LEFT))
+    image = Image.fromarray(screen.frame)
+    font = ImageFont.truetype(resource_path("Fonts/Arimo-Regular.woff"), 15)
+    top = screen.bar.top - 60
+    image.paste((0, 0, 0), (0, screen.bar.top - 40, 200, screen.bar.top - 12))  # the bar's own unit
+    ImageDraw.Draw(image).text((screen.bar.left, top), "T 1540 m/s", font=font, fill=(200, 200, 200))
+    found = find_calibration(ScreenFrame(np.array(image)))
+    assert found.unit is None
+    assert "the unit of the color bar (kPa, m/s or strain)" in found.missing
+
+
+def test_two_units_on_one_bar_are_asked_for() -> None:
+    screen = simulate_screen(PhantomParameters())
+    image = Image.fromarray(screen.frame)
+    font = ImageFont.truetype(resource_path("Fonts/Arimo-Regular.woff"), 15)
+    ImageDraw.Draw(image).text((screen.bar.left, screen.bar.bottom + 14), "m/s", font=font, fill=(200, 200, 200))
+    assert read_scale_labels(words_of(screen, np.array(image)), screen.bar, []).unit is None
+
+
+@pytest.mark.parametrize(("unit", "highest"), [(Unit.METERS_PER_SECOND, 49.0), (Unit.KILOPASCAL, 1540.0)])
+def test_a_scale_no_tissue_reaches_is_refused(unit: Unit, highest: float) -> None:
+    with pytest.raises(ParameterError, match="impossible for tissue"):
+        Calibration(values_at_ends=(highest, 0.0), unit=unit)
+
+
+def test_a_panel_is_not_paired_with_itself() -> None:
+    screen = simulate_screen(PhantomParameters(layout=Layout.SINGLE))
+    gray = brightest_channel(screen.frame)
+    rows, columns = gray.shape
+    for panel in (Rectangle(0, 0, rows, columns), Rectangle(0, 0, rows - 3, columns - 2)):
+        assert find_paired_b_mode(gray, panel, screen.box) is None
+    with pytest.raises(ParameterError, match="its own B-mode"):
+        Calibration(b_mode_offset=(0, 0))
+    found = replace(find_calibration(ScreenFrame(screen.frame)), b_mode_offset=(3, 5))
+    with pytest.raises(ParameterError, match="overlaps"):
+        elastogram_of_screen(ScreenFrame(screen.frame), found)
+
+
+def test_one_region_that_covers_the_whole_screen_says_nothing_of_its_panels() -> None:
+    screen = simulate_screen(PhantomParameters())
+    whole = UltrasoundRegion(Rectangle(0, 0, *screen.frame.shape[:2]), True, False, (0.1, 0.1))
+    panel = UltrasoundRegion(screen.color_panel, True, False, (0.1, 0.1))
+    for regions in ((whole,), (whole, panel)):
+        found = find_calibration(ScreenFrame(screen.frame, regions=regions))
+        assert found.box == screen.box
+        assert found.panel is not None
+        assert abs(found.panel.top - screen.color_panel.top) <= 1
+        assert found.spacing_mm == pytest.approx((0.1, 0.1))
+        assert found.sources["spacing_mm"] == "regions of the DICOM file"
+
+
 def test_only_the_opacity_pattern_is_read_from_the_screen() -> None:
     screen = simulate_screen(PhantomParameters(opacity=0.8))
-    assert read_printed_opacity(screen.frame, [screen.color_panel, screen.bar]) == 0.8
+    assert read_printed_opacity(words_of(screen)) == 0.8
     blank = screen.frame.copy()
     blank[:160, :250] = 0
-    assert read_printed_opacity(blank, [screen.color_panel, screen.bar]) is None
+    assert read_printed_opacity(words_of(screen, blank)) is None
 
 
 def test_what_the_user_gives_is_kept_and_named_as_given() -> None:

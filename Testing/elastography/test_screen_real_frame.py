@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from MicrocalcElastographyLib.calibration import Calibration, find_calibration
 from MicrocalcElastographyLib.elastogram import Elastogram, Unit
@@ -86,3 +87,17 @@ def test_the_paired_b_mode_confirms_the_printed_opacity(elastogram: Elastogram) 
 
 def test_the_depth_of_the_box_is_measured_from_the_surface_of_the_probe(elastogram: Elastogram) -> None:
     assert elastogram.depth_mm(0) == pytest.approx((267 - 138) / 115.4 * 10, abs=0.3)
+
+
+@pytest.mark.parametrize("factor", [0.4, 0.5, 0.75, 1.1, 1.5, 2.0])
+def test_the_frame_is_read_at_any_size_it_may_be_exported_in(frame: ScreenFrame, factor: float) -> None:
+    rows, columns = (round(length * factor) for length in frame.rgb.shape[:2])
+    resized = Image.fromarray(frame.rgb).resize((columns, rows), Image.Resampling.BICUBIC)
+    found = find_calibration(ScreenFrame(np.array(resized)))
+    assert found.box is not None
+    assert [edge / factor for edge in found.box] == pytest.approx((267, 632, 379, 747), abs=8)  # with its outline
+    assert (found.values_at_ends, found.unit, found.opacity) == ((300.0, 0.0), Unit.KILOPASCAL, 1.0)
+    if found.b_mode_offset is not None:
+        assert [offset / factor for offset in found.b_mode_offset] == pytest.approx((450, 0), abs=2 / factor)
+    assert found.spacing_mm is not None
+    assert 10.0 / found.spacing_mm[0] / factor == pytest.approx(115.4, abs=2)

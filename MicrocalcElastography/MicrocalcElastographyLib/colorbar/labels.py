@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from difflib import SequenceMatcher
+from collections.abc import Iterable
 from itertools import combinations
 from typing import NamedTuple
 
@@ -13,22 +13,47 @@ from numpy.typing import NDArray
 
 from ..elastogram import Unit
 from ..geometry import Rectangle
-from ..screen.panels import brightest_channel
-from ..text import TextLine, read_text
+from ..text import Word
 
-_NUMBERS = "0123456789.kPams/c><"
-_WORDS = "SOFTHARDsofthard"
-_SURE, _VERY_SURE = 0.5, 0.75  # likeness of the least sure character of a label that counts, among many and alone
-_DISTINCT = 0.02  # how much less any other character is like a digit
+_UNIT = r"(?:[\(\[]?([kK][pP][aA]|[mM]/[sS])[\)\]]?)"
+_NUMBER_AND_UNIT = re.compile(rf"{_UNIT}?[<>=≥≤~-]*(\d+(?:[.,]\d+)?)?-?{_UNIT}?")
+_SOFT = frozenset(
+    [
+        *("soft", "weich", "mou", "souple", "blando", "macio", "mole", "molle", "morbido", "mjuk", "blød"),
+        *(
+            "bløt",
+            "zacht",
+            "miękki",
+            "yumuşak",
+            "мягкий",
+            "软",
+            "軟",
+            "柔",
+            "柔软",
+            "やわらかい",
+            "柔らかい",
+            "軟らかい",
+        ),
+    ]
+)
+_HARD = frozenset(
+    [
+        *("hard", "stiff", "hart", "dur", "dure", "duro", "rígido", "rigido", "rigide", "hård"),
+        *("hårt", "twardy", "sert", "жесткий", "жёсткий", "твердый", "твёрдый", "硬", "硬い", "かたい", "固い"),
+    ]
+)
+_SURE, _VERY_SURE = 0.7, 0.9  # confidence of a label that counts, among many and alone
 _MOST_STEPS = 60  # between the lowest and the highest label
 _SMALL_PX, _FEW = 9, 3  # digits lower than this, and fewer labels than this, leave doubts
 _BESIDE = 0.03  # of the bar's length: labels this far beyond its ends still stand beside it
 _MOST = 0.6  # of the labels beside the bar have to agree
 _AWAY = 2.5  # text heights: numbers farther from the bar belong to something else
 _NEAR = 0.6  # labels lie within this share of the bar's length
-_BLANKED_PX = 2
+_UNIT_AWAY = 4.0  # text heights: a unit farther from the bar belongs to something else
 _OFF_PLACE = 0.4  # of the text height: how far a label may lie from its place on the bar
 _BEYOND_END = 2.5  # text heights beyond the end of the bar within which a label names the end
+_FEWEST_STRAIGHT, _STRAIGHT = 4, 0.2  # labels with rounded values, and text heights off their line, that are sure
+_ROUNDED_LABELS = 0.02  # of the range: how far rounding may take a label at the end off the steps of the others
 _ROUNDING = 0.04  # of the range: how far an end may lie from a round value
 
 
@@ -50,8 +75,7 @@ class ScaleLabels(NamedTuple):
 class _Label(NamedTuple):
     """A number beside the bar: its place along the bar (0 at the first end, 1 at the last) and height in that measure.
 
-    ``confidence`` is 0 when another character is nearly as like one of its digits. ``malformed`` numbers begin with a
-    zero too many, which means that a decimal point was overlooked.
+    ``malformed`` numbers begin with a zero too many, which means that a decimal point was overlooked.
     """
 
     value: float
@@ -68,53 +92,54 @@ class _Steps(NamedTuple):
     size: float
 
 
-def read_scale_labels(frame: NDArray[np.uint8], bar: Rectangle, panels: list[Rectangle]) -> ScaleLabels:
-    """Read the labels around a color bar.
+def read_scale_labels(words: Iterable[Word], bar: Rectangle, panels: list[Rectangle]) -> ScaleLabels:
+    """What the words around a color bar say about it.
 
     Parameters
     ----------
-    frame : uint8 array, shape (rows, columns, 3)
+    words : iterable of Word
+        Of the whole screen.
     bar : Rectangle
     panels : list of Rectangle
-        Panels of image, in which nothing is read.
+        Panels of image, whose words do not belong to the bar.
     """
     length = max(bar.height, bar.width)
-    around = bar.grown(round(_NEAR * length)).intersection(Rectangle(0, 0, *frame.shape[:2]))
-    gray = brightest_channel(frame).copy()
-    for blanked in (bar.grown(_BLANKED_PX), *panels):
-        gray[blanked.intersection(Rectangle(0, 0, *gray.shape)).slices] = 0
-    lines = [
-        line._replace(place=line.place.shifted(around.top, around.left))
-        for line in read_text(gray[around.slices], _NUMBERS)
+    around = bar.grown(round(_NEAR * length))
+    near = [
+        word
+        for word in words
+        if word.place.intersection(around).area > 0 and not any(panel.contains(word.place) for panel in panels)
     ]
-    unit = _unit(lines)
-    ends, agreeing = _ends([label for line in lines for label in _labels(line, bar)])
-    if ends is None and unit is None:
-        words = read_text(gray[around.slices], _WORDS)
-        return _soft_and_hard([line._replace(place=line.place.shifted(around.top, around.left)) for line in words], bar)
+    unit, is_contradicted = _unit(near, bar)
+    ends, agreeing = _ends([label for word in near if (label := _label(word, bar)) is not None])
+    if ends is None and unit is None and not is_contradicted:
+        return _soft_and_hard(near, bar)
     if ends is None:
         return ScaleLabels(None, unit, 0)
     smallest = min(label.size for label in agreeing) * length
     return ScaleLabels(ends, unit, len(agreeing), doubtful=len(agreeing) < _FEW or smallest < _SMALL_PX)
 
 
-def _unit(lines: list[TextLine]) -> Unit | None:
-    for line in lines:
-        text = line.text.replace(" ", "")
-        if re.search(r"k[PpF]a", text):
-            return Unit.KILOPASCAL
-        if re.search(r"(?<!c)m/s", text):
-            return Unit.METERS_PER_SECOND
-    return None
+def _unit(words: list[Word], bar: Rectangle) -> tuple[Unit | None, bool]:
+    """The unit of the bar's own labels, alone or with one number; None, and True, when there are two."""
+    found = set()
+    for word in words:
+        match = _NUMBER_AND_UNIT.fullmatch(word.compact)
+        unit = match and (match[1] or match[3])
+        if unit and bar.grown(round(_UNIT_AWAY * word.place.height)).intersection(word.place).area > 0:
+            found.add(Unit.METERS_PER_SECOND if "/" in unit else Unit.KILOPASCAL)
+    return (found.pop(), False) if len(found) == 1 else (None, bool(found))
 
 
-def _labels(line: TextLine, bar: Rectangle) -> list[_Label]:
-    """The number of a line, if it has exactly one and lies close beside the bar."""
-    numbers = re.findall(r"\d+(?:\.\d+)?", line.text.replace(" ", ""))
-    if len(numbers) != 1:
-        return []
-    malformed = re.match(r"0\d", numbers[0]) is not None
-    place, center = line.place, line.place.center
+def _label(word: Word, bar: Rectangle) -> _Label | None:
+    """The number of a word, if that is all it says and it lies close beside the bar."""
+    text = "0" if word.compact in ("O", "o") else word.compact
+    match = _NUMBER_AND_UNIT.fullmatch(text)
+    if match is None or not match[2]:
+        return None
+    number = match[2].replace(",", ".")
+    malformed = re.match(r"0\d", number) is not None
+    place, center = word.place, word.place.center
     if bar.height >= bar.width:
         away = max(bar.left - place.right, place.left - bar.right)
         position, length = center[0] - bar.top + 0.5, bar.height
@@ -122,10 +147,8 @@ def _labels(line: TextLine, bar: Rectangle) -> list[_Label]:
         away = max(bar.top - place.bottom, place.top - bar.bottom)
         position, length = center[1] - bar.left + 0.5, bar.width
     if away > _AWAY * place.height:
-        return []
-    distinct = min(margin for margin, character in zip(line.margins, line.text, strict=True) if character.isdigit())
-    confidence = line.confidence if distinct >= _DISTINCT else 0.0
-    return [_Label(float(numbers[0]), position / length, place.height / length, confidence, malformed)]
+        return None
+    return _Label(float(number), position / length, place.height / length, word.confidence, malformed)
 
 
 def _ends(labels: list[_Label]) -> tuple[tuple[float, float] | None, list[_Label]]:
@@ -141,7 +164,9 @@ def _ends(labels: list[_Label]) -> tuple[tuple[float, float] | None, list[_Label
             for label in sure
             if abs(one.position + (label.value - one.value) / slope - label.position) < _OFF_PLACE * label.size
         ]
-        if _regular(on_line) and sum(label.confidence for label in on_line) > sum(label.confidence for label in best):
+        if (_regular(on_line) or _straight(on_line)) and sum(label.confidence for label in on_line) > sum(
+            label.confidence for label in best
+        ):
             best = on_line
     beside = sum(-_BESIDE <= label.position <= 1.0 + _BESIDE for label in labels)
     if len(best) < 2 or len(best) < _MOST * beside or any(label.malformed for label in labels):
@@ -151,8 +176,9 @@ def _ends(labels: list[_Label]) -> tuple[tuple[float, float] | None, list[_Label
     extent = abs(float(slope))
     step = float(np.diff(np.unique(values)).min())
     steps = _Steps(_most_common_start(values, step), step)
-    first = _end_value(float(intercept), 0.0, sure, extent, steps)
-    last = _end_value(float(intercept + slope), 1.0, sure, extent, steps)
+    tolerance = 1e-6 if _regular(best) else _ROUNDED_LABELS
+    first = _end_value(float(intercept), 0.0, sure, extent, steps, tolerance)
+    last = _end_value(float(intercept + slope), 1.0, sure, extent, steps, tolerance)
     named = sum(_names_end(label, end) for label in best for end in (0.0, 1.0))
     if first is None or last is None or first == last:
         return None, []
@@ -168,6 +194,16 @@ def _regular(labels: list[_Label]) -> bool:
     return step > 0 and max(thousandths) - min(thousandths) <= _MOST_STEPS * step
 
 
+def _straight(labels: list[_Label]) -> bool:
+    """Whether rounded values (66.7 and 53.3 of 80) lie so exactly on a line that none of them can be misread."""
+    if len(labels) < _FEWEST_STRAIGHT:
+        return False
+    positions, values = np.array([label.position for label in labels]), np.array([label.value for label in labels])
+    slope, intercept = np.polyfit(values, positions, 1)
+    away = np.abs(positions - intercept - slope * values)
+    return bool((away < _STRAIGHT * np.array([label.size for label in labels])).all())
+
+
 def _names_end(label: _Label, end: float) -> bool:
     beyond = (label.position - end) * (1.0 if end == 1.0 else -1.0)
     return -label.size <= beyond <= _BEYOND_END * label.size
@@ -179,32 +215,35 @@ def _most_common_start(values: NDArray[np.float64], step: float) -> float:
     return float(values[(np.abs(away - np.rint(away)) < 1e-3).sum(axis=1).argmax()])
 
 
-def _end_value(fitted: float, end: float, labels: list[_Label], extent: float, steps: _Steps) -> float | None:
-    """The label at the end of the bar if there is one, else the value in steps of the labels near the fitted one."""
+def _end_value(
+    fitted: float, end: float, labels: list[_Label], extent: float, steps: _Steps, tolerance: float
+) -> float | None:
+    """The label at the end of the bar if there is one, else the value in steps of the labels near the fitted one.
+
+    ``tolerance`` is the share of the range by which the label may miss the steps.
+    """
     in_steps = steps.start + round((fitted - steps.start) / steps.size) * steps.size
     rounded = in_steps if abs(in_steps - fitted) < _ROUNDING * extent else None
     near = [
         label.value for label in labels if _names_end(label, end) and abs(label.value - fitted) < 2 * _ROUNDING * extent
     ]
     if not near:
-        return rounded
+        return rounded if tolerance < _ROUNDED_LABELS else None
     named = min(near, key=lambda value: abs(value - fitted))
     # A label that misses the even steps of the others by little is a misread one.
-    return named if rounded is None or abs(named - rounded) < 1e-6 * extent else None
+    return named if rounded is None or abs(named - rounded) <= tolerance * extent else None
 
 
-def _soft_and_hard(lines: list[TextLine], bar: Rectangle) -> ScaleLabels:
+def _soft_and_hard(words: list[Word], bar: Rectangle) -> ScaleLabels:
     """A strain bar names its ends in words; either word alone settles the direction."""
     upright = bar.height >= bar.width
-    for line in lines:
-        text = line.text.replace(" ", "").casefold() if line.confidence >= _SURE else ""
-        for word, at_start in (("soft", (1.0, 0.0)), ("hard", (0.0, 1.0))):
-            likeness = SequenceMatcher(None, text, word).ratio()
-            if likeness < 0.75:
-                continue
-            row, column = line.place.center
-            position = (row - bar.top) / bar.height if upright else (column - bar.left) / bar.width
-            if position < 0.25 or position > 0.75:
-                ends = at_start if position < 0.5 else at_start[::-1]
-                return ScaleLabels(ends, Unit.STRAIN, 1)
-    return ScaleLabels(None, None, 0)
+    found = set()
+    for word in words:
+        text = word.compact.casefold() if word.confidence >= _SURE else ""
+        row, column = word.place.center
+        position = (row - bar.top) / bar.height if upright else (column - bar.left) / bar.width
+        if text and not 0.25 <= position <= 0.75:
+            for names, at_start in ((_SOFT, (1.0, 0.0)), (_HARD, (0.0, 1.0))):
+                if text in names:
+                    found.add(at_start if position < 0.5 else at_start[::-1])
+    return ScaleLabels(found.pop(), Unit.STRAIN, 1) if len(found) == 1 else ScaleLabels(None, None, 0)

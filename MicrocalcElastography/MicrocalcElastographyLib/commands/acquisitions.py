@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from MicrocalcAILib.base.errors import ParameterError
 
+from .options import calibration_of, spacing_of
+
 if TYPE_CHECKING:
     from ..assessment import Assessment, AssessmentParameters
     from ..elastogram import Elastogram
@@ -62,6 +64,7 @@ def measure(arguments: argparse.Namespace) -> Measured:
                 repeat=arguments.first_repeat + number,
                 patient=arguments.patient,
                 outcome=arguments.outcome,
+                warnings=assessment.warnings,
             )
         )
     references = [references_beside(reading, arguments.cutoffs) for reading in readings]
@@ -118,31 +121,12 @@ def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
 
 
 def _read(path: Path, arguments: argparse.Namespace) -> Elastogram:
-    from ..calibration import Calibration
     from ..elastogram import Direction
-    from ..geometry import Rectangle
     from ..reading import ValueMeaning, read_elastogram
 
-    def rectangle(numbers: list[int] | None) -> Rectangle | None:
-        return None if numbers is None else Rectangle(numbers[1], numbers[0], numbers[3], numbers[2])
-
-    spacing = None
-    if arguments.spacing is not None:
-        if len(arguments.spacing) > 2:
-            raise ParameterError("The pixel size is one number, or the distance of rows and the distance of columns.")
-        spacing = (arguments.spacing[0], arguments.spacing[-1])
-    given = Calibration(
-        box=rectangle(arguments.box),
-        bar=rectangle(arguments.bar),
-        color_table=arguments.color_table,
-        values_at_ends=None if arguments.range is None else (arguments.range[0], arguments.range[1]),
-        unit=arguments.unit,
-        opacity=arguments.opacity,
-        spacing_mm=spacing,
-    )
     direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
-    meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing)
-    return read_elastogram(path, arguments.frame, given, meaning)
+    meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing_of(arguments))
+    return read_elastogram(path, arguments.frame, calibration_of(arguments), meaning)
 
 
 def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
@@ -185,18 +169,26 @@ def _as_number(text: str) -> float | None:
 
 
 def title(reading: Reading) -> str:
-    """Lesion, reader and number of the acquisition."""
+    """Lesion, reader, number of the acquisition, and the frame or slice of a file that has several."""
     reader = f" · reader {reading.reader}" if reading.reader else ""
-    return f"{reading.lesion}{reader} · acquisition {reading.repeat}"
+    frame = f" · {reading.frame}" if reading.frame else ""
+    return f"{reading.lesion}{reader} · acquisition {reading.repeat}{frame}"
 
 
 def summary(reading: Reading) -> str:
     """What was measured, in words."""
     parts = []
+    least = "≥ " if reading.bound else ""
     if reading.elasticity_mean_kpa is not None:
-        parts.append(f"mean {reading.elasticity_mean_kpa:.1f} kPa, maximum {reading.elasticity_max_kpa:.1f} kPa")
+        parts.append(
+            f"mean {least}{reading.elasticity_mean_kpa:.1f} kPa, maximum {least}{reading.elasticity_max_kpa:.1f} kPa"
+        )
     for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
         if getattr(reading, name) is not None:
-            parts.append(f"{words} {getattr(reading, name):.2f}")
+            parts.append(f"{words} {least}{getattr(reading, name):.2f}")
+    if not parts:
+        parts.append("no value: void" if reading.void_percent else "no value")
+    if reading.roi_inside_percent is not None and reading.elasticity_mean_kpa is not None:
+        parts.append(f"{reading.roi_inside_percent:.0f} % of the box inside the lesion")
     parts.append(f"elasticity score {reading.elasticity_score or 'none'}, Tsukuba {reading.tsukuba_score or 'none'}")
     return ", ".join(parts)

@@ -1,12 +1,12 @@
-"""``microcalc elastography …``: measure elastograms, simulate them."""
+"""``microcalc elastography …``: measure elastograms, look through cines, simulate them."""
 
 from __future__ import annotations
 
 import argparse
 
-from . import measure, phantom
+from . import cine, measure, phantom
 
-_ACTIONS = {"measure": measure, "phantom": phantom}
+_ACTIONS = {"measure": measure, "cine": cine, "phantom": phantom}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from MicrocalcAILib.base.errors import MissingPackageError, ParameterError
 from MicrocalcAILib.commands import batch_options
 
 from .acquisitions import Measured, measure, summary, title, write
+from .options import add_reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "and, where they differ, fat, skin, …, name, reader, repeat, patient, outcome")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     _add_regions(parser.add_argument_group("regions", _REGION_HELP))
-    _add_reading(parser.add_argument_group("what cannot be read from the file (what is given here wins)"))
+    reading = parser.add_argument_group("what cannot be read from the file (what is given here wins)")
+    reading.add_argument("--frame", type=int, metavar="N",
+                         help="frame, page or slice, counted from 0; “elastography cine” lists them")  # fmt: skip
+    add_reading(reading)
+    reading.add_argument("--higher-is", choices=("softer", "stiffer"), help="meaning of a map of strain values")
     _add_measurement(parser.add_argument_group("measurement and protocol"))
     _add_record(parser.add_argument_group("record"))
     batch_options.add_arguments(parser)
@@ -51,24 +57,6 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
     region("--calcification", "calcifications seen on B-mode")
     region("--skin", "the skin, or one number: its lower edge in mm below the probe (default: the probe's surface)")
     region("--chest-wall", "the chest wall, or one number: its depth in mm below the probe")
-
-
-def _add_reading(group: argparse._ArgumentGroup) -> None:
-    from ..color_scale import table_names
-    from ..elastogram import Unit
-
-    group.add_argument("--frame", type=int, metavar="N", help="frame, page or slice, counted from 0")
-    group.add_argument("--unit", type=Unit, choices=list(Unit), help="of the scale or of the map of values")
-    group.add_argument("--range", nargs=2, type=float, metavar=("FIRST", "LAST"),
-                       help="values at the upper and the lower end of the color bar (left and right if it lies); for "
-                       "strain 1 at the soft and 0 at the hard end")  # fmt: skip
-    group.add_argument("--opacity", type=float, metavar="SHARE", help="of the color, 0.05 to 1")
-    group.add_argument("--color-table", choices=table_names(), help="bundled color table when no bar is shown")
-    for option, what in (("--box", "elastography box"), ("--bar", "color bar")):
-        group.add_argument(option, nargs=4, type=int, metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
-                           help=f"{what} in pixels, right and bottom not part of it")  # fmt: skip
-    group.add_argument("--spacing", nargs="+", type=float, metavar="MM", help="pixel size: one number, or row column")
-    group.add_argument("--higher-is", choices=("softer", "stiffer"), help="meaning of a map of strain values")
 
 
 def _add_measurement(group: argparse._ArgumentGroup) -> None:
@@ -100,7 +88,10 @@ def _add_record(group: argparse._ArgumentGroup) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure every file, then write; a refused file stops the command before anything is written."""
+    """Measure every file, then write; a refused file stops the command before anything is written.
+
+    The exit status is 1 when no acquisition has a value.
+    """
     if arguments.regions is not None:
         if arguments.dicom:
             raise ParameterError("A DICOM report is of one lesion; measure it without a table of many.")
@@ -113,17 +104,22 @@ def run(arguments: argparse.Namespace) -> int:
 
     measured = measure(arguments)
     study = with_readings(arguments.table, measured.readings) if arguments.table is not None else None
+    lesions = one_row_per_lesion(study) if study is not None else None
     report = _dicom_report(arguments, measured) if arguments.dicom else None
+    # Everything is written before the first word is printed: whoever reads the words may stop listening.
     write(measured, arguments.output)
     if report is not None:
         report(arguments.output / "report.dcm")
-    _report(measured, arguments.output)
-    if study is not None:
-        lesions = one_row_per_lesion(study)
+    if study is not None and lesions is not None:
         write_table(lesions, arguments.output / "lesions.csv")
         write_readings(study, arguments.table)
+    _report(measured, arguments.output)
+    if lesions is not None:
         _report_agreement(lesions.set_index("lesion").loc[arguments.name])
-    return 0
+    if any(assessment.measurement.measured is not None for assessment in measured.assessments):
+        return 0
+    print("microcalc: nothing was measured: no acquisition has a value on the lesion.", file=sys.stderr)
+    return 1
 
 
 def _dicom_report(arguments: argparse.Namespace, measured: Measured) -> Callable[[Path], None]:

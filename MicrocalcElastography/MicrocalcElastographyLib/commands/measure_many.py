@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -35,8 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     shared = {name: _as_json(getattr(arguments, name)) for name in SHARED}
     task = TaskName("MicrocalcElastographyLib.commands.measure_task:MeasurementTask", shared)
     status = batch_options.run(items, task, arguments, reporter, _MEGABYTES_PER_RESULT)
-    if status in (0, 1):
-        _gather(items, arguments.output)
+    if status in (0, 1) and not _gather(items, arguments.output):
+        print("microcalc: nothing was measured: no acquisition has a value on its lesion.", file=sys.stderr)
+        return 1
     return status
 
 
@@ -106,14 +108,17 @@ def _as_json(value: Any) -> Any:
     return str(value.absolute()) if isinstance(value, Path) else value
 
 
-def _gather(items: Sequence[Item], output: Path) -> None:
+def _gather(items: Sequence[Item], output: Path) -> bool:
+    """Write the table of all readings; whether any of them has a value."""
     import pandas as pd
 
-    from ..readings import one_row_per_lesion, read_readings, write_readings, write_table
+    from ..readings import VALUE_COLUMNS, one_row_per_lesion, read_readings, write_readings, write_table
 
     files = [output / item.folder / "readings.csv" for item in items]
     tables = [read_readings(file) for file in files if file.is_file()]
-    if tables:
-        readings = pd.concat(tables, ignore_index=True)
-        write_readings(readings, output / "readings.csv")
-        write_table(one_row_per_lesion(readings), output / "lesions.csv")
+    if not tables:
+        return False
+    readings = pd.concat(tables, ignore_index=True)
+    write_readings(readings, output / "readings.csv")
+    write_table(one_row_per_lesion(readings), output / "lesions.csv")
+    return bool(readings[list(VALUE_COLUMNS)].notna().to_numpy().any())

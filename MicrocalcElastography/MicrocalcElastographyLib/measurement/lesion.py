@@ -10,12 +10,15 @@ import numpy as np
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from MicrocalcAILib.base.parameters import check_range
 
-from ..elastogram import TISSUE_DENSITY_KG_M3, Elastogram, Unit
+from ..elastogram import TISSUE_DENSITY_KG_M3, Direction, Elastogram, Unit
 from .ratios import Ratios
 from .regions import Region, box_of, distance_near, image_shape, origin_px, ring_around, spacing_of
 from .sizes import SizeRatio, longest_diameter_mm, size_ratio
 from .statistics import RegionStatistics, region_statistics
-from .stiffest import BoxShape, PlacedBox, box_at, stiffest_box
+from .stiffest import BoxShape, PlacedBox, box_at, centers_on, footprint, stiffest_box
+
+_MOSTLY_VOID = 0.5  # share of a lesion without a value above which the rest of it is only a lower bound
+_LITTLE_INSIDE = 0.5  # share of the box inside the outline below which it is worth a word
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class MeasurementParameters:
         half the box, so that it always touches the lesion.
     smallest_valid_share : float
         Share of the box's pixels that have to carry a value, above 0 to 1.
+    smallest_lesion_share : float
+        Share of the box (of the lesion where that is smaller) that has to be lesion with a value, 0 to 1: a stiff
+        cancer can be void, and what lies around it must not stand for it. A choice. One such pixel is always needed.
     ring_mm : float
         Width of the peritumoral ring. A choice; no normative source is known.
     density_kg_m3 : float
@@ -43,6 +49,7 @@ class MeasurementParameters:
     box_shape: BoxShape = BoxShape.SQUARE
     rim_mm: float = 1.0
     smallest_valid_share: float = 0.9
+    smallest_lesion_share: float = 0.25
     ring_mm: float = 3.0
     density_kg_m3: float = TISSUE_DENSITY_KG_M3
 
@@ -50,6 +57,7 @@ class MeasurementParameters:
         check_range("box_mm", self.box_mm, 0.1, 20.0, "mm")
         check_range("rim_mm", self.rim_mm, 0.0, 20.0, "mm")
         check_range("smallest_valid_share", self.smallest_valid_share, 0.01, 1.0)
+        check_range("smallest_lesion_share", self.smallest_lesion_share, 0.0, 1.0)
         check_range("ring_mm", self.ring_mm, 0.1, 30.0, "mm")
 
 
@@ -91,9 +99,12 @@ class LesionMeasurement:
     parameters : MeasurementParameters
     box : PlacedBox or None
         None when no position carries enough values.
+    box_inside_share : float or None
+        Share of the box that lies inside the outline of the lesion, 0 to 1.
     ring : Region
         The peritumoral ring.
     box_statistics, lesion_statistics, ring_statistics, fat_statistics : RegionStatistics or None
+        That of the box is None too when a box placed by hand lies on too few lesion pixels with a value.
     box_speed, lesion_speed : RegionStatistics or None
         Shear-wave speed in m/s, computed pixel by pixel; None for strain.
     stiffness_ratio, stiffness_ratio_lesion : float or None
@@ -112,6 +123,7 @@ class LesionMeasurement:
     regions: LesionRegions
     parameters: MeasurementParameters
     box: PlacedBox | None
+    box_inside_share: float | None
     ring: Region
     box_statistics: RegionStatistics | None
     lesion_statistics: RegionStatistics
@@ -127,6 +139,21 @@ class LesionMeasurement:
     lesion_area_mm2: float
     lesion_depth_mm: float | None
     warnings: tuple[WarningRecord, ...] = ()
+
+    @property
+    def measured(self) -> RegionStatistics | None:
+        """What stands for the lesion: the box, for strain the whole lesion; None when it has no value."""
+        found = self.lesion_statistics if self.elastogram.unit == Unit.STRAIN else self.box_statistics
+        return found if found is not None and found.mean is not None else None
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether the lesion may be stiffer than measured: pixels at the stiff end of the scale, or mostly void."""
+        if self.measured is None:
+            return False
+        stiffer_is_higher = self.elastogram.direction is Direction.STIFFER_IS_HIGHER
+        at_stiff_end = self.measured.saturated_high_share if stiffer_is_higher else self.measured.saturated_low_share
+        return bool(at_stiff_end) or self.lesion_statistics.void_share > _MOSTLY_VOID
 
     @property
     def box_center_in_image(self) -> tuple[float, float] | None:
@@ -161,8 +188,10 @@ class LesionMeasurement:
                 "row": self.box.center[0],
                 "column": self.box.center[1],
                 "placed": "on the stiffest position" if self.box.automatic else "by hand",
+                "inside_lesion_share": self.box_inside_share,
             },
             "statistics": {name: found.as_dict() if found else None for name, found in statistics.items()},
+            "is_lower_bound": self.is_lower_bound,
             "stiffness_ratio": self.stiffness_ratio,
             "stiffness_ratio_lesion": self.stiffness_ratio_lesion,
             "strain_ratio": self.strain_ratio,
@@ -211,25 +240,29 @@ def measure(
         if region is not None:
             warnings += _check_inside(elastogram, name, region)
 
+    placed = footprint(parameters.box_mm, parameters.box_shape, spacing)
+    usable = centers_on(lesion & elastogram.valid, placed, parameters.smallest_lesion_share)
     if box_center is None:
         distance = distance_near(regions.lesion.mask, spacing, parameters.rim_mm)
-        near = np.isfinite(distance[box_of(elastogram).slices])
+        near = np.isfinite(distance[box_of(elastogram).slices]) & usable
         box = stiffest_box(elastogram, near, parameters.box_mm, parameters.box_shape, parameters.smallest_valid_share)
     else:
         top, left = box_of(elastogram)[:2]
         place = (box_center[0] - top, box_center[1] - left)
         box = box_at(elastogram, place, parameters.box_mm, parameters.box_shape)
-    if box is None:
+    has_value = box is not None and bool(usable[box.center_pixel])
+    inside = float(np.count_nonzero(box.mask & lesion) / np.count_nonzero(box.mask)) if box else None
+    warnings += _box_warnings(has_value, inside, int(lesion.sum()), int(placed.sum()), parameters)
+    statistics = region_statistics(elastogram, lesion)
+    if statistics.void_share > _MOSTLY_VOID and statistics.valid_pixels:
         warnings.append(
             WarningRecord(
-                "no-measurement-box",
-                f"Nowhere on the lesion and its rim does a box of {parameters.box_mm:g} mm carry values in "
-                f"{parameters.smallest_valid_share:.0%} of its pixels; a stiff cancer can be void, so void is no sign "
-                "of softness.",
+                "lesion-mostly-void",
+                f"{statistics.void_share:.0%} of the lesion carries no value; a stiff cancer can be void, so what was "
+                "measured on the rest is a lower bound.",
             )
         )
-    statistics = region_statistics(elastogram, lesion)
-    box_statistics = region_statistics(elastogram, box.mask) if box else None
+    box_statistics = region_statistics(elastogram, box.mask) if box and has_value else None
     fat_statistics = region_statistics(elastogram, regions.fat.in_box(elastogram)) if regions.fat else None
     ring = ring_around(elastogram, regions.lesion, parameters.ring_mm)
     ring_in_box = ring.in_box(elastogram)
@@ -244,12 +277,13 @@ def measure(
         regions=regions,
         parameters=parameters,
         box=box,
+        box_inside_share=inside,
         ring=ring,
         box_statistics=box_statistics,
         lesion_statistics=statistics,
         ring_statistics=region_statistics(elastogram, ring_in_box) if ring_in_box.any() else None,
         fat_statistics=fat_statistics,
-        box_speed=region_statistics(speeds, box.mask) if speeds and box else None,
+        box_speed=region_statistics(speeds, box.mask) if speeds and box and has_value else None,
         lesion_speed=region_statistics(speeds, lesion) if speeds else None,
         stiffness_ratio=ratios.stiffness_ratio(box_statistics),
         stiffness_ratio_lesion=ratios.stiffness_ratio(statistics),
@@ -260,6 +294,42 @@ def measure(
         lesion_depth_mm=None if elastogram.panel is None else (middle_row - origin_px(elastogram)[0]) * spacing[0],
         warnings=(*warnings, *ratios.warnings),
     )
+
+
+def _box_warnings(
+    has_value: bool, inside: float | None, lesion_px: int, box_px: int, parameters: MeasurementParameters
+) -> list[WarningRecord]:
+    """What has to be said about the measurement box: no value, or little of it on the lesion."""
+    if not has_value:
+        where = (
+            f"Nowhere on the lesion and its rim does a box of {parameters.box_mm:g} mm carry values in "
+            f"{parameters.smallest_valid_share:.0%} of its pixels and hold"
+            if inside is None
+            else "The box placed by hand does not hold"
+        )
+        return [
+            WarningRecord(
+                "no-measurement-box",
+                f"No value: void. {where} {parameters.smallest_lesion_share:.0%} of lesion with a value; a stiff "
+                "cancer can be void, so void is no sign of softness.",
+            )
+        ]
+    if lesion_px < box_px:
+        return [
+            WarningRecord(
+                "lesion-smaller-than-box",
+                f"The lesion is smaller than the measurement box; only {inside:.0%} of the box lies inside it, so its "
+                "surroundings are measured with it.",
+            )
+        ]
+    if inside is not None and inside < _LITTLE_INSIDE:
+        return [
+            WarningRecord(
+                "box-mostly-outside-lesion",
+                f"Only {inside:.0%} of the measurement box lies inside the outline of the lesion; the rest is its rim.",
+            )
+        ]
+    return []
 
 
 def _check_regions(elastogram: Elastogram, regions: LesionRegions) -> None:

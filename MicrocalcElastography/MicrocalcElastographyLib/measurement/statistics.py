@@ -109,10 +109,9 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
             "third_quartile": third,
         }
         if elastogram.value_range is not None:
-            low, high = elastogram.value_range
-            margin = InversionParameters().saturation_share * (high - low)
-            high_share = float((values >= high - margin).mean())
-            low_share = float((values <= low + margin).mean())
+            lowest, highest = InversionParameters().saturation_limits(*elastogram.value_range)
+            high_share = float((values >= highest).mean())
+            low_share = float((values <= lowest).mean())
     spacing = elastogram.spacing_mm
     return RegionStatistics(
         unit=str(elastogram.unit),

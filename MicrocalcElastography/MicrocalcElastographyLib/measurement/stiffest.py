@@ -46,6 +46,11 @@ class PlacedBox:
     size_mm: tuple[float, float]
     automatic: bool
 
+    @property
+    def center_pixel(self) -> tuple[int, int]:
+        """The pixel that stands for the center, as in `centers_on`; the upper left one of four."""
+        return int(self.center[0]), int(self.center[1])
+
 
 def footprint(size_mm: float, shape: BoxShape, spacing_mm: tuple[float, float]) -> Mask:
     """Pixels of a measurement box: its side or diameter rounded to whole pixels; a circle holds the pixels whose
@@ -111,6 +116,33 @@ def stiffest_box(
     squared_distance = (rows + first[0] - middle[0]) ** 2 + (columns + first[1] - middle[1]) ** 2
     best = int(np.argmin(squared_distance))
     return _placed(elastogram, box, (int(rows[best]), int(columns[best])), shape, automatic=True)
+
+
+def centers_on(counted: Mask, box: Mask, smallest_share: float) -> Mask:
+    """Pixels on which the center of a box may lie so that enough of it lies on counted pixels.
+
+    Parameters
+    ----------
+    counted : bool array, shape (rows, columns)
+        For example the pixels of a lesion that carry a value.
+    box : bool array
+        See `footprint`.
+    smallest_share : float
+        Of the pixels of the box, or of the counted pixels where these are fewer; 0 to 1.
+
+    Returns
+    -------
+    bool array, shape (rows, columns)
+        At least one counted pixel always lies under a box at such a place.
+    """
+    centers = np.zeros_like(counted)
+    if any(length > limit for length, limit in zip(box.shape, counted.shape, strict=True)):
+        return centers
+    under = window_sums(counted.astype(np.float64), box)
+    fewest = max(smallest_share * min(int(box.sum()), int(counted.sum())), 1.0)
+    first = tuple((length - 1) // 2 for length in box.shape)
+    centers[first[0] : first[0] + under.shape[0], first[1] : first[1] + under.shape[1]] = under >= fewest - 1e-9
+    return centers
 
 
 def box_at(elastogram: Elastogram, center: tuple[float, float], size_mm: float, shape: BoxShape) -> PlacedBox:

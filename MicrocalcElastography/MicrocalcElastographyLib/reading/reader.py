@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError
+from MicrocalcAILib.base.errors import ParameterError, UnreadableImageError, UnsupportedImageError, WarningRecord
 from MicrocalcAILib.base.progress import Progress, no_progress
 from MicrocalcAILib.base.provenance import sha256_of_file
 from MicrocalcAILib.reading.content import damage_reported
 from MicrocalcAILib.reading.reader import file_kind
 
 from ..calibration import Calibration, find_calibration
+from ..conversion import elastogram_of_screen
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
-from ..screen.conversion import elastogram_of_screen
 from ..screen.frame import ScreenFrame
 from . import dicom_file
 from .cine import unique_elastography_frames
@@ -45,7 +45,8 @@ def read_elastogram(
     ----------
     path : Path
     frame : int or None
-        Frame, page or slice, counted from 0; None takes the first (that holds elasticity).
+        Frame, page or slice, counted from 0; None takes the first (that holds elasticity), with a warning when the
+        file has more.
     given : Calibration or None
         For screens: what the user knows better than the screen tells.
     meaning : ValueMeaning or None
@@ -62,6 +63,25 @@ def read_elastogram(
     ParameterError
         When something has to be asked for: the sentence says what.
     """
+    elastogram = _read(path, frame, given, meaning, parameters, byte_budget)
+    if frame is None and elastogram.place_in_file:
+        chosen = WarningRecord(
+            "frame-not-chosen",
+            f"Nobody chose a frame: {elastogram.place_in_file} was read. List the frames with “microcalc elastography "
+            "cine” and choose one.",
+        )
+        return replace(elastogram, warnings=(*elastogram.warnings, chosen))
+    return elastogram
+
+
+def _read(
+    path: Path,
+    frame: int | None,
+    given: Calibration | None,
+    meaning: ValueMeaning | None,
+    parameters: InversionParameters | None,
+    byte_budget: int,
+) -> Elastogram:
     path, kind, source = _identified(path)
     with damage_reported(kind):
         if kind == "DICOM":

@@ -14,7 +14,7 @@ from MicrocalcAILib.base.provenance import provenance
 from MicrocalcAILib.base.volumes import read_volume
 from MicrocalcAILib.reading.dicom_values import number, numbers, text, values
 
-from ..elastogram import Direction, Elastogram, Quality, Unit
+from ..elastogram import Direction, Elastogram, Quality, Unit, impossible_value
 from .dicom_file import DicomFile
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ def value_map(
     if meaning.void_value is not None:
         valid &= map_values != meaning.void_value
     map_values[~valid] = np.nan
+    impossible = impossible_value(float(map_values[valid].max()), meaning.unit) if valid.any() else None
+    if impossible is not None:
+        raise ParameterError(impossible)
     if meaning.spacing_mm is not None:
         spacing_mm, spacing_source = meaning.spacing_mm, "given by the user"
     if spacing_mm is None:

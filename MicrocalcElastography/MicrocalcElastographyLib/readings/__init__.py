@@ -1,7 +1,7 @@
 """Readings: one row per lesion, reader and repeat; two readers and consensus; published references beside them."""
 
 from .agreement import CONSENSUS, Agreement, agreement, one_row_per_lesion
-from .reading import QUANTITY_COLUMNS, Reading, reading_of, references_beside
+from .reading import QUANTITY_COLUMNS, VALUE_COLUMNS, Reading, reading_of, references_beside
 from .summary import (
     lesion_summary,
     next_repeat,
@@ -15,6 +15,7 @@ from .table import read_readings, table_of, with_readings, write_readings, write
 __all__ = [
     "CONSENSUS",
     "QUANTITY_COLUMNS",
+    "VALUE_COLUMNS",
     "Agreement",
     "Reading",
     "agreement",

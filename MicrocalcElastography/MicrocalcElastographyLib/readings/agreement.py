@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..cohort.readings import is_consensus, one_value_per_lesion
 from ..protocol import repeat_spread
-from .reading import KEY_COLUMNS, QUANTITY_COLUMNS, variable_of
+from .reading import AT_LEAST, KEY_COLUMNS, QUANTITY_COLUMNS, variable_of
 from .table import DECIMALS
 
 CONSENSUS = "consensus"
@@ -91,9 +91,11 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
     Returns
     -------
     DataFrame
-        ``lesion``, ``patient``, ``outcome``, the quantities, and: ``readers`` (without consensus), ``acquisitions``,
-        ``largest_spread_percent`` (interquartile range / median of a reader's repeats), ``discrepancy_percent`` and
-        ``discrepancy_of`` (quantity on which the readers differ most), ``agreement`` (as in `Agreement`).
+        ``lesion``, ``patient``, ``outcome``, the quantities, the doubts of all readings (largest saturated share,
+        smallest share of the box inside, bound, codes of warnings), and: ``readers`` (without consensus),
+        ``acquisitions``, ``largest_spread_percent`` (interquartile range / median of a reader's repeats),
+        ``discrepancy_percent`` and ``discrepancy_of`` (quantity on which the readers differ most), ``agreement`` (as in
+        `Agreement`).
     """
     names = list(QUANTITY_COLUMNS)
     variables = tuple(variable_of(name) for name in names)
@@ -113,6 +115,11 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
                 "patient": _first_text(own["patient"]),
                 "outcome": _first_text(own["outcome"]),
                 **values.loc[lesion].round(DECIMALS).to_dict(),
+                # The worst of its readings: a doubt about one is a doubt about their mean.
+                "saturated_percent": own["saturated_percent"].max(),
+                "roi_inside_percent": own["roi_inside_percent"].min(),
+                "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
+                "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
                 "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
                 "acquisitions": len(own),
                 "largest_spread_percent": _largest_spread_percent(own),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from ..cohort.columns import Variable
 from ..cohort.quantities import recognize
@@ -17,6 +17,7 @@ from ..measurement import LesionMeasurement
 from ..protocol import Check, Status
 from ..scoring import COLOR_SHARE, TSUKUBA, Score
 
+AT_LEAST = ">="
 KEY_COLUMNS = ("lesion", "reader", "repeat")
 
 
@@ -45,6 +46,17 @@ class Reading:
         Longest diameter; depth of the middle below the probe.
     void_percent : float or None
         Share of the lesion without a value.
+    saturated_percent : float or None
+        Share of the values (of the box, for strain of the lesion) at an end of the scale.
+    roi_inside_percent : float or None
+        Share of the measurement box inside the outline of the lesion.
+    bound : str
+        ``>=`` when the lesion may be stiffer than measured (values at the stiff end of the scale, or mostly void):
+        then elasticity and ratios are lower bounds. Empty otherwise.
+    frame : str
+        Frame or slice of a file that has several, in words.
+    warnings : str
+        Codes of the warnings of reading, measurement and scores, separated by blanks.
     protocol_warnings : str
         Codes of the checks that did not pass, separated by blanks.
     """
@@ -66,6 +78,11 @@ class Reading:
     lesion_size_mm: float | None = None
     depth_mm: float | None = None
     void_percent: float | None = None
+    saturated_percent: float | None = None
+    roi_inside_percent: float | None = None
+    bound: str = ""
+    frame: str = ""
+    warnings: str = ""
     protocol_warnings: str = ""
 
     def __post_init__(self) -> None:
@@ -75,11 +92,16 @@ class Reading:
             raise ParameterError("Repeats are counted from 1.")
 
 
+QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent")
+"""Shares that tell how far a value can be trusted; a table may lack them."""
+TEXT_COLUMNS = ("bound", "frame", "warnings", "protocol_warnings")
 QUANTITY_COLUMNS = tuple(
     field.name
     for field in fields(Reading)
-    if field.name not in (*KEY_COLUMNS, "patient", "outcome", "protocol_warnings")
+    if field.name not in (*KEY_COLUMNS, "patient", "outcome", *QUALITY_COLUMNS, *TEXT_COLUMNS)
 )
+VALUE_COLUMNS = ("elasticity_mean_kpa", "strain_ratio", "elasticity_score", "tsukuba_score")
+"""A reading with none of these measured nothing."""
 
 
 def reading_of(
@@ -91,8 +113,9 @@ def reading_of(
     repeat: int = 1,
     patient: str = "",
     outcome: str = "",
+    warnings: Sequence[WarningRecord] = (),
 ) -> Reading:
-    """The row of a measurement: its box in kPa, ratios, color-share and Tsukuba score, size, depth, void."""
+    """The row of a measurement: its box in kPa, ratios, color-share and Tsukuba score, size, depth, void, doubts."""
     box = measurement.box_statistics if measurement.elastogram.unit == Unit.KILOPASCAL else None
     value_of = {score.definition: score.value for score in scores}
     return Reading(
@@ -113,8 +136,17 @@ def reading_of(
         lesion_size_mm=measurement.lesion_length_mm,
         depth_mm=measurement.lesion_depth_mm,
         void_percent=100.0 * measurement.lesion_statistics.void_share,
+        saturated_percent=_percent(measurement.measured.saturated_share if measurement.measured else None),
+        roi_inside_percent=_percent(measurement.box_inside_share),
+        bound=AT_LEAST if measurement.is_lower_bound else "",
+        frame=measurement.elastogram.place_in_file,
+        warnings=" ".join(dict.fromkeys(warning.code for warning in warnings)),
         protocol_warnings=" ".join(check.code for check in checks if check.status is Status.WARN),
     )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share
 
 
 def references_beside(reading: Reading, cutoffs: Path | None = None) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from MicrocalcAILib.base import tables
 from MicrocalcAILib.base.errors import ResultError
 from MicrocalcAILib.base.files import replaced_on_success
 
-from .reading import KEY_COLUMNS, QUANTITY_COLUMNS, Reading
+from .reading import KEY_COLUMNS, QUALITY_COLUMNS, QUANTITY_COLUMNS, TEXT_COLUMNS, Reading
 
 DECIMALS = 4
 
@@ -20,7 +20,8 @@ DECIMALS = 4
 def table_of(readings: Sequence[Reading]) -> pd.DataFrame:
     """One row per reading, columns as the fields of `Reading`."""
     table = pd.DataFrame([asdict(reading) for reading in readings], columns=[field.name for field in fields(Reading)])
-    table[list(QUANTITY_COLUMNS)] = table[list(QUANTITY_COLUMNS)].astype(float).round(DECIMALS)
+    numbers = [*QUANTITY_COLUMNS, *QUALITY_COLUMNS]
+    table[numbers] = table[numbers].astype(float).round(DECIMALS)
     return table
 
 
@@ -36,7 +37,9 @@ def read_readings(path: Path) -> pd.DataFrame:
         table = tables.read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         if missing := [name for name in (*KEY_COLUMNS, *QUANTITY_COLUMNS) if name not in table.columns]:
             raise ResultError(f"“{path.name}” is not a table of readings: it has no column “{missing[0]}”.")
-        for name in QUANTITY_COLUMNS:
+        for name in {*QUALITY_COLUMNS, *TEXT_COLUMNS} - set(table.columns):
+            table[name] = ""
+        for name in (*QUANTITY_COLUMNS, *QUALITY_COLUMNS):
             table[name] = pd.to_numeric(table[name].where(table[name].str.strip() != ""))
         table["repeat"] = table["repeat"].astype(int)
     except (OSError, ValueError) as error:

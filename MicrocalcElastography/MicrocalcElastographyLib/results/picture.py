@@ -211,8 +211,12 @@ def _lines(assessment: Assessment) -> list[Line]:
     ):
         if statistics is not None:
             add(f"{name}: {_numbers(statistics, unit)}")
-    if measurement.box is None:
-        add("Box: none, too few values", _STATUS_COLORS[Status.WARN])
+    if measurement.box_statistics is None:
+        add("Box: no value: void", _STATUS_COLORS[Status.WARN])
+    elif measurement.box_inside_share is not None:
+        add(f"{measurement.box_inside_share:.0%} of the box inside the lesion")
+    if measurement.is_lower_bound:
+        add("≥: the lesion may be stiffer than measured (end of the scale, or void)", _STATUS_COLORS[Status.WARN])
     if measurement.stiffness_ratio is not None:
         add(f"Stiffness ratio box / fat: {measurement.stiffness_ratio:.2f}")
     if measurement.strain_ratio is not None:

@@ -39,6 +39,7 @@ def find_paired_b_mode(gray: NDArray[np.uint8], panel: Rectangle, box: Rectangle
     Pairing or None
         None when nothing on the screen correlates with the panel.
     """
+    own_box = box.shifted(panel.top - box.top, panel.left - box.left)
     outside = np.ones((panel.height, panel.width), dtype=np.float32)
     hole = box.grown(_AROUND_BOX_PX).intersection(panel).shifted(-panel.top, -panel.left)
     outside[hole.slices] = 0.0
@@ -50,6 +51,8 @@ def find_paired_b_mode(gray: NDArray[np.uint8], panel: Rectangle, box: Rectangle
     itself = (np.abs(rows - row0) < 0.8 * panel.height / _HALF) & (
         np.abs(columns - column0) < 0.8 * panel.width / _HALF
     )
+    if itself.all():
+        return None
     coarse[itself] = -1.0
     top, left = (int(place) * _HALF for place in np.unravel_index(int(coarse.argmax()), coarse.shape))
     best = max(
@@ -58,6 +61,7 @@ def find_paired_b_mode(gray: NDArray[np.uint8], panel: Rectangle, box: Rectangle
             for row in range(top - _HALF, top + _HALF + 2)
             for column in range(left - _HALF, left + _HALF + 2)
             if Rectangle(row, column, row + panel.height, column + panel.width).inside_frame(*gray.shape)
+            and Rectangle(row, column, row + box.height, column + box.width).intersection(own_box).area == 0
         ),
         key=lambda pairing: pairing.correlation,
         default=None,

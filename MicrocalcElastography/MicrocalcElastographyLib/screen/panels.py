@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..geometry import Rectangle, rectangle_of
+from ..ground import ground_color
 from .edges import without_blurred_edges
 
 Frame = NDArray[np.uint8]
@@ -21,8 +22,10 @@ _SMALLEST_PANEL_PX = 80
 _BLANK_LINE = 0.3  # a row or column of a panel with less image than this separates panels
 _COLORFUL = 20  # difference of the largest and smallest channel, in gray levels
 _OUTLINE_PX = 5  # colored lines thinner than this are outlines, not boxes
+_OUTLINE_SHARE = 0.12  # and so are areas nowhere thicker than this share of their place
 _SMALLEST_BOX_PX = 16
 _TINT_PX, _TINTED = 15, 6.0  # averaged over so many pixels, a tint of so many gray levels is color
+_TINTED_SHARE = 0.12  # and so is this share of the tint inside the box
 _PART_OF_BOX = 0.02  # a patch of color at least this large compared with the largest belongs to the same box
 
 
@@ -45,9 +48,16 @@ def _colorfulness(frame: Frame) -> NDArray[np.uint8]:
     return difference
 
 
+def _from_ground(frame: Frame) -> Frame:
+    """Difference of each channel from the empty screen; the frame itself where that is black."""
+    ground = ground_color(frame)
+    difference: Frame = np.maximum(frame, ground) - np.minimum(frame, ground)
+    return difference
+
+
 def find_panels(frame: Frame) -> list[Rectangle]:
     """Rectangles filled with ultrasound image, largest first."""
-    brightest = brightest_channel(frame)
+    brightest = brightest_channel(_from_ground(frame))
     dense = ndimage.uniform_filter((brightest > _NOT_BLACK).astype(np.float32), _WINDOW_PX) > _DENSE
     not_blank = brightest > _NOT_BLANK
     labels, _ = ndimage.label(dense)
@@ -94,11 +104,18 @@ def find_color_boxes(frame: Frame, panels: list[Rectangle], bars: list[Rectangle
             continue
         sizes = np.bincount(labels.ravel())[1:]
         parts = np.isin(labels, 1 + np.flatnonzero(sizes >= _PART_OF_BOX * sizes.max()))
-        box = rectangle_of(ndimage.find_objects(parts.astype(np.int8))[0]).shifted(panel.top, panel.left)
-        if min(box.height, box.width) >= _SMALLEST_BOX_PX:
+        found = ndimage.find_objects(parts.astype(np.int8))[0]
+        box = rectangle_of(found).shifted(panel.top, panel.left)
+        if min(box.height, box.width) >= _SMALLEST_BOX_PX and _is_thick(parts[found]):
             whole = _grown_over_faint_color(frame, box, panel)
             boxes.append(without_blurred_edges(_colorfulness(frame[whole.slices]).astype(np.float64), whole))
     return sorted(boxes, key=lambda box: -box.area)
+
+
+def _is_thick(parts: Mask) -> bool:
+    """Whether an area is filled somewhere, however large it is shown; an enlarged outline is not."""
+    thickness = round(_OUTLINE_SHARE * min(parts.shape))
+    return bool(ndimage.distance_transform_cdt(np.pad(parts, 1), "chessboard").max() > thickness / 2)
 
 
 def _grown_over_faint_color(frame: Frame, box: Rectangle, panel: Rectangle) -> Rectangle:
@@ -110,14 +127,17 @@ def _grown_over_faint_color(frame: Frame, box: Rectangle, panel: Rectangle) -> R
     tint = ndimage.uniform_filter(signed[..., [0, 2]] - signed[..., [1]], (1, _TINT_PX, 1))
     across = ndimage.uniform_filter(signed[..., [0, 2]] - signed[..., [1]], (_TINT_PX, 1, 1))
     by_row, by_column = np.linalg.norm(tint, axis=2), np.linalg.norm(across, axis=2)
-    top, left, bottom, right = box.shifted(-panel.top, -panel.left)
-    while top > 0 and by_row[top - 1, left:right].mean() > _TINTED:
+    inside = box.shifted(-panel.top, -panel.left)
+    # Around strong colors even the ringing of a resized screen is tinted.
+    least = max(_TINTED, _TINTED_SHARE * float(by_row[inside.slices].mean()))
+    top, left, bottom, right = inside
+    while top > 0 and by_row[top - 1, left:right].mean() > least:
         top -= 1
-    while bottom < panel.height and by_row[bottom, left:right].mean() > _TINTED:
+    while bottom < panel.height and by_row[bottom, left:right].mean() > least:
         bottom += 1
-    while left > 0 and by_column[top:bottom, left - 1].mean() > _TINTED:
+    while left > 0 and by_column[top:bottom, left - 1].mean() > least:
         left -= 1
-    while right < panel.width and by_column[top:bottom, right].mean() > _TINTED:
+    while right < panel.width and by_column[top:bottom, right].mean() > least:
         right += 1
     return Rectangle(top, left, bottom, right).shifted(panel.top, panel.left)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import combinations
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import Rectangle
-from ..text import TextLine, read_text
+from ..text import Word
 
 _REACH_PX, _OVERHANG_PX = 110, 24  # how far from the panel the numbers stand
-_SURE = 0.5
+_SURE = 0.8
+_NUMBER = re.compile(r"-?\d{1,3}(\.\d)?-?")  # ticks touch small numbers and look like dashes
+_FEWEST = 3
 _ALIGNED_PX = 8
 _OFF_PLACE_PX = 3.0
 _TICK_REACH_PX = 10  # a tick lies this close to the row of its number
@@ -31,10 +34,10 @@ class Ruler(NamedTuple):
     unit: str
 
 
-def read_depth_ruler(gray: NDArray[np.uint8], panel: Rectangle) -> Ruler | None:
+def read_depth_ruler(gray: NDArray[np.uint8], panel: Rectangle, words: Iterable[Word]) -> Ruler | None:
     """Spacing from the numbered ticks to the right or left of a panel; None when there is no ruler to be sure of.
 
-    At least three equally spaced numbers, or two with ticks at the same distance, have to agree. Numbers are taken for
+    At least three equally spaced numbers have to agree. Numbers are taken for
     centimeters or millimeters, whichever makes the depth of the panel possible; when both do, there is no answer.
     """
     rows = (max(panel.top - _OVERHANG_PX, 0), min(panel.bottom + _OVERHANG_PX, gray.shape[0]))
@@ -42,22 +45,18 @@ def read_depth_ruler(gray: NDArray[np.uint8], panel: Rectangle) -> Ruler | None:
         Rectangle(rows[0], panel.right, rows[1], min(panel.right + _REACH_PX, gray.shape[1])),
         Rectangle(rows[0], max(panel.left - _REACH_PX, 0), rows[1], panel.left),
     )
-    rulers = [ruler for side in sides if side.area > 0 and (ruler := _read_side(gray, side, panel)) is not None]
+    numbers = [word for word in words if word.confidence >= _SURE and _NUMBER.fullmatch(word.compact)]
+    rulers = [
+        ruler for side in sides if side.area > 0 and (ruler := _read_side(gray, side, panel, numbers)) is not None
+    ]
     return max(rulers, key=lambda ruler: ruler.numbers, default=None)
 
 
-def _read_side(gray: NDArray[np.uint8], side: Rectangle, panel: Rectangle) -> Ruler | None:
-    lines = [
-        line._replace(place=line.place.shifted(side.top, side.left))
-        for line in read_text(gray[side.slices], "0123456789.")
-        if line.confidence >= _SURE and re.fullmatch(r"\d{1,3}(\.\d)?", line.text.replace(" ", ""))
-    ]
-    numbers = _progression(lines)
-    if len(numbers) < 2:
+def _read_side(gray: NDArray[np.uint8], side: Rectangle, panel: Rectangle, words: list[Word]) -> Ruler | None:
+    numbers = _progression([word for word in words if side.intersection(word.place).area > word.place.area / 2])
+    if len(numbers) < _FEWEST:
         return None
     ticks = _tick_offsets(gray, side, numbers)
-    if len(numbers) < 3 and len(ticks) < 2:
-        return None
     offset = float(np.median(list(ticks.values()))) if ticks else 0.0
     rows = [line.place.center[0] + ticks.get(number, offset) for number, line in enumerate(numbers)]
     values = [_value(line) for line in numbers]
@@ -72,13 +71,13 @@ def _read_side(gray: NDArray[np.uint8], side: Rectangle, panel: Rectangle) -> Ru
     return Ruler(_MM_PER_UNIT[units[0]] / float(pixels_per_unit), float(zero_row), len(numbers), units[0])
 
 
-def _value(line: TextLine) -> float:
-    return float(line.text.replace(" ", ""))
+def _value(line: Word) -> float:
+    return float(re.sub(r"[^\d.]", "", line.compact))
 
 
-def _progression(lines: list[TextLine]) -> list[TextLine]:
+def _progression(lines: list[Word]) -> list[Word]:
     """The most numbers in one column that grow downward in proportion to their rows, top to bottom."""
-    best: list[TextLine] = []
+    best: list[Word] = []
     for one, other in combinations(sorted(lines, key=lambda line: line.place.center[0]), 2):
         rows, step = other.place.center[0] - one.place.center[0], _value(other) - _value(one)
         if step <= 0 or rows < 2 * one.place.height:
@@ -95,7 +94,7 @@ def _progression(lines: list[TextLine]) -> list[TextLine]:
     return sorted(best, key=lambda line: line.place.center[0])
 
 
-def _tick_offsets(gray: NDArray[np.uint8], side: Rectangle, numbers: list[TextLine]) -> dict[int, float]:
+def _tick_offsets(gray: NDArray[np.uint8], side: Rectangle, numbers: list[Word]) -> dict[int, float]:
     """Rows from each number to the tick beside it, where there is one: a short bright line between panel and number.
 
     Ticks that lie otherwise beside their number than most do are left out.

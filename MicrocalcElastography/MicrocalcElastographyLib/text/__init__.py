@@ -1,5 +1,5 @@
-"""Reading the few printed words that calibrate a screen: numbers beside the color bar and the ruler, opacity, units."""
+"""The words printed on a screen, with their places."""
 
-from .reading import TextLine, read_text
+from .words import Word, read_words
 
-__all__ = ["TextLine", "read_text"]
+__all__ = ["Word", "read_words"]

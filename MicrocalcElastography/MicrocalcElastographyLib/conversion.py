@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from MicrocalcAILib.base.provenance import provenance
 
-from ..calibration import Calibration
-from ..elastogram import Direction, Elastogram, Unit
-from ..geometry import Rectangle
-from ..inversion import InversionParameters, invert
-from .frame import ScreenFrame
+from .calibration import Calibration
+from .elastogram import Direction, Elastogram, Unit
+from .geometry import Rectangle
+from .inversion import InversionParameters, invert
+from .screen.frame import ScreenFrame
+from .screen.printed import compared
 
 
 def elastogram_of_screen(
@@ -42,6 +43,8 @@ def elastogram_of_screen(
         twin = box.shifted(*offset)
         if not twin.inside_frame(*frame.rgb.shape[:2]):
             raise ParameterError("The paired B-mode panel given lies outside the frame; mark it again.")
+        if twin.intersection(box).area > 0:
+            raise ParameterError("The paired B-mode panel given overlaps the elastography box; mark it again.")
         b_mode = _gray(frame.rgb[twin.slices])
     inversion = invert(
         frame.rgb[box.slices],
@@ -51,6 +54,10 @@ def elastogram_of_screen(
         b_mode=b_mode,
         parameters=parameters or InversionParameters(),
     )
+    comparison: dict[str, float | str] | None = None
+    doubts: list[WarningRecord] = []
+    if calibration.printed is not None and calibration.printed.unit == scale.unit:
+        comparison, doubts = compared(calibration.printed, inversion.values, inversion.valid, scale.high - scale.low)
     return Elastogram(
         values=inversion.values,
         valid=inversion.valid,
@@ -65,8 +72,8 @@ def elastogram_of_screen(
         panel=calibration.panel,
         b_mode_offset=offset,
         frame=frame.rgb,
-        warnings=(*frame.warnings, *calibration.warnings, *inversion.warnings),
-        source=provenance(**frame.source, calibration=calibration.summary()),
+        warnings=(*frame.warnings, *calibration.warnings, *inversion.warnings, *doubts),
+        source=provenance(**frame.source, calibration=calibration.summary(), printed_on_the_screen=comparison),
     )
 
 
