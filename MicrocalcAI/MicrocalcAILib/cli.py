@@ -16,6 +16,8 @@ from .commands.terminal import shown_name
 # name -> module with add_arguments(parser) and run(arguments) -> exit status; what the command does, for --help
 COMMANDS = {
     "analyze": ("MicrocalcAILib.commands.analyze", "outline, group and describe the calcifications of mammograms"),
+    "analyze-exam": ("MicrocalcAILib.commands.analyze_exam", "analyze images and put them together as exams"),
+    "report": ("MicrocalcAILib.commands.report", "write one page about an exam, as HTML or PDF"),
     "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
     "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
