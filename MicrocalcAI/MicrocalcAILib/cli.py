@@ -21,6 +21,10 @@ COMMANDS = {
     "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
     "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
+    "evaluate-exams": (
+        "MicrocalcAILib.commands.evaluate_exams",
+        "judge places, findings and changes in simulated exams",
+    ),
     "reader-study": ("MicrocalcAILib.commands.reader_study", "compare modalities that several readers read"),
     "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
     "pacs": ("MicrocalcAILib.commands.pacs", "mammograms from an archive, results back; or be a node that analyzes"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..analysis import ANALYSIS_FILE, load_analysis
@@ -71,39 +71,47 @@ def run(arguments: argparse.Namespace) -> int:
     if status not in (0, 1):
         return status
     tell = JsonProgress() if arguments.json_progress else None
-    done = [item for item in items if (output / item.folder / ANALYSIS_FILE).is_file()]
-    identities = {item.name: _identity(item, output) for item in done}
-    groups = group_images(list(identities.values()))
-    by_name = {item.name: item for item in done}
-    for number, group in enumerate(groups):
-        folder = _exam(group, by_name, arguments, nipples)
+    for group, folder in write_exams(items, arguments.output, nipples, arguments.after_surgery):
         if tell:
-            tell(EXAMS, number + 1, len(groups))
             tell.say(exam=group.key, folder=str(absolute(folder)))
         else:
             print(f"exam {group.key}: {shown_name(_words(group))} → {shown_name(folder)}", flush=True)
+    if tell:
+        tell.say(result=str(absolute(arguments.output / EXAMS)))
     return status
 
 
-def _exam(
-    group: ExamGroup,
-    items: Mapping[str, Item],
-    arguments: argparse.Namespace,
+def write_exams(
+    items: Sequence[Item],
+    output: Path,
     nipples: Mapping[str, tuple[float, float]],
-) -> Path:
-    """Examine a group and write it with its pictures; return its folder."""
-    folder: Path = arguments.output / EXAMS / group.key
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder_replaced_on_success(folder, EXAM_FILE) as new:
-        images: dict[str, ExamImage] = {}
-        for number, identity in enumerate((*group.images, *group.priors), start=1):
-            item = items[identity.name]
-            analysis = load_analysis(arguments.output / IMAGES / item.folder)
-            mammogram = read_mammogram(item.path, analysis.spacing_mm)
-            write_pictures(mammogram, analysis, new, number)
-            images[identity.name] = prepare(mammogram, analysis, identity, nipples.get(identity.name), item.folder)
-        save_exam(examine(group, images, arguments.after_surgery), new)
-    return folder
+    after_surgery: Sequence[str] = (),
+) -> Iterator[tuple[ExamGroup, Path]]:
+    """Put analyzed images together as exams, and write each with its pictures; yields each with its folder.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        Those without results below ``output``/images are left out; their exams say so by what is missing.
+    output : Path
+    nipples : mapping
+        Name of an image to where a reader put its nipple (y, x) in mm.
+    after_surgery : sequence of {"L", "R"}
+    """
+    done = {item.name: item for item in items if (output / IMAGES / item.folder / ANALYSIS_FILE).is_file()}
+    for group in group_images([_identity(item, output / IMAGES) for item in done.values()]):
+        folder = output / EXAMS / group.key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder_replaced_on_success(folder, EXAM_FILE) as new:
+            images: dict[str, ExamImage] = {}
+            for number, identity in enumerate((*group.images, *group.priors), start=1):
+                item = done[identity.name]
+                analysis = load_analysis(output / IMAGES / item.folder)
+                mammogram = read_mammogram(item.path, analysis.spacing_mm)
+                write_pictures(mammogram, analysis, new, number)
+                images[identity.name] = prepare(mammogram, analysis, identity, nipples.get(identity.name), item.folder)
+            save_exam(examine(group, images, after_surgery), new)
+        yield group, folder
 
 
 def _identity(item: Item, output: Path) -> ImageIdentity:

@@ -154,7 +154,7 @@ def frame_of(breast: CoarseBreast, identity: ImageIdentity) -> tuple[Frame | Non
         message = f"{label}: without the side of the chest wall, places in the breast are not known."
         return None, (WarningRecord("place-unknown", message),)
     warnings = []
-    inward = _inward(breast)
+    inward = inward_of(breast)
     nipple = find_nipple(breast, inward)
     if nipple is None:
         return None, (WarningRecord("place-unknown", f"{label}: no skin line was found, so no place in the breast."),)
@@ -240,8 +240,8 @@ def _half(frame: Frame, identity: ImageIdentity, across_mm: float) -> tuple[str,
     return words[0] if across_mm > 0 else words[1], float(norm.cdf(abs(across_mm) / error_mm))
 
 
-def _inward(breast: CoarseBreast) -> tuple[float, float]:
-    """Upright on the edge of the pectoral muscle, where one is seen."""
+def inward_of(breast: CoarseBreast) -> tuple[float, float]:
+    """Unit vector (y, x) of the posterior nipple line: upright on the muscle's edge, or on the chest wall's border."""
     x = -1.0 if breast.chest_wall_side == "left" else 1.0
     rows = np.flatnonzero(breast.muscle.any(axis=1))
     if len(rows) * breast.cell_mm[0] < 25:

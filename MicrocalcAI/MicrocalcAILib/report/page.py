@@ -205,7 +205,8 @@ class _Page:
                 if view is not None:
                     left.remove(view)
                 row.append(self._hung_at(side, f"{side} {name}", view))
-            rows.append(row)
+            if any(place["view"] for place in row):
+                rows.append(row)
         rest = [self._hung_at(one.identity.laterality or "", one.identity.label, one) for one in left]
         return rows, [rest] if rest else []
 
