@@ -16,9 +16,15 @@ from .commands.terminal import shown_name
 # name -> module with add_arguments(parser) and run(arguments) -> exit status; what the command does, for --help
 COMMANDS = {
     "analyze": ("MicrocalcAILib.commands.analyze", "outline, group and describe the calcifications of mammograms"),
+    "analyze-exam": ("MicrocalcAILib.commands.analyze_exam", "analyze images and put them together as exams"),
+    "report": ("MicrocalcAILib.commands.report", "write one page about an exam, as HTML or PDF"),
     "phantom": ("MicrocalcAILib.commands.phantom", "simulate mammograms with exact truth"),
     "evaluate": ("MicrocalcAILib.commands.evaluate", "compare analyses with the truth"),
     "evaluate-detector": ("MicrocalcAILib.commands.evaluate_detector", "judge a lesion detector on images with boxes"),
+    "evaluate-exams": (
+        "MicrocalcAILib.commands.evaluate_exams",
+        "judge places, findings and changes in simulated exams",
+    ),
     "reader-study": ("MicrocalcAILib.commands.reader_study", "compare modalities that several readers read"),
     "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
     "pacs": ("MicrocalcAILib.commands.pacs", "mammograms from an archive, results back; or be a node that analyzes"),

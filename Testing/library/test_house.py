@@ -11,7 +11,19 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "MicrocalcAI/MicrocalcAILib": (
         *("base", "statistics", "reading", "segmentation", "networks", "features", "lexicon", "classification"),
-        *("analysis", "pipeline", "batch", "editing", "export", "dicom", "pacs", "phantom", "evaluation"),
+        *(
+            "analysis",
+            "pipeline",
+            "exam",
+            "batch",
+            "editing",
+            "export",
+            "report",
+            "dicom",
+            "pacs",
+            "phantom",
+            "evaluation",
+        ),
         *("training", "commands", "cli", "__main__"),
     ),
 }

@@ -15,7 +15,8 @@ from ..batch.pseudonyms import pseudonymized
 from ..batch.worker_process import TaskName
 from . import batch_options, dicom_options
 
-_MEGABYTES_PER_RESULT = 12.0
+TASK = "MicrocalcAILib.commands.analysis_task:AnalysisTask"
+MEGABYTES_PER_RESULT = 12.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,11 +92,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyze every image, each in a worker process; what goes wrong with one does not touch the others."""
-    reporter = batch_options.reporter_of(arguments, _found)
+    reporter = batch_options.reporter_of(arguments, found_words)
     try:
         if arguments.dicom is not None and arguments.pseudonyms is not None:
             raise ParameterError("DICOM objects name the patient; write them without --pseudonyms.")
-        task = TaskName("MicrocalcAILib.commands.analysis_task:AnalysisTask", _options(arguments))
+        task = TaskName(TASK, task_options(arguments))
         if absolute(arguments.output) in map(absolute, arguments.images):
             raise ParameterError("Results cannot be written among the images; choose another output folder.")
         items = plan(find_inputs(arguments.images, arguments.output))
@@ -106,10 +107,10 @@ def run(arguments: argparse.Namespace) -> int:
     except MicrocalcError as error:
         reporter.stopped(str(error))
         return 2
-    return batch_options.run(items, task, arguments, reporter, _MEGABYTES_PER_RESULT)
+    return batch_options.run(items, task, arguments, reporter, MEGABYTES_PER_RESULT)
 
 
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+def task_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the workers have to know, JSON-ready."""
     file = arguments.parameters
     parameters = AnalysisParameters.from_file(file) if file else AnalysisParameters()
@@ -138,5 +139,6 @@ def _given(arguments: argparse.Namespace) -> dict[str, str]:
     return dicom_options.given(arguments)
 
 
-def _found(row: dict[str, Any]) -> str:
+def found_words(row: dict[str, Any]) -> str:
+    """What was found in an image, by its row."""
     return f"{row['calcifications']} calcifications, {row['clusters']} clusters"

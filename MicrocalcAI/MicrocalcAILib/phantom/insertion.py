@@ -64,11 +64,22 @@ class Insertion:
         weights = np.array([morphology.share(distribution) for morphology, distribution in pairs])
         morphology, distribution = pairs[self.rng.choice(len(pairs), p=weights / weights.sum())]
         wanted = int(self.rng.integers(morphology.count[0], morphology.count[1] + 1) * COUNT_FACTOR[distribution])
+        self._add_cluster(morphology, distribution, wanted)
+
+    def add_cluster_at(
+        self, center_mm: NDArray[np.float64], morphology: Morphology, distribution: str, wanted: int
+    ) -> None:
+        """A cluster of known kind and size around a place (y, x) in mm."""
+        self._add_cluster(morphology, distribution, wanted, center_mm)
+
+    def _add_cluster(
+        self, morphology: Morphology, distribution: str, wanted: int, center_mm: NDArray[np.float64] | None = None
+    ) -> None:
         layout = vessel if morphology.name == "vascular" else DISTRIBUTIONS[distribution]
         cluster_id = len(self.clusters) + 1
         for _ in range(_CLUSTER_TRIES):
             place = Place(
-                self.background.random_point_mm(self.rng),
+                self.background.random_point_mm(self.rng) if center_mm is None else center_mm,
                 np.array(self.background.nipple) * self.spacing_mm,
                 self.background.random_point_mm,
             )

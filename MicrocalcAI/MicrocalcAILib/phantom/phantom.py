@@ -70,6 +70,11 @@ def simulate(background: Background, seed: int | Sequence[int], parameters: Phan
         insertion.add_cluster()
     for _ in range(int(rng.integers(parameters.singles[0], parameters.singles[1] + 1))):
         insertion.add_single()
+    return phantom_of(background, insertion, seed)
+
+
+def phantom_of(background: Background, insertion: Insertion, seed: int | Sequence[int]) -> Phantom:
+    """What was inserted into a background, with its truth."""
     pixels = insertion.quantized_pixels()
     return Phantom(
         mammogram=replace(
@@ -88,7 +93,7 @@ def simulate(background: Background, seed: int | Sequence[int], parameters: Phan
             "simulated": True,
             "seed": seed if isinstance(seed, int) else list(seed),
             "background": {"kind": background.kind, **background.parameters},
-            "parameters": asdict(parameters),
+            "parameters": asdict(insertion.parameters),
             "blur_sigma_mm": insertion.blur_sigma_mm,
             "distractors": insertion.distractors,
             "spacing_mm": list(background.mammogram.spacing_mm),

@@ -33,6 +33,8 @@ class BreastParameters:
         Compressed thickness.
     exponent : (float, float)
         Of the texture's power spectrum.
+    laterality : {"L", "R"} or None
+        Which breast; drawn where it is None.
     """
 
     view: str = "CC"
@@ -41,6 +43,7 @@ class BreastParameters:
     density: tuple[float, float] = (0.08, 0.45)
     thickness_mm: tuple[float, float] = (35.0, 70.0)
     exponent: tuple[float, float] = (2.7, 3.2)
+    laterality: str | None = None
 
     def __post_init__(self) -> None:
         if self.view not in ("CC", "MLO"):
@@ -66,7 +69,8 @@ def power_law_background(seed: int | list[int], parameters: BreastParameters | N
     density, thickness_mm, exponent = (
         float(rng.uniform(*values)) for values in (parameters.density, parameters.thickness_mm, parameters.exponent)
     )
-    laterality = str(rng.choice(["L", "R"]))
+    drawn_laterality = str(rng.choice(["L", "R"]))
+    laterality = parameters.laterality or drawn_laterality
     outline = _outline(rng, parameters, rows, columns)
 
     # everything fine happens in the box that holds the breast

@@ -1,0 +1,276 @@
+"""The page of an exam: everything that stands on it, put into its template."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base.resources import resource_path
+from ..exam.change import NOT_COMPARABLE, Change
+from ..exam.exam import Exam, ExamView
+from ..exam.findings import Finding
+from ..exam.grouping import STANDARD_VIEWS
+from ..exam.marks import Mark
+from ..lexicon.predictive_values import predictive_value_sentence
+from ..lexicon.vocabulary import categories, word
+from .pictures import crop_file, shown_part, view_file
+from .schematic import schematic
+
+TEMPLATE, STRINGS = "Reports/exam.html", "Reports/exam.en.json"
+_MARK_MARGIN_MM = 3.0
+_RANK = ("new", "more", "fewer", "unchanged", NOT_COMPARABLE)
+
+
+def page_of(exam: Exam, folder: Path) -> str:
+    """The page as HTML that needs no other file.
+
+    Parameters
+    ----------
+    exam : Exam
+    folder : Path
+        Where the exam and its pictures lie.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(resource_path(TEMPLATE).read_text(encoding="utf-8"))
+    text: dict[str, str] = json.loads(resource_path(STRINGS).read_text(encoding="utf-8"))
+    return template.render(**_Page(exam, Path(folder), text).content())
+
+
+class _Page:
+    """Collects what the template shows."""
+
+    def __init__(self, exam: Exam, folder: Path, text: dict[str, str]) -> None:
+        self.exam, self.folder, self.text = exam, folder, text
+        everything = (*exam.views, *exam.priors)
+        self.numbers = {view.identity.name: number for number, view in enumerate(everything, start=1)}
+        widths = [self._size_mm(view)[1] for view in everything]
+        self.widest_mm = max(widths, default=1.0)
+
+    def content(self) -> dict[str, Any]:
+        exam, text = self.exam, self.text
+        findings = [self._finding(finding) for finding in exam.findings]
+        oblique = {view.identity.name for view in exam.views if view.identity.is_oblique}
+        drawings = [self._schematic(schematic(side, exam.findings, oblique)) for side in ("R", "L")]
+        rows, more = self._hung(exam.views)
+        return {
+            "text": text,
+            "exam": exam,
+            "labels": [view.identity.label for view in exam.views],
+            "breasts": [
+                {
+                    "side": breast.laterality,
+                    "finding": next((one for one in findings if one["number"] == breast.highest), None),
+                    "density": self._density(breast),
+                }
+                for breast in exam.breasts
+            ],
+            "categories_source": categories()[0].source,
+            "caveats": exam.caveats,
+            "rows": rows,
+            "more": more,
+            "prior_rows": self._hung(exam.priors)[0] if exam.priors else [],
+            "findings": findings,
+            "schematics": drawings,
+            "gone": [
+                f"{view.identity.label}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
+                for view in exam.views
+                for mark in view.gone
+            ],
+            "images": [
+                {
+                    "label": f"{view.identity.label} {view.identity.date}",
+                    "spacing": f"{view.spacing_mm[0]:.4g} mm ({view.spacing_source})",
+                    "nipple": self._nipple(view),
+                    "density": self._density(view),
+                }
+                for view in (*exam.views, *exam.priors)
+            ],
+            "density_method": exam.provenance["density"],
+            "asymmetry": exam.asymmetry,
+            "not_measured": [
+                text["no_masses"],
+                text["no_elastography"],
+                *([] if exam.priors else [text["no_prior"]]),
+            ],
+            "warnings": [warning.message for warning in exam.warnings],
+            "versions": ", ".join(f"{name} {value}" for name, value in exam.provenance["versions"].items()),
+            "created": exam.provenance["created"],
+        }
+
+    def _finding(self, finding: Finding) -> dict[str, Any]:
+        text = self.text
+        words = finding.words
+        return {
+            "number": finding.number,
+            "side": text[finding.laterality],
+            "words": ", ".join(word(kind, name).display for kind, name in words.items()) or text["unknown"],
+            "place": self._place(finding),
+            "seen": text["both_views"] if len(finding.marks) > 1 else text["one_view"],
+            "size": "; ".join(
+                f"{self._label(mark)}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
+                for mark in finding.marks
+            ),
+            "risk": self._risk(finding),
+            "category": finding.category,
+            "change": self._change(list(finding.changes.values())),
+            "match": "" if finding.match is None else f"{finding.match.probability:.0%}",
+            "reasons": () if finding.match is None else finding.match.reasons,
+            "evidence": [
+                {"label": self._label(mark), "text": mark.evidence} for mark in finding.marks if mark.evidence
+            ],
+            "ppv": [predictive_value_sentence(kind, name) for kind, name in words.items()],
+            "changes": [
+                {
+                    "label": self.exam.view(image).identity.label,
+                    "call": change.call,
+                    "reason": change.reason,
+                    "growth": "" if change.growth_mm is None else f"{change.growth_mm:+.0f}",
+                }
+                for image, change in finding.changes.items()
+            ],
+            "mirror": finding.mirror,
+            "crops": [
+                {
+                    "label": self._label(mark),
+                    "place": self._place_in_view(mark),
+                    "data": _data(self.folder / crop_file(self.numbers[mark.image], mark.cluster_id)),
+                }
+                for mark in finding.marks
+            ],
+        }
+
+    def _label(self, mark: Mark) -> str:
+        return self.exam.view(mark.image).identity.label
+
+    def _place(self, finding: Finding) -> str:
+        text, place = self.text, finding.marks[0].place
+        if finding.clock is not None:
+            clock = finding.clock
+            hour = text["central"] if clock.hour is None else f"{clock.quadrant}, {clock.hour} {text['o_clock']}"
+            sure = f" ({text['probability']} {clock.probability:.0%})" if clock.hour is not None else ""
+            depth = f", {place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}" if place else ""
+            return f"{hour}{sure}{depth}"
+        if place is None:
+            return text["unknown"]
+        sure = "" if math.isnan(place.half_probability) else f" ({text['probability']} {place.half_probability:.0%})"
+        half = f"{place.half}{sure}, " if place.half else ""
+        return f"{half}{place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}"
+
+    def _place_in_view(self, mark: Mark) -> str:
+        text, place = self.text, mark.place
+        if place is None:
+            return text["unknown"]
+        return (
+            f"{place.nipple_mm:.0f} {text['from_nipple']} ({text['give_or_take']} {place.error_mm:.0f}), "
+            f"{place.along_mm:.0f} {text['along']} {abs(place.across_mm):.0f} {text['across_line']}, "
+            f"{place.skin_mm:.0f} {text['to_skin']}, {place.chest_wall_mm:.0f} {text['to_chest_wall']}"
+        )
+
+    def _risk(self, finding: Finding) -> str:
+        if math.isnan(finding.risk):
+            return self.text["risk_unknown"]
+        return f"{finding.risk:.0%} ({finding.risk_low:.0%} – {finding.risk_high:.0%})"
+
+    def _change(self, changes: Sequence[Change]) -> str:
+        """The gravest change of the views."""
+        known = sorted({change.call for change in changes}, key=_RANK.index)
+        return known[0] if known else ""
+
+    def _density(self, owner: Any) -> str:
+        density = owner.density
+        if density is None:
+            return self.text["unknown"]
+        return f"{density.percent:.0f} {self.text['percent']}, {self.text['category']} {density.category}"
+
+    def _nipple(self, view: ExamView) -> str:
+        if view.frame is None:
+            return self.text["unknown"]
+        nipple = view.frame.nipple
+        return f"{nipple.source}, {self.text['confidence']} {nipple.confidence:.0%}"
+
+    def _hung(self, views: Sequence[ExamView]) -> tuple[list[list[dict[str, Any]]], list[list[dict[str, Any]]]]:
+        """Rows of two places, right breast first: the standard views, and the others."""
+        left = list(views)
+        rows = []
+        for pair in (STANDARD_VIEWS[:2], STANDARD_VIEWS[2:]):
+            row = []
+            for side, name in pair:
+                view = next((one for one in left if (one.identity.laterality, one.identity.view) == (side, name)), None)
+                if view is not None:
+                    left.remove(view)
+                row.append(self._hung_at(side, f"{side} {name}", view))
+            if any(place["view"] for place in row):
+                rows.append(row)
+        rest = [self._hung_at(one.identity.laterality or "", one.identity.label, one) for one in left]
+        return rows, [rest] if rest else []
+
+    def _hung_at(self, side: str, label: str, view: ExamView | None) -> dict[str, Any]:
+        return {"side": side, "label": label, "view": None if view is None else self._drawing(view)}
+
+    def _size_mm(self, view: ExamView) -> tuple[float, float]:
+        part = shown_part(view.shape, view.breast_box, view.spacing_mm)
+        return (part.bottom - part.top) * view.spacing_mm[0], (part.right - part.left) * view.spacing_mm[1]
+
+    def _drawing(self, view: ExamView) -> dict[str, Any]:
+        part = shown_part(view.shape, view.breast_box, view.spacing_mm)
+        height_mm, width_mm = self._size_mm(view)
+        top_mm, left_mm = part.top * view.spacing_mm[0], part.left * view.spacing_mm[1]
+        name, text = view.identity.name, self.text
+        marks = []
+        for finding in self.exam.findings:
+            for mark in finding.marks:
+                if mark.image != name:
+                    continue
+                x, y, radius = mark.x_mm - left_mm, mark.y_mm - top_mm, mark.extent_mm / 2 + _MARK_MARGIN_MM
+                above = y - radius > 9
+                marks.append(
+                    {
+                        "number": finding.number,
+                        "x": round(x, 1),
+                        "y": round(y, 1),
+                        "r": round(radius, 1),
+                        "text_x": round(min(max(x, 4), width_mm - 4), 1),
+                        "text_y": round(y - radius - 1.5 if above else y + radius + 6.5, 1),
+                    }
+                )
+        nipple = None
+        if view.frame is not None:
+            frame = view.frame
+            end = frame.position_mm(frame.length_mm, 0.0)
+            nipple = {
+                "x": round(frame.nipple.x_mm - left_mm, 1),
+                "y": round(frame.nipple.y_mm - top_mm, 1),
+                "x2": round(float(end[1]) - left_mm, 1),
+                "y2": round(float(end[0]) - top_mm, 1),
+                "seen": frame.nipple.source != "foremost point",
+            }
+        numbers = ", ".join(f"{text['finding']} {mark['number']}" for mark in marks) or text["no_findings"]
+        return {
+            "label": view.identity.label,
+            "counts": f"{view.calcifications} {text['calcifications']}",
+            "alternative": f"{view.identity.label}: {numbers}",
+            "width_mm": round(width_mm, 1),
+            "height_mm": round(height_mm, 1),
+            "percent": round(100 * width_mm / self.widest_mm, 1),
+            "data": _data(self.folder / view_file(self.numbers[name])),
+            "marks": marks,
+            "nipple": nipple,
+        }
+
+    def _schematic(self, drawing: dict[str, Any]) -> dict[str, Any]:
+        for band in drawing["bands"]:
+            band |= {key: round(band[key], 1) for key in ("x1", "y1", "x2", "y2")}
+            band |= {"text_x": round(band["x2"] + 3, 1), "text_y": round(band["y2"] - 3, 1)}
+        own = [one for one in self.exam.findings if one.laterality == drawing["laterality"]]
+        said = "; ".join(f"{self.text['finding']} {one.number}: {self._place(one)}" for one in own)
+        return {**drawing, "alternative": said or self.text["no_findings"]}
+
+
+def _data(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode("ascii")

@@ -1,0 +1,93 @@
+"""The page of an exam: whole, readable without pictures, the same numbers everywhere."""
+
+import re
+import shutil
+
+import html5lib
+import pytest
+
+from exam_samples import examined
+from MicrocalcAILib.base.errors import MissingPackageError, ParameterError, ResultError
+from MicrocalcAILib.cli import main
+from MicrocalcAILib.exam.exam import save_exam
+from MicrocalcAILib.report import write
+from MicrocalcAILib.report.write import write_report
+
+FOUR = {
+    ("R", "CC"): [],
+    ("L", "CC"): [(70.0, 44.0, 12, 8.0)],
+    ("R", "MLO"): [],
+    ("L", "MLO"): [(75.0, 62.0, 10, 9.0), (150.0, 20.0, 6, 5.0)],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exam")
+    exam = examined(FOUR, {("L", "CC"): [(70.0, 44.0, 5, 6.0)]}, pictures=folder, age=35)
+    save_exam(exam, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    assert main(["report", str(folder), "--output", str(path)]) == 0
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_is_valid_and_needs_no_other_file(page):
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)
+    assert "<script" not in page
+
+
+def test_pictures_have_words_for_those_who_do_not_see_them(page):
+    assert all(re.search(r'alt="[^"]+"', tag) for tag in re.findall(r"<img[^>]*>", page))
+    drawings = re.findall(r"<svg[^>]*>", page)
+    assert len(drawings) == 4 + 1 + 2  # views, the prior, two schematics
+    assert all('role="img"' in tag and 'aria-label="' in tag for tag in drawings)
+
+
+def test_a_finding_has_the_same_number_in_both_views(page):
+    labels = re.findall(r'aria-label="(L (?:CC|MLO): [^"]*)"', page)
+    both = [set(re.findall(r"Finding (\d)", label)) for label in labels[:2]]
+    assert both[0] <= both[1]
+    assert both[0]
+
+
+def test_the_page_says_what_it_is_and_what_it_did_not_do(page):
+    text = re.sub(r"<[^>]+>", " ", page)
+    for sentence in ("Research software, not for diagnosis", "Masses, distortions and skin are not judged", "more"):
+        assert sentence in text
+    assert "Younger than 40 years" in text
+    assert "12 calcifications, 5 in this region of the prior" in text
+
+
+def test_an_exam_without_findings_has_a_page(tmp_path):
+    save_exam(examined({("L", "CC"): []}, pictures=tmp_path), tmp_path)
+    write_report(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "No cluster of calcifications was found." in text
+    assert "No prior was given" in text
+
+
+def test_a_report_that_cannot_be_written_says_why(folder, tmp_path, monkeypatch):
+    with pytest.raises(ParameterError, match=r"html or \.pdf"):
+        write_report(folder, tmp_path / "report.docx")
+    with pytest.raises(ResultError, match="not a complete exam"):
+        write_report(tmp_path, tmp_path / "report.html")
+    shutil.copytree(folder, tmp_path / "exam")
+    (tmp_path / "exam" / "view_01.png").unlink()
+    with pytest.raises(ResultError, match=r"view_01\.png"):
+        write_report(tmp_path / "exam", tmp_path / "report.html")
+    monkeypatch.setattr(write, "BROWSERS", ("no-such-browser",))
+    with pytest.raises(MissingPackageError, match=r"write the report as \.html"):
+        write_report(folder, tmp_path / "report.pdf")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, write.BROWSERS)), reason="no browser that prints is installed")
+def test_a_browser_prints_the_page(folder, tmp_path):
+    write_report(folder, tmp_path / "report.pdf")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
