@@ -278,3 +278,21 @@ def test_what_the_user_gives_is_kept_and_named_as_given() -> None:
     assert (again.opacity, again.values_at_ends, again.spacing_mm) == (0.7, (300.0, 0.0), (0.2, 0.2))
     assert again.sources["opacity"] == again.sources["values_at_ends"] == "given by the user"
     assert "ruler-disagrees" in [warning.code for warning in again.warnings]
+
+
+def test_rounded_labels_on_one_line_tell_the_range_and_one_misread_among_them_does_not() -> None:
+    """Six steps of 80 are printed 13.3, 26.7, 40, 53.3, 66.7."""
+    bar = Rectangle(100, 400, 340, 420)
+    printed = {1.0: "0", 5 / 6: "13.3", 4 / 6: "26.7", 3 / 6: "40", 2 / 6: "53.3", 1 / 6: "66.7", 0.0: "80 kPa"}
+
+    def labels(texts: dict[float, str]) -> list[Word]:
+        rows = {fraction: round(bar.top + fraction * (bar.height - 1)) for fraction in texts}
+        return [
+            Word(text, 0.99, Rectangle(rows[fraction] - 6, bar.right + 5, rows[fraction] + 6, bar.right + 40))
+            for fraction, text in texts.items()
+        ]
+
+    assert read_scale_labels(labels(printed), bar, [])[:2] == ((80.0, 0.0), Unit.KILOPASCAL)
+    without_ends = {fraction: text for fraction, text in printed.items() if 0.0 < fraction < 1.0}
+    assert read_scale_labels(labels(without_ends), bar, []).values_at_ends is None
+    assert read_scale_labels(labels({**printed, 0.0: "30 kPa"}), bar, []).values_at_ends is None

@@ -53,7 +53,6 @@ _UNIT_AWAY = 4.0  # text heights: a unit farther from the bar belongs to somethi
 _OFF_PLACE = 0.4  # of the text height: how far a label may lie from its place on the bar
 _BEYOND_END = 2.5  # text heights beyond the end of the bar within which a label names the end
 _FEWEST_STRAIGHT, _STRAIGHT = 4, 0.2  # labels with rounded values, and text heights off their line, that are sure
-_ROUNDED_LABELS = 0.02  # of the range: how far rounding may take a label at the end off the steps of the others
 _ROUNDING = 0.04  # of the range: how far an end may lie from a round value
 
 
@@ -174,11 +173,12 @@ def _ends(labels: list[_Label]) -> tuple[tuple[float, float] | None, list[_Label
     positions, values = np.array([label.position for label in best]), np.array([label.value for label in best])
     slope, intercept = np.polyfit(positions, values, 1)
     extent = abs(float(slope))
-    step = float(np.diff(np.unique(values)).min())
-    steps = _Steps(_most_common_start(values, step), step)
-    tolerance = 1e-6 if _regular(best) else _ROUNDED_LABELS
-    first = _end_value(float(intercept), 0.0, sure, extent, steps, tolerance)
-    last = _end_value(float(intercept + slope), 1.0, sure, extent, steps, tolerance)
+    steps = None
+    if _regular(best):
+        step = float(np.diff(np.unique(values)).min())
+        steps = _Steps(_most_common_start(values, step), step)
+    first = _end_value(float(intercept), 0.0, sure, extent, steps)
+    last = _end_value(float(intercept + slope), 1.0, sure, extent, steps)
     named = sum(_names_end(label, end) for label in best for end in (0.0, 1.0))
     if first is None or last is None or first == last:
         return None, []
@@ -215,23 +215,23 @@ def _most_common_start(values: NDArray[np.float64], step: float) -> float:
     return float(values[(np.abs(away - np.rint(away)) < 1e-3).sum(axis=1).argmax()])
 
 
-def _end_value(
-    fitted: float, end: float, labels: list[_Label], extent: float, steps: _Steps, tolerance: float
-) -> float | None:
+def _end_value(fitted: float, end: float, labels: list[_Label], extent: float, steps: _Steps | None) -> float | None:
     """The label at the end of the bar if there is one, else the value in steps of the labels near the fitted one.
 
-    ``tolerance`` is the share of the range by which the label may miss the steps.
+    Without ``steps``, where the labels are rounded, only a label at the end tells.
     """
-    in_steps = steps.start + round((fitted - steps.start) / steps.size) * steps.size
-    rounded = in_steps if abs(in_steps - fitted) < _ROUNDING * extent else None
+    rounded = None
+    if steps is not None:
+        in_steps = steps.start + round((fitted - steps.start) / steps.size) * steps.size
+        rounded = in_steps if abs(in_steps - fitted) < _ROUNDING * extent else None
     near = [
         label.value for label in labels if _names_end(label, end) and abs(label.value - fitted) < 2 * _ROUNDING * extent
     ]
     if not near:
-        return rounded if tolerance < _ROUNDED_LABELS else None
+        return rounded
     named = min(near, key=lambda value: abs(value - fitted))
     # A label that misses the even steps of the others by little is a misread one.
-    return named if rounded is None or abs(named - rounded) <= tolerance * extent else None
+    return named if rounded is None or abs(named - rounded) < 1e-6 * extent else None
 
 
 def _soft_and_hard(words: list[Word], bar: Rectangle) -> ScaleLabels:

@@ -14,8 +14,8 @@ from ..geometry import Rectangle
 from ..text import Word
 
 _REACH_PX, _OVERHANG_PX = 110, 24  # how far from the panel the numbers stand
-_SURE = 0.8
-_NUMBER = re.compile(r"-?\d{1,3}(\.\d)?-?")  # ticks touch small numbers and look like dashes
+_SURE = 0.7
+_NUMBER = re.compile(r"[-–—−]?\d{1,3}(\.\d)?[-–—−]?")  # ticks touch small numbers and look like dashes
 _FEWEST = 3
 _ALIGNED_PX = 8
 _OFF_PLACE_PX = 3.0

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 8  # screens whose words are kept: a screen is looked at again with every value that is corrected
 _READ_SHORTER_SIDE_PX = 736  # smaller screens are enlarged, as the models were trained on larger print
-_EMPTY, _MARGIN_PX = 24, 14  # gray levels above the noise of compression; around print
+_EMPTY = 24  # gray levels above the noise of compression
+_MARGIN_SHARE = 0.03  # of the shorter side, around print: wider than any blank of a line
 _INK = 0.5  # of the largest difference from the ground
 _SMALLEST_PX = 8  # frames with a shorter side hold no text
 
@@ -110,7 +111,7 @@ def _read(rgb: NDArray[np.uint8]) -> tuple[Word, ...]:
 def _inked(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns on or near which anything is printed; what lies between is empty and takes time to read."""
     difference = np.abs(rgb.astype(np.int16) - ground_color(rgb)).max(axis=2) > _EMPTY
-    near = np.ones(2 * _MARGIN_PX + 1)
+    near = np.ones(2 * round(_MARGIN_SHARE * min(rgb.shape[:2])) + 1)
     rows, columns = (np.flatnonzero(np.convolve(difference.any(axis=axis), near, "same")) for axis in (1, 0))
     return rows, columns
 
