@@ -81,7 +81,12 @@ class MicrocalcAIWidget(ModulePanel):
         self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded)
         self.clusters = ClustersSection(self.ui, self.onClusterSelected)
         self.display = DisplaySection(self.ui)
-        self.export = ExportSection(self.ui, self._chosen, lambda: self.parameters.exportFolder)
+        self.export = ExportSection(
+            self.ui,
+            self._chosen,
+            lambda: self.parameters.exportFolder,
+            lambda: (self.parameters.exportDicom, self.parameters.exportToDatabase),
+        )
         self.ui.applyButton.clicked.connect(self.onApplyButton)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.panel import enable, showText
 
-from .results import findResults
+from .results import findResults, volumeOf
 
 
 class ExportSection:
@@ -23,12 +23,15 @@ class ExportSection:
         Gives the images to export.
     folder : callable
         Gives the folder.
+    dicom : callable
+        Tells whether DICOM objects are written, and whether they go into Slicer's database.
     """
 
-    def __init__(self, ui, chosen, folder):
+    def __init__(self, ui, chosen, folder, dicom):
         self.ui = ui
         self._chosen = chosen
         self._folder = folder
+        self._dicom = dicom
         showText(ui.exportLabel, "")
         ui.exportButton.clicked.connect(self._onExport)
 
@@ -48,14 +51,25 @@ class ExportSection:
         return list(filter(None, (findResults(node) for node in self._chosen())))
 
     def _onExport(self):
-        from .sceneexport import exportResults
-
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
-            written = [exportResults(results, self._folder()).name for results in self._results()]
+            written = [self._export(results) for results in self._results()]
             text = _("Written: {names}.").format(names=", ".join(written))
         except (MicrocalcError, OSError) as error:
             text = _("The export failed: {reason}").format(reason=error)
         finally:
             slicer.app.restoreOverrideCursor()
         showText(self.ui.exportLabel, text)
+
+    def _export(self, results):
+        """Write one image's results; gives their folder's name."""
+        from .dicomexport import addToDatabase, exportObjects
+        from .sceneexport import exportResults
+
+        folder = exportResults(results, self._folder())
+        writesObjects, goIntoDatabase = self._dicom()
+        if writesObjects:
+            objects = exportObjects(volumeOf(results), folder)
+            if goIntoDatabase:
+                addToDatabase(objects)
+        return folder.name

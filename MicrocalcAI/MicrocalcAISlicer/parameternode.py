@@ -63,6 +63,7 @@ class MicrocalcAIParameterNode:
     reader: initials, kept with the reader's words and decisions
     showOutlines, outlineOpacity, heatmap, heatmapOpacity, heatmapThreshold, showBoxes, showGraph: the display
     exportFolder: where exports go
+    exportDicom, exportToDatabase: also write DICOM objects; add them to Slicer's DICOM database
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -86,3 +87,5 @@ class MicrocalcAIParameterNode:
     showBoxes: bool = True
     showGraph: bool = False
     exportFolder: Path
+    exportDicom: bool = False
+    exportToDatabase: bool = False

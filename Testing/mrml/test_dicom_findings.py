@@ -1,5 +1,6 @@
 """The DICOM plugin for findings: CAD marks of any maker with words, our segmentations in place."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,9 @@ from library.cad_examples import STYLES, document
 from library.dicom_results import CALCIFICATIONS, COLUMNS, ROWS, results_of
 from library.dicom_samples import breast_picture
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.dicom import read_marks
 from MicrocalcAILib.dicom.objects import write_objects
+from MicrocalcAISlicer.dicomexport import exportObjects
 from MicrocalcAISlicer.mammogramloading import loadMammogram
 from MicrocalcSlicerShared.geometry import ijkToRas
 from mrml.mammogram_files import Database, file
@@ -124,6 +127,23 @@ def test_findings_of_an_image_that_is_not_there_are_refused_and_leave_nothing(sl
         with pytest.raises(MicrocalcError, match=r"^[^.]*\.$"):
             plugin.load(loadable)
     assert slicer.mrmlScene.GetNumberOfNodes() == before
+
+
+def test_exported_results_get_objects_of_the_image_that_they_were_loaded_from(slicer, plugin, image, tmp_path):
+    folder = results_of(Path(image), tmp_path / "results")
+    record = json.loads((folder / "analysis.json").read_text())
+    record["provenance"]["source"] = {"sha256": "of the copy", "loaded_from": record["provenance"]["source"]}
+    (folder / "analysis.json").write_text(json.dumps(record))
+    volume = loadMammogram(image)
+    with pytest.raises(MicrocalcError, match="load it from Slicer's DICOM database"):
+        exportObjects(volume, folder)
+    assert not (folder / "dicom").exists()
+    volume.SetAttribute("DICOM.instanceUIDs", str(pydicom.dcmread(image).SOPInstanceUID))
+    assert exportObjects(volume, folder) == exportObjects(volume, folder) == folder / "dicom"
+    written = {path.stem: path for path in (folder / "dicom").glob("*.dcm")}
+    assert written.keys() == {"cad_report", "segmentation", "marks", "picture"}
+    assert pydicom.dcmread(written["segmentation"]).PatientID == pydicom.dcmread(image).PatientID
+    assert [mark.kind for mark in read_marks(written["cad_report"])] == ["cluster", "calcification"]
 
 
 def test_module_is_hidden_and_registers_the_plugin(slicer):

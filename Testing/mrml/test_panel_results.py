@@ -427,3 +427,12 @@ def test_failed_export_is_said_in_the_panel_and_what_was_there_stays(panel, show
     panel.ui.exportButton.click()
     assert panel.ui.exportLabel.text().startswith("The export failed:")
     assert precious.read_text(encoding="utf-8") == "mine"
+
+
+def test_export_as_dicom_of_an_image_that_is_none_says_so_and_keeps_the_tables(panel, shown, tmp_path):
+    panel.ui.exportFolderEdit.setCurrentPath(str(tmp_path))
+    panel.ui.exportDicomCheckBox.click()
+    panel.ui.exportButton.click()
+    assert "load it from Slicer's DICOM database" in panel.ui.exportLabel.text()
+    assert (tmp_path / "Right MLO" / "clusters.csv").is_file()
+    assert not (tmp_path / "Right MLO" / "dicom").exists()

@@ -13,6 +13,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from .. import __version__
 from ..analysis import Analysis
+from ..base.provenance import sha256_of_file
 from ..reading import read_mammogram
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
@@ -41,7 +42,7 @@ def captured_image(path: Path, analysis: Analysis, given: Mapping[str, str]) -> 
     made.SpecificCharacterSet = "ISO_IR 192"
     for name, text in given.items():
         setattr(made, name, text)
-    identity = ("microcalc", given["StudyInstanceUID"], analysis.provenance["source"]["sha256"])
+    identity = ("microcalc", given["StudyInstanceUID"], sha256_of_file(path))
     made.SOPClassUID = UID(SOP_CLASS)
     made.SOPInstanceUID = generate_uid(entropy_srcs=[*identity, "image"])
     made.SeriesInstanceUID = generate_uid(entropy_srcs=[*identity, "series"])

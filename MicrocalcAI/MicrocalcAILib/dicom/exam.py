@@ -10,7 +10,7 @@ from ..analysis import ANALYSIS_FILE, Analysis, load_analysis
 from ..base.errors import ResultError
 from ..base.files import is_hidden
 from ..base.provenance import sha256_of_file
-from .source import SourceImage, read_source
+from .source import SourceImage, digests_of, read_source
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_exam(results: Sequence[Path], images: Sequence[Path], given: Mapping[st
     by_digest = _by_digest(images, analyses)
     exam = []
     for folder, analysis, name in zip(folders, analyses, _names(folders), strict=True):
-        image = by_digest.pop(_digest_of(analysis), None)
+        image = next((by_digest.pop(digest) for digest in digests_of(analysis) if digest in by_digest), None)
         if image is None:
             raise ResultError(
                 f"None of the files is the image of the results “{folder.name}”; give the file that was analyzed, once."
@@ -81,12 +81,8 @@ def _by_digest(images: Sequence[Path], analyses: Sequence[Analysis]) -> dict[str
         if file.is_file() and (file == image or not is_hidden(file, image))
     ]
     if len(analyses) == len(files) == 1:
-        return {_digest_of(analyses[0]): files[0]}
+        return dict.fromkeys(digests_of(analyses[0]), files[0])
     return {sha256_of_file(file): file for file in files}
-
-
-def _digest_of(analysis: Analysis) -> str:
-    return str(analysis.provenance.get("source", {}).get("sha256"))
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -97,8 +97,7 @@ def read_source(path: Path, analysis: Analysis, given: Mapping[str, str] | None 
     """
     given = given or {}
     check_attributes(path, given)
-    analyzed = analysis.provenance.get("source", {}).get("sha256")
-    if analyzed is None or sha256_of_file(path) != analyzed:
+    if sha256_of_file(path) not in digests_of(analysis):
         raise ResultError("These results belong to another image; give the file that was analyzed.")
     if file_kind(path) == "DICOM":
         captured, attributes = None, read_header(path).attributes
@@ -114,6 +113,13 @@ def read_source(path: Path, analysis: Analysis, given: Mapping[str, str] | None 
         complete_attributes(captured)
     attributes.PatientOrientation = _orientation(attributes)
     return SourceImage(attributes, analysis, _key(analysis), captured)
+
+
+def digests_of(analysis: Analysis) -> list[str]:
+    """SHA-256 of the analyzed file, and before it that of the file which it is a copy of (an image from Slicer)."""
+    source = analysis.provenance.get("source", {})
+    found = (source.get("loaded_from", {}).get("sha256"), source.get("sha256"))
+    return [digest for digest in found if digest]
 
 
 def complete_attributes(attributes: Dataset) -> Dataset:
