@@ -16,11 +16,13 @@ from MicrocalcSlicerShared.childrun import StartProcess
 from . import inputvolume, lesionboxes, probabilitymaps, region, results
 from .analysisqueue import AnalysisQueue, Outcome
 from .analysisrun import AnalysisRun
+from .examrun import ExamRun
 from .folderrun import FolderRun
 from .options import AnalysisOptions
 
 if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.analysis import Analysis
+    from MicrocalcAILib.exam.exam import Exam
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 
@@ -162,6 +164,40 @@ class MicrocalcAILogic(ScriptedLoadableModuleLogic):
         arguments = AnalysisOptions(spacingMm, falseMarksPerCm2, **options).arguments()
         run = FolderRun(Path(inputFolder), Path(outputFolder), arguments, self._startProcess)
         return _finished(run).rows if waitForCompletion else run
+
+    def processExam(
+        self,
+        inputFolder: str | Path,
+        outputFolder: str | Path,
+        spacingMm: float | None = None,
+        falseMarksPerCm2: float | None = None,
+        waitForCompletion: bool = True,
+        **options,
+    ) -> list[Exam] | ExamRun:
+        """Analyze all images below a folder and put them together as exams, without the scene.
+
+        Parameters
+        ----------
+        inputFolder, outputFolder, spacingMm, falseMarksPerCm2
+            As in :meth:`processFolder`; ``outputFolder`` gets ``images`` and ``exams``.
+        waitForCompletion : bool
+            Wait and return the exams, each patient's earliest first; otherwise return the :class:`.examrun.ExamRun` at
+            once, whose ``update()`` has to be called until it is True.
+        **options
+            As in :class:`.options.AnalysisOptions`.
+
+        Raises
+        ------
+        ParameterError, AnalysisProcessError
+            As :meth:`processFolder`. An image that fails is missing in its exam, which says so.
+        """
+        arguments = AnalysisOptions(spacingMm, falseMarksPerCm2, **options).arguments()
+        run = ExamRun(Path(inputFolder), Path(outputFolder), arguments, self._startProcess)
+        if not waitForCompletion:
+            return run
+        from MicrocalcAILib.exam.exam import load_exam
+
+        return [load_exam(folder) for folder in _finished(run).folders]
 
     def checkInput(self, volumeNode, spacingMm: float | None = None, outputSegmentationNode=None) -> None:
         """Raise a MicrocalcError, whose sentence says what is missing, unless the analysis can start."""

@@ -110,6 +110,7 @@ def examine(group: ExamGroup, images: Mapping[str, ExamImage], after_surgery: Se
         message = f"Could not be analyzed: {', '.join(unread)}; the exam is incomplete."
         warnings.append(WarningRecord("images-failed", message))
     warnings += [warning for image in present for warning in image.warnings]
+    warnings += _of_images(present)
     partners = {image.identity.name: _partner(image, priors) for image in present}
     alignments = _alignments(present, partners)
     changes = _changes(present, priors, partners, alignments)
@@ -138,6 +139,15 @@ def examine(group: ExamGroup, images: Mapping[str, ExamImage], after_surgery: Se
             },
         ),
     )
+
+
+def _of_images(present: Sequence[ExamImage]) -> list[WarningRecord]:
+    """The warnings of the images' own analyses, each once, with the images it holds for."""
+    labels: dict[WarningRecord, list[str]] = {}
+    for image in present:
+        for warning in image.analysis.warnings:
+            labels.setdefault(warning, []).append(image.identity.label)
+    return [WarningRecord(one.code, f"{', '.join(names)}: {one.message}") for one, names in labels.items()]
 
 
 def _partner(image: ExamImage, priors: Sequence[ExamImage]) -> ExamImage | None:

@@ -119,7 +119,7 @@ class _Page:
             "risk": self._risk(finding),
             "category": finding.category,
             "change": self._change(list(finding.changes.values())),
-            "match": "" if finding.match is None else f"{finding.match.probability:.0%}",
+            "match": "" if finding.match is None else _percent(finding.match.probability),
             "reasons": () if finding.match is None else finding.match.reasons,
             "evidence": [
                 {"label": self._label(mark), "text": mark.evidence} for mark in finding.marks if mark.evidence
@@ -153,12 +153,14 @@ class _Page:
         if finding.clock is not None:
             clock = finding.clock
             hour = text["central"] if clock.hour is None else f"{clock.quadrant}, {clock.hour} {text['o_clock']}"
-            sure = f" ({text['probability']} {clock.probability:.0%})" if clock.hour is not None else ""
+            sure = f" ({text['probability']} {_percent(clock.probability)})" if clock.hour is not None else ""
             depth = f", {place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}" if place else ""
             return f"{hour}{sure}{depth}"
         if place is None:
             return text["unknown"]
-        sure = "" if math.isnan(place.half_probability) else f" ({text['probability']} {place.half_probability:.0%})"
+        sure = (
+            "" if math.isnan(place.half_probability) else f" ({text['probability']} {_percent(place.half_probability)})"
+        )
         half = f"{place.half}{sure}, " if place.half else ""
         return f"{half}{place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}"
 
@@ -264,12 +266,21 @@ class _Page:
         }
 
     def _schematic(self, drawing: dict[str, Any]) -> dict[str, Any]:
-        for band in drawing["bands"]:
+        for number, band in enumerate(drawing["bands"]):
             band |= {key: round(band[key], 1) for key in ("x1", "y1", "x2", "y2")}
-            band |= {"text_x": round(band["x2"] + 3, 1), "text_y": round(band["y2"] - 3, 1)}
+            along = 0.35 + 0.12 * (number % 6)  # numbers of bands side by side keep apart
+            band |= {
+                "text_x": round(band["x1"] + along * (band["x2"] - band["x1"]) + 3, 1),
+                "text_y": round(band["y1"] + along * (band["y2"] - band["y1"]) - 3, 1),
+            }
         own = [one for one in self.exam.findings if one.laterality == drawing["laterality"]]
         said = "; ".join(f"{self.text['finding']} {one.number}: {self._place(one)}" for one in own)
         return {**drawing, "alternative": said or self.text["no_findings"]}
+
+
+def _percent(probability: float) -> str:
+    """No estimate is certain."""
+    return "over 99 %" if probability > 0.99 else f"{probability:.0%}"
 
 
 def _data(path: Path) -> str:
