@@ -19,11 +19,9 @@ from .lesions import Cohort
 
 LARGEST_VOID_PERCENT = 10.0  # as the protocol of a measurement
 LARGEST_SATURATED_PERCENT = 5.0
-SATURATED, VOID, OUTSIDE = (
-    "at an end of the scale",
-    "without a value in places or throughout (void)",
-    "box reaches out of the lesion",
-)
+SATURATED = "at an end of the scale"
+VOID = "without a value in places or throughout (void)"
+OUTSIDE = "box reaches out of the lesion"
 
 
 @dataclass(frozen=True)
