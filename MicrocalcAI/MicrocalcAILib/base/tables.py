@@ -56,7 +56,8 @@ def _mapped(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
     for position in range(changed.shape[1]):
         column = changed.iloc[:, position]
         if not (is_numeric_dtype(column.dtype) or is_datetime64_any_dtype(column.dtype)):
-            changed.isetitem(position, column.astype(object).map(change).to_numpy(object))
+            cells = pd.Series(column.astype(object).map(change).to_numpy(object), index=table.index, dtype=object)
+            changed.isetitem(position, cells.astype(column.dtype) if column.dtype == "string" else cells)
     return changed
 
 
