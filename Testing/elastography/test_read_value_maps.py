@@ -191,17 +191,25 @@ def test_the_elasticity_frame_of_an_enhanced_volume_is_found_and_scaled(tmp_path
     assert np.isnan(elastogram.values[0, 0])
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("Pa", 0.001), ("kPa", 1.0), ("m/s", 1.0), ("cm/s", 0.01)])
-def test_the_units_of_dicom_become_those_of_the_field(tmp_path: Path, unit: str, factor: float) -> None:
-    elastogram = read_elastogram(enhanced_volume(tmp_path / "volume.dcm", real_world(unit, slope=1.0)))
+@pytest.mark.parametrize(
+    ("unit", "slope", "factor"), [("Pa", 1.0, 0.001), ("kPa", 1.0, 1.0), ("m/s", 0.05, 1.0), ("cm/s", 1.0, 0.01)]
+)
+def test_the_units_of_dicom_become_those_of_the_field(tmp_path: Path, unit: str, slope: float, factor: float) -> None:
+    elastogram = read_elastogram(enhanced_volume(tmp_path / "volume.dcm", real_world(unit, slope=slope)))
     assert elastogram.unit == (Unit.KILOPASCAL if "Pa" in unit else Unit.METERS_PER_SECOND)
-    assert elastogram.values[3, 5] == pytest.approx(230.0 * factor)
+    assert elastogram.values[3, 5] == pytest.approx(230.0 * slope * factor)
+
+
+def test_values_that_no_tissue_reaches_are_refused(tmp_path: Path) -> None:
+    path = enhanced_volume(tmp_path / "volume.dcm", real_world("m/s", slope=1.0))
+    with pytest.raises(ParameterError, match="230 m/s is impossible"):
+        read_elastogram(path)
 
 
 def test_a_table_of_real_world_values_is_looked_up(tmp_path: Path) -> None:
-    table = [float(stored) ** 2 for stored in range(300)]
+    table = [stored**2 / 100 for stored in range(300)]
     elastogram = read_elastogram(enhanced_volume(tmp_path / "volume.dcm", real_world("kPa", table=table)))
-    assert elastogram.values[0, 3] == 900.0
+    assert elastogram.values[0, 3] == 9.0
 
 
 def test_without_real_world_values_the_unit_is_asked_for(tmp_path: Path) -> None:
