@@ -40,7 +40,7 @@ def measured(slicer, panel, screen):
 
 def statistic(panel, title, column=1):
     (found,) = [row[column] for row in texts(panel.ui.statisticsTable) if row[0] == title]
-    return float(found)
+    return float(found or "nan")
 
 
 def ratio(panel, quantity):
@@ -201,11 +201,10 @@ def test_box_placed_by_hand_starts_on_the_stiffest_place_and_follows_the_mouse(s
     screen = simulated()
     row, column = screen.box.top + 60, screen.box.left + 40
     point.SetNthControlPointPositionWorld(0, *ras(measured, row, column))
-    wait_until(lambda: statistic(panel, "Emean (kPa)") < 0.5 * stiffest)
+    wait_until(lambda: np.isnan(statistic(panel, "Emean (kPa)")))  # off the lesion
+    assert "No value: void" in panel.ui.measureWarningsLabel.text()
     place = segment_box(slicer, panel)
     np.testing.assert_allclose(place.mean(axis=0), (60, 40), atol=0.6)
-    truth = screen.values[place[:, 0], place[:, 1]]
-    assert statistic(panel, "Emean (kPa)") == pytest.approx(truth.mean(), abs=1.5)
     panel.parameters.boxPlace = BoxPlace.STIFFEST
     wait_until(lambda: statistic(panel, "Emean (kPa)") == pytest.approx(stiffest, abs=0.1))
 
