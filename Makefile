@@ -27,7 +27,7 @@ lint: .venv/installed-tests
 	$(BIN)/mypy
 
 .venv/installed: $(SOURCES)
-	@echo "Installing Microcalc and eight sample films into .venv (about 300 MB to download, one to two minutes) …"
+	@echo "Installing Microcalc and eight sample films into .venv (about 400 MB to download, a few minutes) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(call install,".[samples]")
 	@touch $@

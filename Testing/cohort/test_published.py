@@ -144,6 +144,16 @@ def test_other_files_are_refused(tmp_path: Path, content: str, reason: str) -> N
         load_published_study(path)
 
 
+def test_a_group_of_billions_is_refused_and_not_counted_through(study: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps({**study, "groups": {"malignant": 2**31, "benign": 150}}), encoding="utf-8")
+    with pytest.raises(ResultError, match="a count above 100,000"):
+        load_published_study(path)
+    path.write_text("[" * 10_000, encoding="utf-8")
+    with pytest.raises(ResultError, match="not a readable JSON"):
+        load_published_study(path)
+
+
 def test_an_unknown_or_misshapen_section_is_named(study: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "study.json"
     path.write_text(json.dumps(study | {"accurracy": []}), encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ VERSION = 1
 EXAMPLE = "Examples/yan_fang_2025.json"
 _SECTIONS = {"measurements", "categories", "accuracy", "confusion_tables", "auc_comparisons", "regression",
              "correlations", "agreement", "sample_size", "single_patients", "earlier_studies", "remarks"}  # fmt: skip
+_LARGEST_COUNT = 100_000  # lesions of a group: the possible counts behind a percentage are gone through one by one
 _HEAD = {"format", "version", "title", "source", "groups"}
 _CHECKS = (
     groups.check_case_mix,
@@ -85,7 +86,7 @@ def load_published_study(path: Path) -> dict[str, Any]:
     path = Path(path)
     try:
         study = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"“{path.name}” is not a readable JSON file of published figures.") from error
     if not isinstance(study, dict) or study.get("format") != FORMAT or study.get("version") != VERSION:
         raise ResultError(f"“{path.name}” is not a description of a published study (format “{FORMAT}”, version 1).")
@@ -94,7 +95,20 @@ def load_published_study(path: Path) -> dict[str, Any]:
     if absent or unknown:
         problem = f"lacks “{min(absent)}”" if absent else f"has the unknown section “{min(unknown)}”"
         raise ResultError(f"“{path.name}” {problem}; see the bundled example for the form.")
+    if any(abs(count) > _LARGEST_COUNT for count in _whole_numbers(study)):
+        raise ResultError(
+            f"“{path.name}” holds a count above {_LARGEST_COUNT:,}, more than can be checked; correct it, or write "
+            "a printed number as text."
+        )
     return study
+
+
+def _whole_numbers(part: Any) -> Iterator[int]:
+    if isinstance(part, int):
+        yield part
+    elif isinstance(part, (dict, list)):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _whole_numbers(inner)
 
 
 def check_published(study: dict[str, Any], seed: int = 0) -> PublishedCheck:
