@@ -133,6 +133,7 @@ def test_correlations_and_limits_of_agreement_have_the_width_of_patients_not_of_
         assert found.high - found.low > 1.25 * (plain.high - plain.low)
 
 
+@pytest.mark.slow
 def test_a_study_of_several_lesions_per_patient_runs_as_a_whole(clustered: Cohort) -> None:
     analysis = analyze_cohort(clustered, StudyOptions(resamples=100))
     assert analysis.performances[0].auc.method.startswith("Obuchowski")

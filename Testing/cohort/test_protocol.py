@@ -137,6 +137,7 @@ def test_the_flow_ends_in_the_two_by_two_table(study: CohortAnalysis) -> None:
     assert "flow-does-not-add-up" not in {caution.code for caution in study_cautions(study)}
 
 
+@pytest.mark.slow
 def test_counts_that_do_not_add_up_are_said(published_cohort: Cohort, protocol_of: WriteProtocol) -> None:
     fixed = protocol_of(eligibility={"unit": "lesions", "screened": 310, "excluded": {"no biopsy": 3}})
     study = analyze_cohort(published_cohort, StudyOptions(resamples=100, protocol=fixed))
@@ -179,6 +180,7 @@ def test_checklists_have_every_item_once_and_name_what_is_left_to_the_author(stu
     assert stard["23"].origin == "data"
 
 
+@pytest.mark.slow
 def test_a_protocol_goes_from_the_command_into_tables_and_digest(tmp_path: Path) -> None:
     table, plan, folder = tmp_path / "table.csv", tmp_path / "plan.toml", tmp_path / "report"
     counts = ["--malignant-count", "25", "--benign-count", "30", "--seed", "2"]

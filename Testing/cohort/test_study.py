@@ -114,6 +114,7 @@ def test_nothing_written_names_a_folder_of_this_machine(written: Path) -> None:
             assert str(written.parent) not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_same_study_twice_is_the_same_but_for_its_date(reader_cohort: Cohort, reader_study: CohortAnalysis) -> None:
     again = study_tables(analyze_cohort(reader_cohort, reader_study.options))
     for name, table in study_tables(reader_study).items():
@@ -134,6 +135,7 @@ def test_a_cancelled_study_leaves_the_old_folder_untouched(reader_study: CohortA
     assert (tmp_path / "out" / "study.json").read_text(encoding="utf-8") == "kept"
 
 
+@pytest.mark.slow
 def test_progress_names_the_stages_and_ends(published_cohort: Cohort) -> None:
     stages: list[tuple[str, int, int]] = []
     analyze_cohort(published_cohort, StudyOptions(model=("elasticity_kpa",), resamples=100),

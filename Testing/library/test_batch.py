@@ -326,7 +326,14 @@ def test_ctrl_c_ends_the_command_in_one_word(tmp_path):
         (tmp_path / f"{number}.png").write_bytes(b"x")
     command = [sys.executable, "-m", "MicrocalcAILib", "analyze", str(tmp_path), "--output", str(tmp_path / "out")]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )
     while not psutil.Process(process.pid).children():
         time.sleep(0.02)
     time.sleep(0.5)

@@ -51,6 +51,7 @@ def test_the_prior_looks_like_another_machine(exam):
     assert first.pixels.shape != second.pixels.shape or not np.array_equal(first.pixels, second.pixels)
 
 
+@pytest.mark.slow
 def test_places_pairs_and_changes_are_compared_with_the_truth(exam):
     scores = score_exam(0, exam)
     assert len(scores.nipples) == 8

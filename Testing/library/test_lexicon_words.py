@@ -79,6 +79,7 @@ def test_every_measurement_can_be_said_in_words():
         assert base in (_SPECK_WORDS if statistic else _CLUSTER_WORDS), name
 
 
+@pytest.mark.slow
 def test_an_uncertain_word_is_called_uncertain(example):
     phantom, context, table, _ = example
     singles = [

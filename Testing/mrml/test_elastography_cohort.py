@@ -192,6 +192,7 @@ def test_charts_that_the_study_does_not_allow_are_missing(logic, tmp_path, lesio
     assert list(shown.chartNodes) == ["ROC", "boxes elasticity_kpa"]
 
 
+@pytest.mark.slow
 def test_table_node_gives_what_the_file_gives(slicer, logic, table_file, lesions):
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Lesions")
     fillTable(node, lesions)
@@ -236,6 +237,7 @@ def test_refused_tables_leave_nothing_behind(slicer, logic, tmp_path, table_file
     assert node_names(slicer) == before
 
 
+@pytest.mark.slow
 def test_failure_half_way_leaves_the_earlier_study(slicer, logic, two_readers_file, monkeypatch):
     add, added = cohortnodes._addChart, []
 

@@ -68,6 +68,7 @@ def test_nothing_that_fits_is_nothing_found(source):
     assert list(source.fetch([], None)) == []
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_not_there_is_said_in_a_sentence(tmp_path):
     image = saved(mammogram_dataset(breast_picture(), 12), tmp_path)
     for address in ("http://127.0.0.1:9/dicom-web", "NOBODY@127.0.0.1:9"):

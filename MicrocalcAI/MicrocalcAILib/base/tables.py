@@ -57,7 +57,7 @@ def _mapped(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
         column = changed.iloc[:, position]
         if not (is_numeric_dtype(column.dtype) or is_datetime64_any_dtype(column.dtype)):
             cells = pd.Series(column.astype(object).map(change).to_numpy(object), index=table.index, dtype=object)
-            changed.isetitem(position, cells.astype(column.dtype) if column.dtype == "string" else cells)
+            changed.isetitem(position, (cells.astype(column.dtype) if column.dtype == "string" else cells).array)
     return changed
 
 
