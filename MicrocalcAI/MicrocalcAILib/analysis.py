@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,10 +141,8 @@ def load_analysis(folder: Path) -> Analysis:
         When the folder is incomplete or was written by something else.
     """
     folder = Path(folder)
-    try:
-        record = json.loads((folder / ANALYSIS_FILE).read_text(encoding="utf-8"))
-        if record["schema"] != SCHEMA:
-            raise ResultError(f"The analysis “{folder.name}” was written by another version; please analyze again.")
+    with _incomplete_reported(folder):
+        record = _read_record(folder)
         analysis = Analysis(
             labels=read_label_map(folder / LABELS_FILE),
             calcifications=read_table(folder / CALCIFICATIONS_FILE),
@@ -157,17 +157,41 @@ def load_analysis(folder: Path) -> Analysis:
             boxes=None if record["boxes"] is None else read_boxes(folder / BOXES_FILE),
             warnings=tuple(WarningRecord(**warning) for warning in record["warnings"]),
             provenance=dict(record["provenance"]),
-            # results of earlier versions carry no card
-            admission=AdmissionCard.from_dict(record["admission"]) if "admission" in record else AdmissionCard(),
+            admission=_card_of(record),
         )
         _check_agreement(analysis)
+    return analysis
+
+
+def load_admission(folder: Path) -> AdmissionCard:
+    """The admission card of an analyzed image, without reading the rest; raises as :func:`load_analysis` does."""
+    folder = Path(folder)
+    with _incomplete_reported(folder):
+        return _card_of(_read_record(folder))
+
+
+@contextmanager
+def _incomplete_reported(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except ResultError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MicrocalcError) as error:
         raise ResultError(
             f"“{folder.name}” is not a complete analysis ({type(error).__name__}); please analyze the image again."
         ) from error
-    return analysis
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / ANALYSIS_FILE).read_text(encoding="utf-8"))
+    if record["schema"] != SCHEMA:
+        raise ResultError(f"The analysis “{folder.name}” was written by another version; please analyze again.")
+    return record
+
+
+def _card_of(record: dict[str, Any]) -> AdmissionCard:
+    # results of earlier versions carry no card
+    return AdmissionCard.from_dict(record["admission"]) if "admission" in record else AdmissionCard()
 
 
 def _check_agreement(analysis: Analysis) -> None:

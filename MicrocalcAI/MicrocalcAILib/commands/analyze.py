@@ -10,7 +10,7 @@ from typing import Any
 from ..base.errors import MicrocalcError, ParameterError
 from ..base.parameters import AnalysisParameters, HeatmapParameters
 from ..batch.inputs import absolute, find_inputs
-from ..batch.plan import plan
+from ..batch.plan import Item, plan
 from ..batch.pseudonyms import pseudonymized
 from ..batch.worker_process import TaskName
 from . import batch_options, dicom_options
@@ -99,15 +99,21 @@ def run(arguments: argparse.Namespace) -> int:
         task = TaskName(TASK, task_options(arguments))
         if absolute(arguments.output) in map(absolute, arguments.images):
             raise ParameterError("Results cannot be written among the images; choose another output folder.")
-        items = plan(find_inputs(arguments.images, arguments.output))
-        if not items:
-            raise ParameterError("There is no file below these folders; choose the folder that holds the images.")
+        items = planned(arguments)
         if arguments.pseudonyms is not None:
             items = pseudonymized(items, arguments.pseudonyms, arguments.output)
     except MicrocalcError as error:
         reporter.stopped(str(error))
         return 2
     return batch_options.run(items, task, arguments, reporter, MEGABYTES_PER_RESULT)
+
+
+def planned(arguments: argparse.Namespace) -> list[Item]:
+    """The images to analyze; raises ParameterError when there is none."""
+    items = plan(find_inputs(arguments.images, arguments.output))
+    if not items:
+        raise ParameterError("There is no file below these folders; choose the folder that holds the images.")
+    return items
 
 
 def task_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..analysis import ANALYSIS_FILE, load_analysis
+from ..analysis import ANALYSIS_FILE, load_admission, load_analysis
 from ..base.errors import MicrocalcError, ParameterError
 from ..base.files import folder_replaced_on_success
 from ..base.json_progress import JsonProgress
-from ..batch.inputs import absolute, find_inputs
-from ..batch.plan import Item, plan
+from ..batch.inputs import absolute
+from ..batch.plan import Item
 from ..batch.worker_process import TaskName
 from ..exam.exam import EXAM_FILE, save_exam
 from ..exam.examine import ExamImage, examine, prepare
@@ -57,9 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         nipples = _nipples(arguments.nipple)
         output = arguments.output / IMAGES
-        items = plan(find_inputs(arguments.images, arguments.output))
-        if not items:
-            raise ParameterError("There is no file below these folders; choose the folder that holds the images.")
+        items = analyze.planned(arguments)
         if unknown := nipples.keys() - {item.name for item in items}:
             raise ParameterError(f"There is no image “{sorted(unknown)[0]}”; name it as in summary.csv.")
         task = TaskName(analyze.TASK, analyze.task_options(arguments))
@@ -115,7 +113,7 @@ def write_exams(
 
 
 def _identity(item: Item, output: Path) -> ImageIdentity:
-    return identify(item.path, item.name, load_analysis(output / item.folder).admission)
+    return identify(item.path, item.name, load_admission(output / item.folder))
 
 
 def _nipples(given: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:

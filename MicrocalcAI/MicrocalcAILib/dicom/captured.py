@@ -14,6 +14,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from .. import __version__
 from ..analysis import Analysis
 from ..base.provenance import sha256_of_file
+from ..export.results import smallest_integers
 from ..reading import read_mammogram
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
@@ -73,8 +74,9 @@ def captured_image(path: Path, analysis: Analysis, given: Mapping[str, str]) -> 
 
 def _whole_numbers(pixels: NDArray[np.float32]) -> tuple[NDArray[Any], str]:
     """The pixels as unsigned integers and how they were made; as they are where that is possible."""
+    whole = smallest_integers(pixels)
+    if whole.dtype.kind == "u":
+        return whole, "values as they were"
     lowest, highest = float(pixels.min()), float(pixels.max())
-    if lowest >= 0 and highest <= np.iinfo(np.uint16).max and np.array_equal(pixels, np.rint(pixels)):
-        return pixels.astype(np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16), "values as they were"
     scale = np.iinfo(np.uint16).max / ((highest - lowest) or 1.0)
     return np.rint((pixels - lowest) * scale).astype(np.uint16), "values scaled to 16 bits"

@@ -39,7 +39,7 @@ def fill_folder(mammogram: Mammogram, analysis: Analysis, folder: Path, name: st
     header_spacing = mammogram.source.get("header_spacing_mm")
     if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
         write_volume(
-            _smallest_integers(mammogram),
+            smallest_integers(mammogram.pixels),
             mammogram.spacing_mm,
             mammogram.origin_lps_mm,
             mammogram.direction_lps,
@@ -47,9 +47,8 @@ def fill_folder(mammogram: Mammogram, analysis: Analysis, folder: Path, name: st
         )
 
 
-def _smallest_integers(mammogram: Mammogram) -> np.ndarray:
+def smallest_integers(pixels: np.ndarray) -> np.ndarray:
     """The pixels as unsigned 8 or 16 bit integers where that loses nothing, else as they are."""
-    pixels = mammogram.pixels
     lowest, highest = float(pixels.min()), float(pixels.max())
     kind = np.uint8 if highest <= 255 else np.uint16
     if lowest < 0 or highest > 65535:
