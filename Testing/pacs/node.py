@@ -5,6 +5,7 @@ The analysis is replaced by results at stated places, so that hundreds of images
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from dicom_results import analysis_of, heatmap
 from MicrocalcAILib.analysis import save_analysis
 from MicrocalcAILib.base.files import folder_replaced_on_success
-from MicrocalcAILib.dicom.objects import write_objects
+from MicrocalcAILib.dicom.objects import write_exam
 from MicrocalcAILib.export.results import OVERLAY_FILE
 from MicrocalcAILib.pacs.addresses import archive
 from MicrocalcAILib.pacs.inbox import Inbox, Limits
@@ -28,8 +29,8 @@ def known_results(image: Path, folder: Path) -> None:
         Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(temporary / OVERLAY_FILE)
 
 
-def objects(results: Path, image: Path, folder: Path) -> object:
-    return write_objects(results, image, folder, ["sr"])
+def objects(results: Sequence[Path], images: Sequence[Path], failed: Sequence[Path], folder: Path) -> object:
+    return write_exam(results, images, folder, ["sr"], failed=failed)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import pytest
 from pydicom import dcmread
 
 from dicom_samples import SECONDARY_CAPTURE, breast_picture, mammogram_dataset, saved
+from dicom_validator import errors_of
 from MicrocalcAILib.base.errors import ResultError
+from MicrocalcAILib.dicom import read_marks
 from MicrocalcAILib.pacs.addresses import archive
 from MicrocalcAILib.pacs.archive import ArchiveError
 from MicrocalcAILib.pacs.inbox import Inbox, Limits
@@ -85,7 +87,8 @@ def test_what_exceeds_a_limit_is_refused_and_the_rest_taken(tmp_path):
             with pytest.raises(ArchiveError, match="status A700"):
                 node.send([path])
     assert len(refused) == 3
-    assert len(list(inbox.jobs())) == 2
+    (job,) = inbox.jobs()
+    assert len(job.images) == 2
 
 
 def test_objects_that_are_no_images_are_not_taken(inbox, tmp_path):
@@ -106,12 +109,51 @@ def test_a_refused_image_is_set_aside_with_its_reason_and_the_others_go_on(inbox
     with listening(inbox, "NODE", 0) as port:
         node = archive(f"NODE@127.0.0.1:{port}")
         node.send([image(tmp_path), image(tmp_path, "capture.dcm", SOPClassUID=SECONDARY_CAPTURE)])
-    assert work_off(list(inbox.jobs()), refuse_captures, objects, Sink(), said.append) == 1
+    sink = Sink()
+    assert work_off(list(inbox.jobs()), refuse_captures, objects, sink, said.append) == 2
     assert len(said) == 1
     assert "No breast was found." in said[0]
     assert list(inbox.jobs()) == []
     (reason,) = inbox.folder.rglob("*.failed")
     assert reason.read_text() == "No breast was found.\n"
+    assert len(sink.received) == 2  # a study of nothing but failures is told about too
+
+
+def test_a_study_gets_one_report_about_all_its_images_and_says_which_failed(inbox, tmp_path):
+    study = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1"}
+    images = [image(tmp_path, f"{number}.dcm", **study) for number in range(3)]
+    failing = str(dcmread(images[1]).SOPInstanceUID)
+
+    def refuse_one(path: Path, folder: Path) -> None:
+        if dcmread(path).SOPInstanceUID == failing:
+            raise ResultError("No breast was found.")
+        known_results(path, folder)
+
+    with listening(inbox, "NODE", 0) as port:
+        archive(f"NODE@127.0.0.1:{port}").send(images)
+    sink = Sink()
+    assert work_off(list(inbox.jobs()), refuse_one, objects, sink) == 1
+    assert len(sink.received) == 1
+    (report,) = inbox.folder.rglob("cad_report.dcm")
+    assert errors_of(report) == []
+    document = dcmread(report)
+    summary, detections = document.ContentSequence[2], document.ContentSequence[3]
+    assert summary.ConceptCodeSequence[0].CodeValue == "111244"  # not all succeeded; with findings
+    assert detections.ConceptCodeSequence[0].CodeValue == "111223"  # partially succeeded
+    library = [
+        item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in document.ContentSequence[1].ContentSequence
+    ]
+    (failure,) = (part for part in detections.ContentSequence if part.ConceptNameCodeSequence[0].CodeValue == "111025")
+    named = {
+        library[item.ReferencedContentItemIdentifier[2] - 1]
+        for performed in failure.ContentSequence
+        for item in performed.ContentSequence
+        if "ReferencedContentItemIdentifier" in item
+    }
+    assert named == {failing}
+    assert {mark.image_uid for mark in read_marks(report)} == {
+        str(dcmread(path).SOPInstanceUID) for path in images
+    } - named
 
 
 def test_an_archive_that_is_away_loses_nothing(inbox, tmp_path):

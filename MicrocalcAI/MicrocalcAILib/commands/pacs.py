@@ -138,7 +138,7 @@ def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
 
 
 def _work_off(inbox: Inbox, arguments: argparse.Namespace) -> int:
-    from ..dicom.objects import write_objects
+    from ..dicom.objects import write_exam
     from ..pacs.addresses import archive
     from ..pacs.listener import work_off
 
@@ -147,12 +147,12 @@ def _work_off(inbox: Inbox, arguments: argparse.Namespace) -> int:
     finished = work_off(
         jobs,
         lambda image, results: _analyze_in_child(image, results, arguments.parameters),
-        lambda results, image, folder: write_objects(results, image, folder, arguments.objects),
+        lambda results, images, failed, folder: write_exam(results, images, folder, arguments.objects, failed=failed),
         target,
         _say,
     )
     if jobs:
-        _say(f"{finished} of {len(jobs)} images analyzed" + (" and sent." if target else "."))
+        _say(f"{finished} of {len(jobs)} studies analyzed" + (" and sent." if target else "."))
     return 0 if finished == len(jobs) else 1
 
 

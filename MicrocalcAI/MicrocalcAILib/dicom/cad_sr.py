@@ -33,19 +33,21 @@ from .content import (
     uid,
 )
 from .outlines import outline_of_calcification, outline_of_cluster
-from .source import SourceImage
+from .source import FailedImage, SourceImage, StudyImage
 
 _LIBRARY = 2  # the image library is the second item below the root
 _TITLE = {"morphology": codes.CALCIFICATION_TYPE, "distribution": codes.CALCIFICATION_DISTRIBUTION}
 
 
-def cad_report(sources: Sequence[SourceImage]) -> Dataset:
-    """One document for the analyzed images of a study; one without any finding says so.
+def cad_report(sources: Sequence[SourceImage], failed: Sequence[FailedImage] = ()) -> Dataset:
+    """One document for the images of a study; one without any finding says so, and one with failures which failed.
 
     Parameters
     ----------
     sources : sequence of SourceImage
         Images of one patient and study.
+    failed : sequence of FailedImage
+        Further images of the study, whose analysis failed; there is at least one image in all.
 
     Returns
     -------
@@ -55,20 +57,21 @@ def cad_report(sources: Sequence[SourceImage]) -> Dataset:
         classifier's number comes from simulation and is not written); each calcification with center and outline.
         Clusters are to be presented, single calcifications may be.
     """
-    made = new_object(sources, codes.CAD_SR, "sr", "SR")
+    images = [*sources, *failed]
+    made = new_object(images, codes.CAD_SR, "sr", "SR")
     made.CompletionFlag, made.VerificationFlag = "COMPLETE", "UNVERIFIED"
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []
-    made.CurrentRequestedProcedureEvidenceSequence = evidence(sources)
+    made.CurrentRequestedProcedureEvidenceSequence = evidence(images)
     root = container(
         None,
         codes.REPORT,
         [
             code(MODIFIER, codes.LANGUAGE, codes.ENGLISH),
-            container(CONTAINS, codes.IMAGE_LIBRARY, [_library_entry(source) for source in sources]),
-            _summary(sources),
-            _performed(codes.SUMMARY_OF_DETECTIONS, codes.SUCCESSFUL_DETECTIONS, codes.DETECTION_PERFORMED, sources),
-            _performed(codes.SUMMARY_OF_ANALYSES, codes.SUCCESSFUL_ANALYSES, codes.ANALYSIS_PERFORMED, sources),
+            container(CONTAINS, codes.IMAGE_LIBRARY, [_library_entry(image) for image in images]),
+            _summary(sources, bool(failed)),
+            _detections(sources, failed),
+            _analyses(sources),
         ],
     )
     template = Dataset()
@@ -78,7 +81,7 @@ def cad_report(sources: Sequence[SourceImage]) -> Dataset:
     return made
 
 
-def _library_entry(source: SourceImage) -> Dataset:
+def _library_entry(source: StudyImage) -> Dataset:
     header, items = source.dataset, []
     if source.laterality:
         items.append(code(ACQUISITION, codes.IMAGE_LATERALITY, codes.LATERALITY_OF[source.laterality]))
@@ -95,19 +98,25 @@ def _library_entry(source: SourceImage) -> Dataset:
     ):
         if header.get(name):
             items.append(make(ACQUISITION, title, str(header[name].value)))
-    row_mm, column_mm = source.analysis.spacing_mm
-    items.append(number(ACQUISITION, codes.HORIZONTAL_SPACING, column_mm, codes.MILLIMETER))
-    items.append(number(ACQUISITION, codes.VERTICAL_SPACING, row_mm, codes.MILLIMETER))
+    if isinstance(source, SourceImage):
+        row_mm, column_mm = source.analysis.spacing_mm
+        items.append(number(ACQUISITION, codes.HORIZONTAL_SPACING, column_mm, codes.MILLIMETER))
+        items.append(number(ACQUISITION, codes.VERTICAL_SPACING, row_mm, codes.MILLIMETER))
     return image(CONTAINS, reference(source), items)
 
 
-def _summary(sources: Sequence[SourceImage]) -> Dataset:
+def _summary(sources: Sequence[SourceImage], some_failed: bool) -> Dataset:
     impressions = [
         impression
         for position, source in enumerate(sources, start=1)
         for impression in _impressions(source, (1, _LIBRARY, position))
     ]
-    outcome = codes.WITH_FINDINGS if impressions else codes.WITHOUT_FINDINGS
+    if some_failed and not sources:
+        outcome = codes.NONE_SUCCEEDED
+    elif some_failed:
+        outcome = codes.SOME_FAILED_WITH_FINDINGS if impressions else codes.SOME_FAILED_WITHOUT_FINDINGS
+    else:
+        outcome = codes.WITH_FINDINGS if impressions else codes.WITHOUT_FINDINGS
     return code(CONTAINS, codes.SUMMARY, outcome, impressions)
 
 
@@ -170,15 +179,18 @@ def _tracking(source: SourceImage, name: str, kind: str, number_in_image: int) -
     ]
 
 
+def _program() -> list[Dataset]:
+    return [
+        text(PROPERTY, codes.ALGORITHM_NAME, MODEL),
+        text(PROPERTY, codes.ALGORITHM_VERSION, __version__),
+    ]
+
+
 def _algorithm(source: SourceImage) -> list[Dataset]:
     selector = source.analysis.provenance.get("selector", {}).get("name", "")
     threshold = source.analysis.provenance.get("parameters", {}).get("selection", {}).get("false_marks_per_cm2")
     parameters = f"{selector}; {threshold} expected false marks per cm2 of breast; research use only, not for diagnosis"
-    return [
-        text(PROPERTY, codes.ALGORITHM_NAME, MODEL),
-        text(PROPERTY, codes.ALGORITHM_VERSION, __version__),
-        text(PROPERTY, codes.ALGORITHM_PARAMETERS, parameters),
-    ]
+    return [*_program(), text(PROPERTY, codes.ALGORITHM_PARAMETERS, parameters)]
 
 
 def _percent(name: Code, value: Any) -> list[Dataset]:
@@ -187,13 +199,34 @@ def _percent(name: Code, value: Any) -> list[Dataset]:
     return [number(PROPERTY, name, 100 * float(value), codes.PERCENT)] if known else []
 
 
-def _performed(summary: Code, heading: Code, name: Code, sources: Sequence[SourceImage]) -> Dataset:
-    if name is codes.DETECTION_PERFORMED:
-        done: tuple[Code, ...] = (codes.CALCIFICATION, codes.CLUSTER)
-    else:
-        done = (codes.IMPRESSION_ANALYSIS,) if any(source.analysis.words for source in sources) else ()
-    if not done:
-        return code(CONTAINS, summary, codes.NOT_ATTEMPTED)
-    images = [by_reference(PROPERTY, (1, _LIBRARY, position)) for position in range(1, len(sources) + 1)]
-    items = [code(CONTAINS, name, what, [*_algorithm(sources[0]), *images]) for what in done]
-    return code(CONTAINS, summary, codes.SUCCEEDED, [container(INFERRED, heading, items)])
+def _detections(sources: Sequence[SourceImage], failed: Sequence[FailedImage]) -> Dataset:
+    """What was looked for in which images, with success and without."""
+    looked_for = (codes.CALCIFICATION, codes.CLUSTER)
+    parts, first_failed = [], len(sources) + 1
+    if sources:
+        items = [*_algorithm(sources[0]), *_references(1, len(sources))]
+        done = [code(CONTAINS, codes.DETECTION_PERFORMED, what, items) for what in looked_for]
+        parts.append(container(INFERRED, codes.SUCCESSFUL_DETECTIONS, done))
+    if failed:
+        items = [*_program(), *_references(first_failed, len(failed))]
+        done = [code(CONTAINS, codes.DETECTION_PERFORMED, what, items) for what in looked_for]
+        parts.append(container(INFERRED, codes.FAILED_DETECTIONS, done))
+    with_failures = codes.PARTIALLY_SUCCEEDED if sources else codes.FAILED
+    outcome = with_failures if failed else codes.SUCCEEDED
+    return code(CONTAINS, codes.SUMMARY_OF_DETECTIONS, outcome, parts)
+
+
+def _analyses(sources: Sequence[SourceImage]) -> Dataset:
+    """Words, where clusters were described."""
+    if not any(source.analysis.words for source in sources):
+        return code(CONTAINS, codes.SUMMARY_OF_ANALYSES, codes.NOT_ATTEMPTED)
+    items = [*_algorithm(sources[0]), *_references(1, len(sources))]
+    done = code(CONTAINS, codes.ANALYSIS_PERFORMED, codes.IMPRESSION_ANALYSIS, items)
+    return code(
+        CONTAINS, codes.SUMMARY_OF_ANALYSES, codes.SUCCEEDED, [container(INFERRED, codes.SUCCESSFUL_ANALYSES, [done])]
+    )
+
+
+def _references(first: int, count: int) -> list[Dataset]:
+    """Images of the library by their places there."""
+    return [by_reference(PROPERTY, (1, _LIBRARY, position)) for position in range(first, first + count)]

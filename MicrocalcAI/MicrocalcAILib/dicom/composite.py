@@ -13,7 +13,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from .. import __version__
 from ..base.files import replaced_on_success
 from . import codes
-from .source import SourceImage, stable_uid
+from .source import StudyImage, stable_uid
 
 MANUFACTURER, MODEL = "Microcalc", "Microcalc AI"
 _SERIES = {  # number and description of the series of each kind of object
@@ -38,12 +38,12 @@ def series(kind: str) -> tuple[int, str]:
     return _SERIES[kind]
 
 
-def series_uid(sources: Sequence[SourceImage], kind: str) -> str:
+def series_uid(sources: Sequence[StudyImage], kind: str) -> str:
     """One series per study and kind of object."""
     return str(stable_uid(str(sources[0].dataset.StudyInstanceUID), kind, *(source.key for source in sources)))
 
 
-def new_object(sources: Sequence[SourceImage], sop_class: str, kind: str, modality: str, number: int = 1) -> Dataset:
+def new_object(sources: Sequence[StudyImage], sop_class: str, kind: str, modality: str, number: int = 1) -> Dataset:
     """An object without content that belongs to the patient and study of its images."""
     first = sources[0]
     made = Dataset()
@@ -67,7 +67,7 @@ def new_object(sources: Sequence[SourceImage], sop_class: str, kind: str, modali
     return made
 
 
-def finish(made: Dataset, source: SourceImage) -> None:
+def finish(made: Dataset, source: StudyImage) -> None:
     """Times of the analysis, and the equipment that made the image."""
     finish_object(made, source.dataset, source.analyzed)
 
@@ -94,7 +94,7 @@ def coded_value(code: Code) -> Dataset:
     return item
 
 
-def reference(source: SourceImage) -> Dataset:
+def reference(source: StudyImage) -> Dataset:
     """A reference to the analyzed image."""
     item = Dataset()
     item.ReferencedSOPClassUID = source.dataset.SOPClassUID
@@ -102,7 +102,7 @@ def reference(source: SourceImage) -> Dataset:
     return item
 
 
-def evidence(sources: Sequence[SourceImage]) -> list[Dataset]:
+def evidence(sources: Sequence[StudyImage]) -> list[Dataset]:
     """The images by study and series, as SR documents list their evidence (PS3.3 C.17.2)."""
     studies: dict[str, dict[str, list[Dataset]]] = {}
     for source in sources:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..analysis import ANALYSIS_FILE, Analysis, load_analysis
-from ..base.errors import ResultError
+from ..base.errors import MicrocalcError, ResultError
 from ..base.files import is_hidden
 from ..base.provenance import sha256_of_file
-from .source import SourceImage, digests_of, read_source
+from .source import FailedImage, SourceImage, StudyImage, digests_of, read_failed, read_source
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,7 @@ def read_exam(results: Sequence[Path], images: Sequence[Path], given: Mapping[st
     Raises
     ------
     ResultError
-        When there is no result, a result has no image, two belong to one image, or the images are of different patients
-        or studies.
+        When there is no result, a result has no image, or two belong to one image.
     """
     folders = [folder for path in results for folder in _result_folders(path)]
     analyses = [load_analysis(folder) for folder in folders]
@@ -52,10 +53,28 @@ def read_exam(results: Sequence[Path], images: Sequence[Path], given: Mapping[st
                 f"None of the files is the image of the results “{folder.name}”; give the file that was analyzed, once."
             )
         exam.append(Analyzed(read_source(image, analysis, given), folder, name))
-    for name in ("PatientID", "StudyInstanceUID"):
-        if len({str(one.source.dataset.get(name)) for one in exam}) > 1:
-            raise ResultError("These images are of different patients or studies; write the objects of each apart.")
     return exam
+
+
+def read_failures(images: Sequence[Path]) -> list[FailedImage]:
+    """Read DICOM images of the exam that could not be analyzed; those that cannot even be named are left out."""
+    found = []
+    for image in images:
+        with suppress(MicrocalcError):
+            found.append(read_failed(image, datetime.fromtimestamp(image.stat().st_mtime, UTC)))
+    return found
+
+
+def check_study(images: Sequence[StudyImage]) -> None:
+    """Refuse images of different patients or studies.
+
+    Raises
+    ------
+    ResultError
+    """
+    for name in ("PatientID", "StudyInstanceUID"):
+        if len({str(image.dataset.get(name)) for image in images}) > 1:
+            raise ResultError("These images are of different patients or studies; write the objects of each apart.")
 
 
 def _result_folders(path: Path) -> list[Path]:

@@ -14,7 +14,8 @@ from ..export.results import OVERLAY_FILE
 from . import cad_sr, picture
 from .composite import write
 from .document import encapsulated_report, read_report
-from .exam import Analyzed, read_exam
+from .exam import Analyzed, check_study, read_exam, read_failures
+from .source import FailedImage
 
 CAPTURED_IMAGE, REPORT = "image", "report_document"
 
@@ -38,6 +39,7 @@ def write_exam(
     wanted: Sequence[str] = (),
     given: Mapping[str, str] | None = None,
     report: Path | None = None,
+    failed: Sequence[Path] = (),
 ) -> dict[str, Path]:
     """Write the objects of the images of an exam: reports about all of them, and what belongs to each.
 
@@ -57,6 +59,8 @@ def write_exam(
         written too, as a secondary capture.
     report : Path, optional
         A PDF file about these images, to be written as an object of their study.
+    failed : sequence of Path
+        Further DICOM images of the study, whose analysis failed; the CAD report says so.
 
     Returns
     -------
@@ -78,7 +82,9 @@ def write_exam(
     check_kinds(wanted)
     document = None if report is None else read_report(report)
     exam = read_exam(results, images, given or {})
-    made = list(_objects(exam, wanted or tuple(OBJECTS)))
+    failures = read_failures(failed)
+    check_study([*(one.source for one in exam), *failures])
+    made = list(_objects(exam, failures, wanted or tuple(OBJECTS)))
     if document is not None:
         made.append((REPORT, encapsulated_report([one.source for one in exam], document)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,11 +110,11 @@ def check_kinds(wanted: Sequence[str]) -> None:
 Objects = Iterator[tuple[str, Dataset]]
 
 
-def _objects(exam: Sequence[Analyzed], wanted: Sequence[str]) -> Objects:
+def _objects(exam: Sequence[Analyzed], failures: Sequence[FailedImage], wanted: Sequence[str]) -> Objects:
     try:
         for kind in wanted:
             if kind in _OF_EXAM:
-                yield from _OF_EXAM[kind](exam)
+                yield from _OF_EXAM[kind](exam, failures)
                 continue
             for one in exam:
                 for name, dataset in _OF_IMAGE[kind](one):
@@ -127,11 +133,12 @@ def _named(name: str, one: Analyzed, exam: Sequence[Analyzed]) -> str:
     return name if len(exam) == 1 else f"{one.name}_{name}"
 
 
-def _report(exam: Sequence[Analyzed]) -> Objects:
-    yield "cad_report", cad_sr.cad_report([one.source for one in exam])
+def _report(exam: Sequence[Analyzed], failures: Sequence[FailedImage]) -> Objects:
+    if exam or failures:
+        yield "cad_report", cad_sr.cad_report([one.source for one in exam], failures)
 
 
-def _measurements(exam: Sequence[Analyzed]) -> Objects:
+def _measurements(exam: Sequence[Analyzed], failures: Sequence[FailedImage]) -> Objects:
     from .measurement_report import measurement_report
 
     if any(len(one.source.analysis.clusters) for one in exam):
@@ -166,7 +173,10 @@ def _picture(one: Analyzed) -> Objects:
     yield "picture", picture.secondary_capture(one.source, pixels)
 
 
-_OF_EXAM: dict[str, Callable[[Sequence[Analyzed]], Objects]] = {"sr": _report, "report": _measurements}
+_OF_EXAM: dict[str, Callable[[Sequence[Analyzed], Sequence[FailedImage]], Objects]] = {
+    "sr": _report,
+    "report": _measurements,
+}
 _OF_IMAGE: dict[str, Callable[[Analyzed], Objects]] = {
     "seg": _outlines,
     "heatmap": _heatmaps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +14,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, generate_uid
 
+from .. import __version__
 from ..analysis import Analysis
 from ..base.errors import ResultError
 from ..base.provenance import sha256_of_file
 from ..base.tables import table_text
 from ..reading.dicom_safety import read_header
 from ..reading.reader import file_kind
+from ..reading.sides import side_and_view
 from .captured import captured_image
 from .given import NEEDED, is_complete
 
@@ -30,24 +33,78 @@ _EMPTY_WHERE_UNKNOWN = (  # of patient and study, type 2
 
 
 @dataclass(frozen=True)
-class SourceImage:
-    """An analyzed image and what was found in it.
+class StudyImage(ABC):
+    """An image that objects are about.
 
     Parameters
     ----------
     dataset : Dataset
         The attributes before the pixel data; those of patient and study that may be empty are there.
-    analysis : Analysis
     key : str
-        SHA-256 of what was found and of how: the same key for the same findings, another one after any change. UIDs of
-        the objects made from them follow from it.
+        The same key for the same findings, another one after any change. UIDs of the objects made from them follow
+        from it.
+    """
+
+    dataset: Dataset
+    key: str
+
+    @property
+    @abstractmethod
+    def laterality(self) -> str:
+        """``L``, ``R``, or empty."""
+
+    @property
+    @abstractmethod
+    def view(self) -> str:
+        """``CC``, ``MLO`` …, or empty."""
+
+    @property
+    @abstractmethod
+    def analyzed(self) -> datetime:
+        """When the analysis was made (UTC)."""
+
+    def uid(self, *kind: str) -> UID:
+        """A UID that is the same for the same findings of the same image (PS3.5 annex B)."""
+        return stable_uid(str(self.dataset.SOPInstanceUID), self.key, *kind)
+
+
+@dataclass(frozen=True)
+class FailedImage(StudyImage):
+    """An image whose analysis failed.
+
+    Parameters
+    ----------
+    tried : datetime
+        When (UTC).
+    """
+
+    tried: datetime
+
+    @property
+    def laterality(self) -> str:
+        return side_and_view(self.dataset).view.laterality or ""
+
+    @property
+    def view(self) -> str:
+        return side_and_view(self.dataset).view.view or ""
+
+    @property
+    def analyzed(self) -> datetime:
+        return self.tried
+
+
+@dataclass(frozen=True)
+class SourceImage(StudyImage):
+    """An analyzed image and what was found in it; its key is the SHA-256 of what was found and of how.
+
+    Parameters
+    ----------
+    analysis : Analysis
     captured : Dataset, optional
         The image itself as an object, where its file is none.
     """
 
-    dataset: Dataset
     analysis: Analysis
-    key: str
     captured: Dataset | None = None
 
     @property
@@ -64,10 +121,6 @@ class SourceImage:
     def analyzed(self) -> datetime:
         """When the analysis was made (UTC)."""
         return datetime.fromisoformat(self.analysis.provenance["created"])
-
-    def uid(self, *kind: str) -> UID:
-        """A UID that is the same for the same findings of the same image (PS3.5 annex B)."""
-        return stable_uid(str(self.dataset.SOPInstanceUID), self.key, *kind)
 
 
 def stable_uid(*parts: str) -> UID:
@@ -112,7 +165,22 @@ def read_source(path: Path, analysis: Analysis, given: Mapping[str, str] | None 
     if captured is not None:
         complete_attributes(captured)
     attributes.PatientOrientation = _orientation(attributes)
-    return SourceImage(attributes, analysis, _key(analysis), captured)
+    return SourceImage(attributes, _key(analysis), analysis, captured)
+
+
+def read_failed(path: Path, tried: datetime) -> FailedImage:
+    """Read what a DICOM image that could not be analyzed says about patient, study and itself.
+
+    Raises
+    ------
+    ResultError
+        When it lacks what a report must refer to.
+    UnreadableImageError, UnsupportedImageError
+        When the file cannot be read, not even its attributes.
+    """
+    attributes = complete_attributes(read_header(path).attributes)
+    attributes.PatientOrientation = _orientation(attributes)
+    return FailedImage(attributes, f"failed {__version__}", tried)
 
 
 def digests_of(analysis: Analysis) -> list[str]:

@@ -4,10 +4,10 @@ The files themselves are the state, and each takes its name only when it is comp
 
     STUDY/images/IMAGE.dcm          arrived
     STUDY/results/IMAGE/…           analyzed (or results/IMAGE.failed: why not)
-    STUDY/objects/IMAGE/KIND.dcm    to be sent
-    STUDY/objects/IMAGE.sent        all of them were accepted
+    STUDY/objects/IMAGES/KIND.dcm   about all these images, to be sent
+    STUDY/objects/IMAGES.sent       all of them were accepted (or IMAGES.failed: why none could be made)
 
-Names are digests of UIDs.
+Names are digests of UIDs. Images that come late make another set of images, and new objects about all.
 """
 
 from __future__ import annotations
@@ -44,44 +44,55 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Job:
-    """An image of a complete study, and where its results and objects go."""
+class StudyJob:
+    """The images of a complete study, and where their results and objects go."""
 
-    image: Path
-
-    @property
-    def study(self) -> Path:
-        return self.image.parents[1]
+    folder: Path
+    images: tuple[Path, ...]
 
     @property
-    def results(self) -> Path:
-        return self.study / "results" / self.image.stem
+    def name(self) -> str:
+        return self.folder.name
+
+    def results(self, image: Path) -> Path:
+        return self.folder / "results" / image.stem
+
+    def has_failed(self, image: Path) -> bool:
+        return _failure(self.results(image)).exists()
+
+    def fail(self, image: Path, reason: str) -> None:
+        """Set an image aside that cannot be analyzed."""
+        _say_failed(self.results(image), reason)
 
     @property
     def objects(self) -> Path:
-        return self.study / "objects" / self.image.stem
+        """Of these very images."""
+        return self.folder / "objects" / name_of(" ".join(image.stem for image in self.images))
 
-    @property
-    def failed(self) -> Path:
-        """Says why the image could not be analyzed."""
-        return self.study / "results" / f"{self.image.stem}.failed"
+    def fail_objects(self, reason: str) -> None:
+        """Set the study aside until further images come."""
+        _say_failed(self.objects, reason)
 
-    @property
-    def sent(self) -> Path:
-        """Is there when all objects were accepted."""
-        return self.study / "objects" / f"{self.image.stem}.sent"
+    def mark_sent(self) -> None:
+        with replaced_on_success(_sent(self.objects)) as temporary:
+            temporary.touch()
 
     @property
     def done(self) -> bool:
-        return self.sent.exists() or self.failed.exists()
+        return _sent(self.objects).exists() or _failure(self.objects).exists()
 
-    def fail(self, reason: str) -> None:
-        with replaced_on_success(self.failed) as temporary:
-            temporary.write_text(f"{reason}\n", encoding="utf-8")
 
-    def mark_sent(self) -> None:
-        with replaced_on_success(self.sent) as temporary:
-            temporary.touch()
+def _sent(folder: Path) -> Path:
+    return folder.with_suffix(".sent")
+
+
+def _failure(folder: Path) -> Path:
+    return folder.with_suffix(".failed")
+
+
+def _say_failed(folder: Path, reason: str) -> None:
+    with replaced_on_success(_failure(folder)) as temporary:
+        temporary.write_text(f"{reason}\n", encoding="utf-8")
 
 
 class Inbox:
@@ -114,11 +125,12 @@ class Inbox:
             os.fsync(file.fileno())
         return path
 
-    def jobs(self, now: float | None = None) -> Iterator[Job]:
-        """Images of complete studies that are neither sent nor failed, oldest studies first."""
+    def jobs(self, now: float | None = None) -> Iterator[StudyJob]:
+        """Complete studies whose objects were not sent yet, oldest first."""
         now = time.time() if now is None else now
         for study in sorted(self.folder.iterdir(), key=lambda folder: folder.stat().st_mtime):
             images = sorted((study / "images").glob("[!.]*.dcm"))
             latest = max((image.stat().st_mtime for image in images), default=now)
-            if now - latest >= self.limits.quiet_seconds:
-                yield from (job for job in map(Job, images) if not job.done)
+            job = StudyJob(study, tuple(images))
+            if images and now - latest >= self.limits.quiet_seconds and not job.done:
+                yield job

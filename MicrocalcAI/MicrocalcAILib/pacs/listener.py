@@ -13,7 +13,7 @@ from pynetdicom.sop_class import Verification
 
 from ..base.errors import MicrocalcError
 from .archive import Archive, ArchiveError
-from .inbox import Inbox, Job
+from .inbox import Inbox, StudyJob
 from .storage import IMAGE_CLASSES, SYNTAXES, study_of
 
 if TYPE_CHECKING:
@@ -81,24 +81,24 @@ def listening(
 
 
 def work_off(
-    jobs: Sequence[Job],
+    jobs: Sequence[StudyJob],
     analyze: Callable[[Path, Path], None],
-    make_objects: Callable[[Path, Path, Path], object],
+    make_objects: Callable[[Sequence[Path], Sequence[Path], Sequence[Path], Path], object],
     target: Archive | None,
     on_failure: Callable[[str], None] = lambda sentence: None,
 ) -> int:
-    """Analyze images, make their objects and send them; gives how many were finished.
+    """Analyze the images of studies, make the objects of each study and send them; gives how many were finished.
 
-    What was done before an interruption is not done again. A refused image is set aside with its reason; when the
-    archive cannot be reached the job stays in the queue.
+    What was done before an interruption is not done again. A refused image is set aside with its reason, and the
+    objects of its study say so; when the archive cannot be reached the study stays in the queue.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    jobs : sequence of StudyJob
     analyze : callable
         Image, folder for its results; raises MicrocalcError.
     make_objects : callable
-        Results, image, folder for the objects.
+        Results, their images, images that failed, folder for the objects; raises MicrocalcError.
     target : Archive, optional
         None: objects stay in the queue's folder.
     on_failure : callable
@@ -106,19 +106,27 @@ def work_off(
     """
     finished = 0
     for job in jobs:
+        for image in job.images:
+            if job.has_failed(image) or job.results(image).exists():
+                continue
+            try:
+                analyze(image, job.results(image))
+            except MicrocalcError as error:
+                job.fail(image, str(error))
+                on_failure(f"Image {image.stem}: {error}")
+        failed = [image for image in job.images if job.has_failed(image)]
+        analyzed = [image for image in job.images if image not in failed]
         try:
-            if not job.results.exists():
-                analyze(job.image, job.results)
-            make_objects(job.results, job.image, job.objects)
+            make_objects([job.results(image) for image in analyzed], analyzed, failed, job.objects)
         except MicrocalcError as error:
-            job.fail(str(error))
-            on_failure(f"Image {job.image.stem}: {error}")
+            job.fail_objects(str(error))
+            on_failure(f"Study {job.name}: {error}")
             continue
         try:
             if target is not None:
                 target.send(sorted(job.objects.glob("[!.]*.dcm")))
         except ArchiveError as error:
-            on_failure(f"Image {job.image.stem} waits in the queue: {error}")
+            on_failure(f"Study {job.name} waits in the queue: {error}")
             continue
         job.mark_sent()
         finished += 1
