@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,14 @@ from ..base.errors import MissingPackageError, ParameterError, ResultError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Iterator
 
     from ..pacs.archive import Archive, Instance
     from ..pacs.inbox import Inbox
 
 _ARCHIVE = "https://… of a DICOMweb service, or TITLE@HOST:PORT of a DICOM node"
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_FOR_AN_IMAGE = 1800.0
 _OBJECTS = ("sr", "seg")
 
 
@@ -144,26 +146,50 @@ def _work_off(inbox: Inbox, arguments: argparse.Namespace) -> int:
 
     target = archive(arguments.send, arguments.title, arguments.authorities) if arguments.send else None
     jobs = list(inbox.jobs())
-    finished = work_off(
-        jobs,
-        lambda image, results: _analyze_in_child(image, results, arguments.parameters),
-        lambda results, images, failed, folder: write_exam(results, images, folder, arguments.objects, failed=failed),
-        target,
-        _say,
-    )
-    if jobs:
-        _say(f"{finished} of {len(jobs)} studies analyzed" + (" and sent." if target else "."))
+    if not jobs:
+        return 0
+    with _analyzer(arguments.parameters) as analyze:
+        finished = work_off(
+            jobs,
+            analyze,
+            lambda results, images, failed, folder: write_exam(
+                results, images, folder, arguments.objects, failed=failed
+            ),
+            target,
+            _say,
+        )
+    _say(f"{finished} of {len(jobs)} studies analyzed" + (" and sent." if target else "."))
     return 0 if finished == len(jobs) else 1
 
 
-def _analyze_in_child(image: Path, results: Path, parameters: Path | None) -> None:
-    """In a process of its own: an image that brings a decoder down does not end the node."""
-    command = [sys.executable, "-m", "MicrocalcAILib", "analyze", image, "--output", results.parent]
-    command += ["--parameters", parameters] if parameters else []
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    if done.returncode or not results.exists():
-        lines = done.stderr.strip().splitlines()
-        raise ResultError(lines[-1] if done.returncode in (1, 2) and lines else "The analysis ended unexpectedly.")
+@contextmanager
+def _analyzer(parameters: Path | None) -> Iterator[Callable[[Path, Path], None]]:
+    """Analyzes in a worker process, which stays for the next image: one that brings a decoder down is replaced."""
+    from ..base.progress import no_progress
+    from ..batch.capacity import default_memory_limit_mb
+    from ..batch.work import FAILED, FullDiskError, Job
+    from ..batch.worker_process import Limits, TaskName, WorkerError, WorkerProcess
+    from . import analyze
+
+    parser = argparse.ArgumentParser()
+    analyze.add_arguments(parser)
+    asked = ["image", "--output", "results", *(["--parameters", str(parameters)] if parameters else [])]
+    task = TaskName(analyze.TASK, analyze.task_options(parser.parse_args(asked)))
+    worker = WorkerProcess(task, Limits(_SECONDS_FOR_AN_IMAGE, default_memory_limit_mb(1)))
+
+    def analyze_image(image: Path, results: Path) -> None:
+        job = Job(str(image.absolute()), str(results.absolute()), image.name, True, False, {})
+        try:
+            row = worker.run(job, no_progress)
+        except FullDiskError as error:  # no fault of the image
+            raise WorkerError(str(error)) from error
+        if row["status"] == FAILED:
+            raise ResultError(row["reason"])
+
+    try:
+        yield analyze_image
+    finally:
+        worker.close()
 
 
 def _say(sentence: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
-from ..base.errors import MicrocalcError
+from ..base.errors import ResultError, UnreadableImageError, UnsupportedImageError
 from .archive import Archive, ArchiveError
 from .inbox import Inbox, StudyJob
 from .storage import IMAGE_CLASSES, SYNTAXES, study_of
@@ -96,9 +96,10 @@ def work_off(
     ----------
     jobs : sequence of StudyJob
     analyze : callable
-        Image, folder for its results; raises MicrocalcError.
+        Image, folder for its results; raises ResultError for an image that cannot be analyzed.
     make_objects : callable
-        Results, their images, images that failed, folder for the objects; raises MicrocalcError.
+        Results, their images, images that failed, folder for the objects; raises ResultError, UnreadableImageError or
+        UnsupportedImageError for a study without objects. Other errors end the work, and nothing is set aside.
     target : Archive, optional
         None: objects stay in the queue's folder.
     on_failure : callable
@@ -111,14 +112,14 @@ def work_off(
                 continue
             try:
                 analyze(image, job.results(image))
-            except MicrocalcError as error:
+            except ResultError as error:
                 job.fail(image, str(error))
                 on_failure(f"Image {image.stem}: {error}")
         failed = [image for image in job.images if job.has_failed(image)]
         analyzed = [image for image in job.images if image not in failed]
         try:
             make_objects([job.results(image) for image in analyzed], analyzed, failed, job.objects)
-        except MicrocalcError as error:
+        except (ResultError, UnreadableImageError, UnsupportedImageError) as error:
             job.fail_objects(str(error))
             on_failure(f"Study {job.name}: {error}")
             continue
