@@ -9,6 +9,7 @@ import html5lib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cluster_examples import example_cases
 from MicrocalcAILib.base.errors import ParameterError
@@ -19,6 +20,8 @@ from MicrocalcAILib.statistics import auc, diagnostic_table
 from MicrocalcAILib.training.classifier import ClassifierTraining
 from MicrocalcAILib.training.compare import ROWS, Row, Task, _shuffled, compare_rows, read_predictions
 from MicrocalcAILib.training.compare_report import save_comparison
+from patch_examples import toy_patches
+from speck_images import breast_with_specks
 
 QUICK = ClassifierTraining(words=(3,), folds=2, outer_folds=2, grid="small", topology_features=20)
 RIDGE = Row("ridge <simple> & honest", {"aggregation": "moments", "resampling": "none"}, "ridge", note="a “note”")
@@ -211,6 +214,37 @@ def test_the_command_compares_predictions_of_several_levels(tmp_path, capsys):
 def test_the_command_needs_something_to_compare(tmp_path, capsys):
     assert main(["train", "compare", "--output", str(tmp_path / "out")]) == 2
     assert "--predictions" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_networks_are_trained_and_compared_in_one_run_and_kept_in_the_next(tmp_path, capsys):
+    pytest.importorskip("torch")
+    toy_patches(patients=20, per_patient=8).save(tmp_path / "patches")
+    rows = []
+    for number in range(8):
+        outcome = ("benign", "malignant")[number % 2]
+        breast, _ = breast_with_specks(number, contrast=60.0 if outcome == "benign" else 120.0)
+        Image.fromarray((breast.pixels / 3).clip(0, 255).astype(np.uint8)).save(tmp_path / f"{number}.png")
+        split = "train" if number < 4 else "held-out"
+        rows.append((f"{number}.png", f"p{number}", "L", 0.07, 216, 640, 40, 460, outcome, split))
+    names = ["image", "patient", "breast", "spacing_mm", "row_min", "row_max", "column_min", "column_max"]
+    table = pd.DataFrame(rows, columns=[*names, "class", "split"])
+    table.to_csv(tmp_path / "lesions.csv", index=False)
+    asked = ["train", "compare", "--patches", tmp_path / "patches", "--architectures", "resnet18", "resnet34"]
+    asked += ["--lesions", tmp_path / "lesions.csv", "--tiles", 2, "--epochs", 1, "--device", "cpu"]
+    asked = [*map(str, asked), "--output", str(tmp_path / "out")]
+    assert main(asked) == 0
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
+    compared = {task["name"]: list(task["models"]) for task in record["tasks"]}
+    assert [models for name, models in compared.items() if name.startswith("Task")] == [["ResNet18", "ResNet34"]] * 2
+    assert {"Lesions", "Breasts", "Exams"} <= set(compared)
+    assert record["notes"] == []
+    capsys.readouterr()
+    assert main(asked) == 0
+    assert capsys.readouterr().out.count("kept") == 5
+    table.drop(columns="split").to_csv(tmp_path / "lesions.csv", index=False)
+    assert main(asked) == 2
+    assert "needs a column “split”" in capsys.readouterr().err
 
 
 def write_cases(folder, cases):

@@ -31,7 +31,7 @@ from MicrocalcAILib.training.regressor import (  # noqa: E402
 from speck_images import breast_with_specks  # noqa: E402
 
 CPU = Runtime("cpu", "float32")
-SMALL = RegressorTraining(folds=2, steps=60, batch=8, crop=48, learning_rate=5e-3)
+SMALL = RegressorTraining(folds=2, steps=16, batch=4, crop=32, learning_rate=5e-3)
 
 
 def _example(seed, patient):

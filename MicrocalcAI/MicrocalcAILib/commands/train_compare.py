@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import train_compare_networks
 from .terminal import show_progress
 
 if TYPE_CHECKING:
@@ -40,9 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="CSV",
-        help="predictions of other models (patch networks by task, detectors by lesion, breast and exam): task, model, "
+        help="predictions of models that were trained elsewhere, in columns task, model, "
         "item, patient, outcome, score, and if wanted threshold",
     )
+    train_compare_networks.add_arguments(parser)
     parser.add_argument("--grid", choices=("full", "small"), default="full", help="settings of the trees to try")
     parser.add_argument("--sensitivity", type=float, default=0.95, metavar="S", help="of the threshold (default: 0.95)")
     parser.add_argument("--words", type=int, nargs="+", default=[10, 15, 25], metavar="K", help="of the histograms")
@@ -59,19 +61,28 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.compare import read_predictions
     from ..training.compare_report import save_comparison
 
-    if (arguments.table is None) != (arguments.labels is None) or not (arguments.table or arguments.predictions):
-        raise ParameterError("Give --table and --labels to compare classifiers of clusters, or --predictions, or both.")
+    something = (arguments.table, arguments.patches, arguments.lesions, *arguments.predictions)
+    if (arguments.table is None) != (arguments.labels is None) or not any(something):
+        raise ParameterError(
+            "Give --table and --labels to compare classifiers of clusters, --patches or --lesions to train and compare "
+            "networks, --predictions, or several of them."
+        )
     tasks: list[Task] = []
     notes: list[str] = []
     if arguments.table is not None:
         tasks.append(_clusters(arguments, notes))
-    if arguments.predictions:
-        tasks += read_predictions(arguments.predictions)
+    predictions = [*train_compare_networks.network_predictions(arguments, notes), *arguments.predictions]
+    if predictions:
+        tasks += read_predictions(predictions)
     settings = {
         name: getattr(arguments, name)
         for name in ("grid", "sensitivity", "words", "folds", "outer_folds", "seed")
         if arguments.table is not None
     }
+    if arguments.patches is not None:
+        settings["architectures"] = arguments.architectures
+    if arguments.lesions is not None:
+        settings["backbones"] = arguments.backbones
     save_comparison(tasks, arguments.output, settings, notes)
     for task in tasks:
         print(task.name)

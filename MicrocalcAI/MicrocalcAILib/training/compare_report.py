@@ -30,7 +30,10 @@ _NESTED = (
     "Every model was made anew in each outer fold of a cross-validation that keeps patients together; tuning, threshold"
     " and calibration were chosen inside the training folds."
 )
-_GIVEN = "The models made their predictions elsewhere, at thresholds that were given."
+_GIVEN = (
+    "Every model is judged at its own threshold. Networks trained by this run judged patients that they did not learn"
+    " from; of predictions that were given, whoever made them knows."
+)
 
 
 def save_comparison(
