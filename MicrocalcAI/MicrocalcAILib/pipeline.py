@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from .analysis import Analysis
@@ -25,6 +24,7 @@ from .reading.mammogram import Mammogram
 from .segmentation.breast import BreastRegion, edge_distance, find_breast
 from .segmentation.candidates import Candidates, find_candidates
 from .segmentation.clusters import group
+from .segmentation.groups import sure_alone_or_in_group
 from .segmentation.measurements import measure
 from .segmentation.outlines import outline
 from .segmentation.selection import KIND as SELECTOR_KIND
@@ -117,9 +117,9 @@ def analyze(
     with clock.stage("selection"):
         probabilities, doubts = selector.judge(mammogram, breast, candidates, measurements, progress)
         threshold = selector.threshold(parameters.selection.false_marks_per_cm2)
-        chosen = without_overlaps(
-            candidates, np.where(probabilities >= threshold, probabilities, 0), mammogram.pixels.shape
-        )
+        specks = without_overlaps(candidates, probabilities, mammogram.pixels.shape)
+        positions_mm = candidates.take(specks).positions_mm(mammogram.spacing_mm)
+        chosen = specks[sure_alone_or_in_group(probabilities[specks], positions_mm, threshold, parameters.selection)]
         chosen.sort()
         labels = outline(candidates, chosen, mammogram.pixels, mammogram.spacing_mm)
     with clock.stage("clusters"):

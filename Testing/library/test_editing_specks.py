@@ -149,15 +149,19 @@ def test_specks_fainter_than_every_candidate_are_found_when_asked_for(scene):
     assert len(faint.rows) >= 1
 
 
-def test_all_specks_above_the_threshold_of_the_analysis_are_its_calcifications(scene):
-    threshold = scene.analysis.provenance["probability_threshold"]
-    specks = scene.finder.specks_in(lowest_probability=threshold)
-    labels = np.zeros_like(scene.analysis.labels)
-    for speck in specks:
-        assert not labels[speck.rows, speck.columns].any()
-        labels[speck.rows, speck.columns] = 1
-    assert len(specks) == len(scene.analysis.calcifications)
-    np.testing.assert_array_equal(labels > 0, scene.analysis.labels > 0)
+def test_specks_above_the_threshold_of_the_analysis_are_its_calcifications_and_the_others_lie_in_sure_groups(scene):
+    provenance, labels = scene.analysis.provenance, scene.analysis.labels
+    sure = scene.finder.specks_in(lowest_probability=provenance["probability_threshold"])
+    assert sure
+    for speck in sure:
+        assert (labels[speck.rows, speck.columns] > 0).all()
+    faintest = provenance["parameters"]["selection"]["group_threshold"]
+    every = scene.finder.specks_in(lowest_probability=faintest)
+    found = set(np.concatenate([labels[speck.rows, speck.columns] for speck in every]).tolist())
+    assert found - {0} == set(scene.analysis.calcifications["id"])
+    table = scene.analysis.calcifications
+    faint = table[table["probability"] < provenance["probability_threshold"]]
+    assert (faint["cluster_id"] > 0).all()
 
 
 def test_specks_of_an_area_have_their_peak_in_it_and_respect_both_thresholds(scene):

@@ -13,7 +13,7 @@ from MicrocalcAILib.base.errors import ModelError, ParameterError
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.features import estimate_nipple
 from MicrocalcAILib.lexicon.arrangement import CLUSTER_MEASUREMENTS, BreastContext
-from MicrocalcAILib.lexicon.columns import WORD_COLUMNS, descriptor_risk, word_columns, word_record
+from MicrocalcAILib.lexicon.columns import WORD_COLUMNS, descriptor_risk, risk_beside_word, word_columns, word_record
 from MicrocalcAILib.lexicon.describe import ClusterWords, WordProbability, describe_cluster, describe_clusters
 from MicrocalcAILib.lexicon.descriptor_model import DescriptorModel, Descriptors
 from MicrocalcAILib.lexicon.evidence import _CLUSTER_WORDS, _SPECK_WORDS, _parts
@@ -170,6 +170,19 @@ def test_an_uncertain_suggestion_is_not_a_certain_risk():
     uncertain = replace(suspicious, morphology=halves)
     high, low, mean = (descriptor_risk(cluster, model, 2).estimate.value for cluster in (suspicious, benign, uncertain))
     assert mean == pytest.approx((high + low) / 2)
+
+
+def test_a_risk_beyond_all_cohorts_of_its_word_says_why():
+    words = (WordProbability("round", 0.6), WordProbability("fine pleomorphic", 0.4))
+    cluster = ClusterWords(1, 8, words, (WordProbability("grouped", 1.0),), (), {})
+    sentence = risk_beside_word(cluster, 0.6)
+    assert "60%" in sentence
+    assert "above" in sentence
+    assert "“fine pleomorphic” 40%" in sentence
+    assert risk_beside_word(cluster, 0.09) == ""  # what Rominger found for round ones
+    assert risk_beside_word(cluster, float("nan")) == ""
+    chosen = cluster.overridden("morphology", "fine linear branching", "R1", "2024-01-01")
+    assert "the reader's word alone" in risk_beside_word(chosen, 0.02)
 
 
 def test_words_without_a_cohort_leave_the_risk_to_the_others_or_to_nobody():

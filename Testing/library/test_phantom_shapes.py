@@ -133,7 +133,8 @@ def test_lobes_hang_together():
 def points_of(name, count=80, seed=1, center_mm=(100.0, 40.0), nipple_mm=(100.0, 100.0)) -> np.ndarray:
     rng = np.random.default_rng(seed)
     place = distributions.Place(np.array(center_mm), np.array(nipple_mm), lambda rng: rng.uniform([20, 0], [180, 90]))
-    layout = distributions.vessel if name == "vessel" else distributions.DISTRIBUTIONS[name]
+    layouts = {"vessel": distributions.vessel, "duct tree": distributions.duct_tree, **distributions.DISTRIBUTIONS}
+    layout = layouts[name]
     return np.array([site.point_mm for site in islice(layout(rng, place), count)])
 
 
@@ -171,6 +172,16 @@ def test_diffuse_calcifications_reach_all_parts_of_the_breast():
     points = points_of("diffuse")
     assert np.ptp(points[:, 0]) > 120
     assert np.ptp(points[:, 1]) > 70
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_duct_tree_has_side_branches_that_leave_a_stem_toward_the_nipple(seed):
+    points = points_of("duct tree", count=300, seed=seed)
+    longest, across = spread(points)
+    assert longest > 3
+    assert across > 0.5  # a stem alone has the 0.1 mm of its scatter and its bend
+    nearest = np.sort(np.linalg.norm(points[:, None] - points, axis=2), axis=1)[:, 1:4]
+    assert np.median(nearest) < 1  # lines, not an area
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -31,6 +31,7 @@ from real_data import more_data
 
 SMALL = BreastParameters(spacing_mm=0.1, frame_mm=(150.0, 110.0))
 QUIET = PhantomParameters(distractors=(0, 0))
+SEPARATE = tuple(name for name, morphology in MORPHOLOGIES.items() if not morphology.is_cloud)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def breast():
 
 @pytest.fixture(scope="module")
 def phantom(breast):
-    return simulate(breast, [1, 0], replace(QUIET, clusters=(3, 3), singles=(6, 6)))
+    return simulate(breast, [1, 0], replace(QUIET, clusters=(3, 3), singles=(6, 6), morphologies=SEPARATE))
 
 
 def eight_bit_image() -> Mammogram:
@@ -87,7 +88,7 @@ def test_clusters_count_their_members_and_singles_have_none(phantom):
         assert cluster.extent_mm == pytest.approx(farthest, rel=0.005)
 
 
-def test_no_two_calcifications_touch(phantom):
+def test_no_two_calcifications_outside_clouds_touch(phantom):
     assert label(phantom.labels > 0, np.ones((3, 3)))[1] >= len(phantom.calcifications)
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
         moved = np.roll(phantom.labels, shift, (0, 1))
@@ -149,6 +150,43 @@ def test_every_morphology_can_be_asked_for(breast, name):
     assert set(phantom.calcifications["morphology"]) <= allowed
 
 
+def cloud(breast, seed: int, contrast_to_noise: float = 20.0):
+    asked = replace(QUIET, clusters=(1, 1), singles=(0, 0), morphologies=("amorphous",), distributions=("grouped",))
+    return simulate(breast, seed, replace(asked, contrast_to_noise=(2.0, contrast_to_noise)))
+
+
+def test_the_specks_of_a_cloud_run_into_each_other_and_each_keeps_pixels_of_its_own(breast):
+    together = 0
+    for seed in range(3):
+        phantom = cloud(breast, seed)
+        together += len(phantom.calcifications) - label(phantom.labels > 0, np.ones((3, 3)))[1]
+        areas = np.bincount(phantom.labels.ravel(), minlength=len(phantom.calcifications) + 1)[1:]
+        np.testing.assert_allclose(phantom.calcifications["area_mm2"], areas * breast.spacing_mm**2)
+        assert areas.min() >= 1
+        assert len(phantom.calcifications) > 12
+    assert together > 10
+
+
+def test_a_cloud_shines_between_its_specks(breast):
+    free = replace(breast, step=0.0, white=1e9)
+    phantom = cloud(free, 2)
+    added = phantom.mammogram.pixels - breast.mammogram.pixels
+    away_mm = distance_transform_edt(phantom.labels == 0) * breast.spacing_mm
+    between = (away_mm > 0.3) & (away_mm < 0.6)
+    assert (added[between] > 0).mean() > 0.9
+    assert np.median(added[between]) < np.median(added[phantom.labels > 0])
+
+
+def test_casts_fill_branching_ducts_over_many_millimeters(breast):
+    asked = replace(QUIET, clusters=(1, 1), singles=(0, 0), morphologies=("fine linear branching",))
+    lengths_mm = [
+        simulate(breast, seed, replace(asked, distributions=("segmental",))).calcifications["length_mm"].max()
+        for seed in range(4)
+    ]
+    assert max(lengths_mm) > 8
+    assert np.median(lengths_mm) > 4
+
+
 @pytest.mark.parametrize("name", ["grouped", "linear", "segmental", "regional", "diffuse"])
 def test_every_distribution_can_be_asked_for(breast, name):
     asked = replace(QUIET, clusters=(1, 1), singles=(0, 0), distributions=(name,))
@@ -175,7 +213,8 @@ def test_distractors_change_pixels_but_have_no_label(breast):
 def test_every_kind_of_distractor_can_be_drawn():
     rng = np.random.default_rng(0)
     drawn = [drawn_distractor(rng, 0.07, 0.05) for _ in range(150)]
-    assert {name for name, _ in drawn} == {"hot pixel", "dead line", "scratch", "vessel", "fold", "small mass"}
+    kinds = {"hot pixel", "dust", "dead line", "scratch", "vessel", "fold", "small mass"}
+    assert {name for name, _ in drawn} == kinds
     for _, distractor in drawn:
         assert np.abs(distractor.signal).max() == pytest.approx(1)
 

@@ -144,18 +144,32 @@ class CandidateParameters:
 
 @dataclass(frozen=True)
 class SelectionParameters:
-    """How many false marks are accepted.
+    """How many false marks are accepted, and when faint specks count because of their group.
 
     Parameters
     ----------
     false_marks_per_cm2 : float
-        Expected false marks per cm² of breast on images like those the selector was tuned on; the operating point.
+        Expected false marks per cm² of breast, measured on films and digital images without known calcifications; the
+        operating point.
+    group_threshold : float
+        Lowest probability of a speck in a sure group.
+    group_reach_mm : float
+        Radius of the neighborhood in which a group gathers its evidence.
+    group_evidence : float
+        Sum of the cubed probabilities in the neighborhood from which a group is sure: 3 is five specks of 0.85, or
+        nine of 0.7.
     """
 
     false_marks_per_cm2: float = 0.1
+    group_threshold: float = 0.3
+    group_reach_mm: float = 5.0
+    group_evidence: float = 3.0
 
     def __post_init__(self) -> None:
         check_range("false_marks_per_cm2", self.false_marks_per_cm2, 0.001, 10.0, "per cm²")
+        check_range("group_threshold", self.group_threshold, 0.01, 1.0)
+        check_range("group_reach_mm", self.group_reach_mm, 0.1, 50.0, "mm")
+        check_range("group_evidence", self.group_evidence, 0.5, 1e6)
 
 
 @dataclass(frozen=True)

@@ -128,4 +128,5 @@ def describe(
         else:
             message = "Clusters have no estimate by the features: it needs a heatmap that was not drawn."
             warnings = (WarningRecord("classifier-without-network", message),)
-    return Description(described, features, [word_record(cluster) for cluster in words], warnings)
+    records = [word_record(cluster, models.descriptors) for cluster in words]
+    return Description(described, features, records, warnings)

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from . import detector_images, train_compare, train_detector, train_patches
+from . import detector_images, train_compare, train_detector, train_operating_points, train_patches
 from .terminal import show_progress
 
 
@@ -26,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     selector.add_argument("--seed", type=int)
     selector.set_defaults(train=_train_selector)
+
+    points = models.add_parser("operating-points", help="a selector's thresholds, on images without calcifications")
+    train_operating_points.add_arguments(points)
+    points.set_defaults(train=train_operating_points.run)
 
     regressor = models.add_parser("regressor", help="the networks that look at candidate specks (needs PyTorch)")
     regressor.add_argument("--backgrounds", required=True, type=Path, metavar="TABLE", help="as for the selector")

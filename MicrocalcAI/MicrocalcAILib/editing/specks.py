@@ -101,7 +101,8 @@ class SpeckFinder:
         progress("measurements", 0, 1)
         self._measurements = self._measure(self._candidates)
         self._probabilities = self._judge(self._measurements, self._candidates)
-        # Taken in the order of their probability: those above any threshold are what the analysis finds with it.
+        # Taken in the order of their probability: the analysis finds those above its threshold, and fainter ones in
+        # sure groups.
         self._specks = np.sort(without_overlaps(self._candidates, self._probabilities, pixels.shape))
         self._boxes = _boxes(self._candidates)[self._specks]
         self._listed: tuple[tuple[float, float], list[Speck]] | None = None  # the last thresholds, and what passes

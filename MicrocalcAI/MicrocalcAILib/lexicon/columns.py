@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,28 @@ def descriptor_risk(
             for (morphology, first), (distribution, second) in alternatives
         ],
         prevalence,
+    )
+
+
+def risk_beside_word(described: ClusterWords, risk: float) -> str:
+    """Why a risk lies beyond all that cohorts say about the morphology it stands beside; empty where it does not."""
+    final = described.final("morphology")
+    values = predictive_values("morphology", final.name) if final else []
+    if not values or final is None:
+        return ""
+    lowest, highest = (
+        choose(end for value in values for end in (value.percent, value.low_percent, value.high_percent) if end == end)
+        for choose in (min, max)
+    )
+    if math.isnan(risk) or lowest <= 100 * risk <= highest:
+        return ""
+    others = ", ".join(
+        f"“{entry.word}” {entry.probability:.0%}" for entry in described.morphology[:3] if entry.word != final.name
+    )
+    counted = "the reader's word alone" if "morphology" in described.overrides else f"every suggested word ({others})"
+    return (
+        f"The risk of {risk:.0%} lies {'above' if 100 * risk > highest else 'below'} the {lowest:g} to {highest:g} % "
+        f"that cohorts give for “{final.name}”: it counts {counted} with the distribution, in women who had a biopsy."
     )
 
 
@@ -72,16 +95,23 @@ def word_columns(described: list[ClusterWords], model: DescriptorModel, density:
             row[f"{kind}_probability"] = float("nan") if own or suggested is None else suggested.probability
             row[f"{kind}_ppv_percent"] = _range(kind, final.name) if final else ""
         estimate = descriptor_risk(cluster, model, density).estimate
-        row |= {"evidence": " ".join(cluster.evidence), "descriptor_risk": estimate.value}
+        evidence = (*cluster.evidence, risk_beside_word(cluster, estimate.value))
+        row |= {"evidence": " ".join(filter(None, evidence)), "descriptor_risk": estimate.value}
         row |= {"descriptor_risk_low": estimate.low, "descriptor_risk_high": estimate.high}
         rows.append(row)
     index = pd.Index([cluster.cluster_id for cluster in described], name="id", dtype="int64")
     return pd.DataFrame(rows, index=index, columns=list(WORD_COLUMNS))
 
 
-def word_record(cluster: ClusterWords) -> dict[str, Any]:
-    """Everything about the cluster's words, JSON-ready: all probabilities, evidence, codes, overrides, cohorts."""
-    record: dict[str, Any] = {"cluster_id": cluster.cluster_id, "evidence": list(cluster.evidence)}
+def word_record(cluster: ClusterWords, model: DescriptorModel | None = None) -> dict[str, Any]:
+    """Everything about the cluster's words, JSON-ready: all probabilities, evidence, codes, overrides, cohorts.
+
+    With the model of the risk, the evidence also says why the risk differs from what cohorts say about the word.
+    """
+    evidence = list(cluster.evidence)
+    if model is not None:
+        evidence += filter(None, [risk_beside_word(cluster, descriptor_risk(cluster, model).estimate.value)])
+    record: dict[str, Any] = {"cluster_id": cluster.cluster_id, "evidence": evidence}
     for kind in KINDS:
         final, override = cluster.final(kind), cluster.overrides.get(kind)
         suggestions = {entry.word: round(entry.probability, 4) for entry in getattr(cluster, kind)}

@@ -3,18 +3,20 @@
 Sizes follow the BI-RADS lexicon (5th edition; Logullo 2022, section 4): punctate below 0.5 mm, round above; fine
 pleomorphic, fine linear and branching below 0.5 mm wide; coarse heterogeneous 0.5 to 1 mm or more; large rods at least
 0.5 mm wide; rims up to 1 cm and more. Where the lexicon gives no number the range is a choice and stands here.
+Amorphous clusters are clouds: many specks near the limit of resolution that run into each other on a bright haze. Casts
+of ducts grow to 15 mm, 0.6 mm wide, thick and thin in turn, and lie along the ducts with gaps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 
 from . import shapes
-from .distributions import WEIGHT
+from .distributions import WEIGHT, Layout, duct_tree, vessel
 from .shapes import ThicknessMap
 
 
@@ -46,6 +48,10 @@ class Morphology:
         Its conspicuity relative to the drawn contrast-to-noise ratio (amorphous ones are faint, coarse ones dense).
     companions : tuple of (name, share)
         Other morphologies that share its clusters.
+    layouts : mapping, distribution -> layout
+        Where its calcifications lie in a distribution, when that is not the distribution's usual layout.
+    is_cloud : bool
+        Its specks may run into each other and lie on a haze.
     """
 
     name: str
@@ -56,6 +62,8 @@ class Morphology:
     single_weight: float = 0.0
     contrast: float = 1.0
     companions: tuple[tuple[str, float], ...] = ()
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    is_cloud: bool = False
 
     def share(self, distribution: str) -> float:
         """How often a cluster has this morphology and this distribution, not normalized."""
@@ -76,7 +84,7 @@ def _punctate(rng: Generator, setting: Setting) -> ThicknessMap:
 
 
 def _amorphous(rng: Generator, setting: Setting) -> ThicknessMap:
-    diameter = _between(rng, 0.2, 0.6)
+    diameter = _between(rng, 0.12, 0.35) if rng.random() < 0.8 else _between(rng, 0.3, 0.6)
     return shapes.blob(rng, diameter, setting.pitch_mm, roughness=0.25, softness=1.5, aspect=rng.uniform(0.5, 1))
 
 
@@ -107,6 +115,10 @@ def _fine_linear(rng: Generator, setting: Setting) -> ThicknessMap:
 
 
 def _fine_linear_branching(rng: Generator, setting: Setting) -> ThicknessMap:
+    if rng.random() < 0.4:
+        width, length = _between(rng, 0.25, 0.6), _between(rng, 3.0, 15.0)
+        branches = int(rng.integers(1, 5))
+        return shapes.branched_rod(rng, length, width, setting.direction, setting.pitch_mm, branches, unevenness=0.35)
     width, length = _between(rng, 0.1, 0.22), _between(rng, 1.0, 3.0)
     return shapes.branched_rod(rng, length, width, setting.direction, setting.pitch_mm, int(rng.integers(1, 4)))
 
@@ -165,7 +177,16 @@ MORPHOLOGIES = {
     for morphology in (
         Morphology("round", _round, ("grouped", "regional", "diffuse"), (5, 15), 1.0, 1.0, contrast=1.3),
         Morphology("punctate", _punctate, _ANY, (5, 30), 1.0, 2.0),
-        Morphology("amorphous", _amorphous, _ANY, (8, 50), 2.0, contrast=0.5, companions=(("punctate", 0.15),)),
+        Morphology(
+            "amorphous",
+            _amorphous,
+            _ANY,
+            (20, 120),
+            2.0,
+            contrast=0.5,
+            companions=(("punctate", 0.1),),
+            is_cloud=True,
+        ),
         Morphology("coarse heterogeneous", _coarse_heterogeneous, ("grouped", "regional"), (5, 20), 1.0, contrast=2.0),
         Morphology("fine pleomorphic", _fine_pleomorphic, _DUCTAL, (6, 50), 2.0, companions=(("punctate", 0.2),)),
         Morphology(
@@ -183,11 +204,12 @@ MORPHOLOGIES = {
             (5, 20),
             1.0,
             companions=(("fine linear", 0.3), ("fine pleomorphic", 0.25)),
+            layouts={"linear": duct_tree, "segmental": duct_tree},
         ),
         Morphology("rim", _rim, ("grouped", "regional"), (2, 4), 0.2, 1.0, contrast=2.5),
         Morphology("popcorn", _popcorn, ("grouped",), (2, 3), 0.1, 0.5, contrast=5.0),
         Morphology("large rod-like", _large_rod, ("linear", "segmental", "regional"), (4, 12), 0.4, 0.5, contrast=3.0),
-        Morphology("vascular", _vascular, ("linear",), (15, 40), 0.5, contrast=1.0),
+        Morphology("vascular", _vascular, ("linear",), (15, 40), 0.5, contrast=1.0, layouts={"linear": vessel}),
         Morphology("milk of calcium", _milk_of_calcium, ("grouped", "regional"), (5, 20), 0.4, contrast=0.8),
         Morphology("dystrophic", _dystrophic, ("grouped",), (2, 5), 0.2, 0.5, contrast=4.0),
         Morphology("skin", _skin, ("grouped",), (4, 12), 0.3, 0.7, contrast=1.2),

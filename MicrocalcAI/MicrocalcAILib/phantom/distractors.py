@@ -38,6 +38,16 @@ def _hot_pixel(rng: Generator, spacing_mm: float, blur_pixels: float) -> _Drawin
     return np.ones((1, 1)), rng.choice([-1, 1, 1]) * rng.uniform(6, 40)
 
 
+def _dust(rng: Generator, spacing_mm: float, blur_pixels: float) -> _Drawing:
+    """Grains on the screen or the film: as sharp as the pixels, a few to many, over up to 2 cm."""
+    reach = int(rng.uniform(1, 10) / spacing_mm)
+    grains = np.zeros((2 * reach + 1, 2 * reach + 1))
+    for row, column in rng.integers(0, 2 * reach + 1, (int(rng.integers(1, 13)), 2)):
+        height, width = np.maximum(rng.uniform(0.05, 0.25, 2) / spacing_mm, 1).astype(int)
+        grains[row : row + height, column : column + width] = rng.uniform(0.5, 1)
+    return grains, rng.uniform(4, 20)
+
+
 def _dead_line(rng: Generator, spacing_mm: float, blur_pixels: float) -> _Drawing:
     line = np.ones((int(rng.integers(20, 400)), 1))
     return (line if rng.random() < 0.5 else line.T), rng.choice([-1, 1]) * rng.uniform(2, 8)
@@ -83,7 +93,8 @@ def _faded(signal: NDArray, rng: Generator) -> NDArray:
 
 
 _KINDS: dict[str, tuple[float, Callable[[Generator, float, float], _Drawing]]] = {
-    "hot pixel": (0.3, _hot_pixel),
+    "hot pixel": (0.2, _hot_pixel),
+    "dust": (0.1, _dust),
     "dead line": (0.05, _dead_line),
     "scratch": (0.1, _scratch),
     "vessel": (0.2, _vessel),

@@ -42,6 +42,9 @@ class Place:
         return float(np.arctan2(y, x))
 
 
+Layout = Callable[[Generator, Place], Iterator[Site]]
+
+
 def _unit(direction: float) -> Point:
     return np.array([np.sin(direction), np.cos(direction)])
 
@@ -112,7 +115,30 @@ def vessel(rng: Generator, place: Place) -> Iterator[Site]:
         yield Site(point, heading)
 
 
-DISTRIBUTIONS: dict[str, Callable[[Generator, Place], Iterator[Site]]] = {
+def duct_tree(rng: Generator, place: Place) -> Iterator[Site]:
+    """Along a duct toward the nipple and the side ducts that leave it away from the nipple."""
+    length_mm, bend = rng.uniform(12, 35), rng.normal(0, 0.3)
+    stem = place.toward_nipple + rng.normal(0, 0.3)
+    start = place.center_mm - 0.5 * length_mm * _unit(stem)  # the end that is farther from the nipple
+    forks = [
+        (rng.uniform(0.15, 0.9), rng.choice([-1, 1]) * np.deg2rad(rng.uniform(25, 55)), rng.uniform(0.25, 0.6))
+        for _ in range(int(rng.integers(1, 5)))
+    ]
+    reach = np.cumsum([1.0, *(share for _, _, share in forks)])
+    while True:
+        along = rng.uniform(0, reach[-1])
+        branch = int(np.searchsorted(reach, along))
+        if branch == 0:
+            point, heading = start + along * length_mm * _unit(stem + bend * along / 2), stem + bend * along
+        else:
+            leaves_at, side, _ = forks[branch - 1]
+            heading = stem + bend * leaves_at + np.pi + side
+            point = start + leaves_at * length_mm * _unit(stem + bend * leaves_at / 2)
+            point = point + (along - reach[branch - 1]) * length_mm * _unit(heading)
+        yield Site(point + rng.normal(0, 0.1, 2), heading)
+
+
+DISTRIBUTIONS: dict[str, Layout] = {
     "grouped": grouped,
     "linear": linear,
     "segmental": segmental,

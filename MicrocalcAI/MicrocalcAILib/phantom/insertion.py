@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ from ..analysis import SINGLES
 from .backgrounds import Background
 from .calcifications import MORPHOLOGIES, Morphology, Setting, drawn_morphology
 from .distractors import drawn_distractor
-from .distributions import COUNT_FACTOR, DISTRIBUTIONS, Place, Site, vessel
+from .distributions import COUNT_FACTOR, DISTRIBUTIONS, Place, Site
+from .glow import Glow, haze, strand
 from .imaging import NOISE_TILE, SUPERSAMPLING, Projection, noise_map, project
 from .parameters import PhantomParameters
 
 _TRIES = 12  # places tried for one calcification before it is left out
 _CLUSTER_TRIES = 8  # centers tried for one cluster
+_ON_A_STRAND = 0.4  # of the clusters in a line: specks that lie on a bright strand
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Insertion:
     def _add_cluster(
         self, morphology: Morphology, distribution: str, wanted: int, center_mm: NDArray[np.float64] | None = None
     ) -> None:
-        layout = vessel if morphology.name == "vascular" else DISTRIBUTIONS[distribution]
+        layout = morphology.layouts.get(distribution, DISTRIBUTIONS[distribution])
         cluster_id = len(self.clusters) + 1
         for _ in range(_CLUSTER_TRIES):
             place = Place(
@@ -92,13 +94,18 @@ class Insertion:
         for site in proposed:
             for _ in range(_TRIES):
                 member = drawn_morphology(self.rng, morphology)
-                found = self._place(site, member)
+                found = self._place(site, member, morphology.is_cloud)
                 if found:
                     placed.append(found)
                     break
                 site = next(sites)
-        self._image(placed, cluster_id, morphology)
+        contrast = self._image(placed, cluster_id, morphology)
         rows = [row for row in self.calcifications if row["cluster_id"] == cluster_id]
+        points = np.array([(row["row"], row["column"]) for row in rows])
+        if morphology.is_cloud and rows:
+            self._add_glow(haze(self.rng, points, self.spacing_mm), contrast)
+        elif distribution == "linear" and len(rows) > 2 and self.rng.random() < _ON_A_STRAND:
+            self._add_glow(strand(self.rng, points, self.spacing_mm), contrast)
         if rows:
             self.clusters.append(_cluster_row(cluster_id, morphology.name, distribution, rows))
 
@@ -113,8 +120,20 @@ class Insertion:
                 self._image([found], SINGLES, morphology)
                 break
 
-    def _place(self, site: Site, morphology: Morphology) -> _Placed | None:
-        """Draw one calcification at a site and claim its pixels; None where it does not fit."""
+    def _add_glow(self, glow: Glow, contrast: float) -> None:
+        """Add soft tissue behind a cluster; ``contrast`` is the cluster's own, in units of the noise."""
+        rows, columns = glow.signal.shape
+        first = max(glow.row, 0), max(glow.column, 0)
+        last = min(glow.row + rows, self.pixels.shape[0]), min(glow.column + columns, self.pixels.shape[1])
+        noise = self.noise[(glow.row + rows // 2) // NOISE_TILE, (glow.column + columns // 2) // NOISE_TILE]
+        part = glow.signal[first[0] - glow.row : last[0] - glow.row, first[1] - glow.column : last[1] - glow.column]
+        self.pixels[first[0] : last[0], first[1] : last[1]] += glow.share * contrast * noise * part
+
+    def _place(self, site: Site, morphology: Morphology, may_touch: bool = False) -> _Placed | None:
+        """Draw one calcification at a site and claim its pixels; None where it does not fit.
+
+        One that may touch others takes the pixels that are free, where these are at least half of its own.
+        """
         if not self.background.holds(*site.point_mm):
             return None
         pitch_mm = self.spacing_mm / SUPERSAMPLING
@@ -127,7 +146,14 @@ class Insertion:
         around = self.labels[
             projection.row - 1 : projection.row + rows + 1, projection.column - 1 : projection.column + columns + 1
         ]
-        if around.shape != (rows + 2, columns + 2) or self._touches(around, projection.member):
+        if around.shape != (rows + 2, columns + 2):
+            return None
+        if may_touch:
+            free = projection.member & (around[1:-1, 1:-1] == 0)
+            if 2 * free.sum() < projection.member.sum():
+                return None
+            projection = replace(projection, member=free)
+        elif self._touches(around, projection.member):
             return None
         around[1:-1, 1:-1][projection.member] = len(self.calcifications) + 1
         self.calcifications.append({})
@@ -146,10 +172,10 @@ class Insertion:
             for right in range(3)
         )
 
-    def _image(self, placed: list[_Placed], cluster_id: int, cluster: Morphology) -> None:
-        """Give a cluster its contrast and add it to the pixels."""
+    def _image(self, placed: list[_Placed], cluster_id: int, cluster: Morphology) -> float:
+        """Give a cluster its contrast and add it to the pixels; returns the contrast, in units of the noise."""
         if not placed:
-            return
+            return 0.0
         low, high = self.parameters.contrast_to_noise
         faintest, strongest = low * max(cluster.contrast, 1.0), max(high * cluster.contrast, low)
         target = np.exp(self.rng.uniform(np.log(faintest), np.log(strongest)))
@@ -167,6 +193,7 @@ class Insertion:
             self.calcifications[first_id - 1 + index] = self._calcification_row(
                 first_id + index, cluster_id, calcification, float(ratio)
             )
+        return float(target)
 
     def _calcification_row(
         self, identifier: int, cluster_id: int, calcification: _Placed, ratio: float

@@ -127,9 +127,15 @@ def rod(
 
 
 def branched_rod(
-    rng: Generator, length_mm: float, width_mm: float, direction: float, pitch_mm: float, branches: int
+    rng: Generator,
+    length_mm: float,
+    width_mm: float,
+    direction: float,
+    pitch_mm: float,
+    branches: int,
+    unevenness: float = 0.2,
 ) -> ThicknessMap:
-    """A cast of a forking duct: a stem with side branches of 25–55 degrees."""
+    """A cast of a forking duct: a stem with side branches of 25–55 degrees; ``unevenness`` as in :func:`rod`."""
     stem, heading = path(rng, length_mm, direction, 0.5, width_mm / 5)
     parts = [stem]
     for _ in range(branches):
@@ -139,7 +145,7 @@ def branched_rod(
         parts.append(twig - twig[0] + stem[start])
     points = np.concatenate(parts)
     points -= (points.max(axis=0) + points.min(axis=0)) / 2
-    return spheres(points, _uneven_radii(rng, len(points), width_mm, 0.2, points_per_bump=8), pitch_mm)
+    return spheres(points, _uneven_radii(rng, len(points), width_mm, unevenness, points_per_bump=8), pitch_mm)
 
 
 def lobes(

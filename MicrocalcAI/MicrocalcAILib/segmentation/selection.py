@@ -70,8 +70,8 @@ class MeasurementSelector:
     models : (str, str)
         LightGBM's text form of the first and the second judgment.
     card : dict
-        Training data, figures, ``operating_points`` (false marks per cm² and the threshold that gave them on held-out
-        images), the measurements used and the SHA-256 of the models.
+        Training data, figures, ``operating_points`` (false marks per cm² and the threshold that gave them on images
+        without known calcifications), the measurements used and the SHA-256 of the models.
     notes : tuple of WarningRecord
         Said in every result, for example that a better selector could not be used.
     """

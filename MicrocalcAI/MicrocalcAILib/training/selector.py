@@ -39,7 +39,7 @@ from ..segmentation.selection import (
 from .backgrounds import BackgroundImage, numbered_backgrounds
 
 _RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise", *REGRESSED}  # more contrast is never less likely
-_RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
+RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
 _FOLDS = 5
 _UNLABELED_PROBABILITY, _UNLABELED_RESPONSE = 0.5, 12.0
 _TREES = {
@@ -310,7 +310,7 @@ def _operating_points(examples: list[_Example], unseen: list[NDArray[np.float64]
     true_sorted = np.sort(np.concatenate(true_marks))
     area = sum(example.breast_area_cm2 for example in examples)
     points = []
-    for rate in _RATES_PER_CM2:
+    for rate in RATES_PER_CM2:
         position = round(rate * area)
         if position < len(false_sorted):
             threshold = float(false_sorted[position])
