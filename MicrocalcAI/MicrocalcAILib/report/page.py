@@ -111,7 +111,7 @@ class _Page:
             "side": text[finding.laterality],
             "words": ", ".join(word(kind, name).display for kind, name in words.items()) or text["unknown"],
             "place": self._place(finding),
-            "seen": text["both_views"] if len(finding.marks) > 1 else text["one_view"],
+            "seen": self._seen(finding),
             "size": "; ".join(
                 f"{self._label(mark)}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
                 for mark in finding.marks
@@ -144,6 +144,10 @@ class _Page:
                 for mark in finding.marks
             ],
         }
+
+    def _seen(self, finding: Finding) -> str:
+        views = [self.exam.view(mark.image).identity.view or "?" for mark in finding.marks]
+        return f"{self.text['seen_in']} {', '.join(views)}{'' if len(views) > 1 else ' ' + self.text['only']}"
 
     def _label(self, mark: Mark) -> str:
         return self.exam.view(mark.image).identity.label
