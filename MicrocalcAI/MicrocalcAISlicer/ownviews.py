@@ -7,7 +7,7 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from . import clustergraph, lesionboxes, results
+from . import clustergraph, exammarkups, lesionboxes, results
 from .views import sliceViews, viewsShowing
 
 _WAITS = "Microcalc.WaitsForView"  # attribute of a display node that is hidden only because no view shows its image
@@ -49,6 +49,9 @@ def follow() -> None:
             displayNode = None if node is None else node.GetDisplayNode()
             if displayNode is not None:
                 show(displayNode, bool(displayNode.GetVisibility()) or _waits(displayNode), volumeNode)
+    for markupsNode, volumeNode in exammarkups.markupsWithImage():
+        displayNode = markupsNode.GetDisplayNode()
+        show(displayNode, bool(displayNode.GetVisibility()) or _waits(displayNode), volumeNode)
 
 
 def startFollowing() -> None:

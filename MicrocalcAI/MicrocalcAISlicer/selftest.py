@@ -9,10 +9,15 @@ import slicer
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import removeNode
+from MicrocalcSlicerShared.panel import valueOf
 from MicrocalcSlicerShared.selftests import PanelSelfTest
 
 from . import sampledata
 from .analyzesection import PanelState
+from .examimages import examsOf
+from .exammarkups import markupsWithImage
+from .examrecord import findExam
+from .inputvolume import mammogramNodes
 from .logic import MicrocalcAILogic
 from .parameternode import Heatmap
 from .results import clusterRows, findResults
@@ -82,6 +87,31 @@ class MicrocalcAITest(PanelSelfTest):
         assert clusterRows(findResults(volumeNode).clustersTableNode)[0]["reader_decision"] == "accepted"
         self.wait(ui.exportButton.isEnabled, "the reopened results can be exported")
 
+    def test_exam_of_two_views_is_put_together_and_follows_the_nipple(self):
+        panel = self._panel()
+        exam = panel.exam.ui
+        first = _croppedSample()
+        first.SetName("L CC")
+        second = slicer.util.addVolumeFromArray(slicer.util.arrayFromVolume(first).copy(), ijkToRas(first), "L MLO")
+        panel.parameters.inputVolume = second
+        self.wait(exam.analyzeExamButton.isEnabled, "the panel sees the exam")
+        self.press(exam.analyzeExamButton)
+        self.wait(lambda: self._isFinished(panel) and _onlyExam() is not None, "the exam ends")
+        record = _onlyExam()
+        assert set(record.nodes.values()) == {first, second}
+        assert valueOf(exam.findingsTable.rowCount) == len(record.exam.findings) > 0
+        exam.findingsTable.selectRow(0)
+        self.press(exam.hangExamButton)
+        view = next(view for view in record.exam.views if view.frame is not None)
+        markups = next(node for node, volume in markupsWithImage() if volume is record.nodes[view.identity.name])
+        position = np.array(markups.GetNthControlPointPositionWorld(0))
+        markups.SetNthControlPointPositionWorld(0, *np.add(position, (0, 3, 0)))
+        self.wait(lambda: findExam(record.exam.key).moves != record.moves, "the exam follows the point")
+        with tempfile.TemporaryDirectory() as folder:
+            panel.parameters.exportFolder = Path(folder)
+            self.press(exam.examPageButton)
+            assert len(list(Path(folder).glob("*.html"))) == 1
+
     def test_cancel_and_closing_the_scene_end_the_analysis(self):
         panel = self._panel()
         volumeNode = _croppedSample()
@@ -105,7 +135,14 @@ class MicrocalcAITest(PanelSelfTest):
 
     def _isFinished(self, panel):
         panel.analyze.onTimer()
+        panel.exam.onWorkTimer()
         return panel.state is PanelState.IDLE
+
+
+def _onlyExam():
+    """The exam of the scene, once it is there."""
+    (exam,) = examsOf(mammogramNodes())
+    return findExam(exam.group.key)
 
 
 def _croppedSample():

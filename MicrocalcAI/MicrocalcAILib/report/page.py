@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base.resources import resource_path
-from ..exam.change import NOT_COMPARABLE, Change
 from ..exam.exam import Exam, ExamView
 from ..exam.findings import Finding
 from ..exam.grouping import STANDARD_VIEWS
 from ..exam.marks import Mark
 from ..lexicon.predictive_values import predictive_value_sentence
-from ..lexicon.vocabulary import categories, word
+from ..lexicon.vocabulary import categories
 from .pictures import crop_file, shown_part, view_file
 from .schematic import schematic
+from .sentences import change_said, percent, place_said, risk_said, seen_said, strings, words_said
 
-TEMPLATE, STRINGS = "Reports/exam.html", "Reports/exam.en.json"
+TEMPLATE = "Reports/exam.html"
 _MARK_MARGIN_MM = 3.0
-_RANK = ("new", "more", "fewer", "unchanged", NOT_COMPARABLE)
 
 
 def page_of(exam: Exam, folder: Path) -> str:
@@ -38,8 +35,7 @@ def page_of(exam: Exam, folder: Path) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resource_path(TEMPLATE).read_text(encoding="utf-8"))
-    text: dict[str, str] = json.loads(resource_path(STRINGS).read_text(encoding="utf-8"))
-    return template.render(**_Page(exam, Path(folder), text).content())
+    return template.render(**_Page(exam, Path(folder), strings()).content())
 
 
 class _Page:
@@ -109,17 +105,17 @@ class _Page:
         return {
             "number": finding.number,
             "side": text[finding.laterality],
-            "words": ", ".join(word(kind, name).display for kind, name in words.items()) or text["unknown"],
-            "place": self._place(finding),
-            "seen": self._seen(finding),
+            "words": words_said(finding, text),
+            "place": place_said(finding, text),
+            "seen": seen_said(finding, self.exam, text),
             "size": "; ".join(
                 f"{self._label(mark)}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
                 for mark in finding.marks
             ),
-            "risk": self._risk(finding),
+            "risk": risk_said(finding, text),
             "category": finding.category,
-            "change": self._change(list(finding.changes.values())),
-            "match": "" if finding.match is None else _percent(finding.match.probability),
+            "change": change_said(finding.changes.values()),
+            "match": "" if finding.match is None else percent(finding.match.probability),
             "reasons": () if finding.match is None else finding.match.reasons,
             "evidence": [
                 {"label": self._label(mark), "text": mark.evidence} for mark in finding.marks if mark.evidence
@@ -145,28 +141,8 @@ class _Page:
             ],
         }
 
-    def _seen(self, finding: Finding) -> str:
-        views = [self.exam.view(mark.image).identity.view or "?" for mark in finding.marks]
-        return f"{self.text['seen_in']} {', '.join(views)}{'' if len(views) > 1 else ' ' + self.text['only']}"
-
     def _label(self, mark: Mark) -> str:
         return self.exam.view(mark.image).identity.label
-
-    def _place(self, finding: Finding) -> str:
-        text, place = self.text, finding.marks[0].place
-        if finding.clock is not None:
-            clock = finding.clock
-            hour = text["central"] if clock.hour is None else f"{clock.quadrant}, {clock.hour} {text['o_clock']}"
-            sure = f" ({text['probability']} {_percent(clock.probability)})" if clock.hour is not None else ""
-            depth = f", {place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}" if place else ""
-            return f"{hour}{sure}{depth}"
-        if place is None:
-            return text["unknown"]
-        sure = (
-            "" if math.isnan(place.half_probability) else f" ({text['probability']} {_percent(place.half_probability)})"
-        )
-        half = f"{place.half}{sure}, " if place.half else ""
-        return f"{half}{place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}"
 
     def _place_in_view(self, mark: Mark) -> str:
         text, place = self.text, mark.place
@@ -177,16 +153,6 @@ class _Page:
             f"{place.along_mm:.0f} {text['along']} {abs(place.across_mm):.0f} {text['across_line']}, "
             f"{place.skin_mm:.0f} {text['to_skin']}, {place.chest_wall_mm:.0f} {text['to_chest_wall']}"
         )
-
-    def _risk(self, finding: Finding) -> str:
-        if math.isnan(finding.risk):
-            return self.text["risk_unknown"]
-        return f"{finding.risk:.0%} ({finding.risk_low:.0%} – {finding.risk_high:.0%})"
-
-    def _change(self, changes: Sequence[Change]) -> str:
-        """The gravest change of the views."""
-        known = sorted({change.call for change in changes}, key=_RANK.index)
-        return known[0] if known else ""
 
     def _density(self, owner: Any) -> str:
         density = owner.density
@@ -278,13 +244,8 @@ class _Page:
                 "text_y": round(band["y1"] + along * (band["y2"] - band["y1"]) - 3, 1),
             }
         own = [one for one in self.exam.findings if one.laterality == drawing["laterality"]]
-        said = "; ".join(f"{self.text['finding']} {one.number}: {self._place(one)}" for one in own)
+        said = "; ".join(f"{self.text['finding']} {one.number}: {place_said(one, self.text)}" for one in own)
         return {**drawing, "alternative": said or self.text["no_findings"]}
-
-
-def _percent(probability: float) -> str:
-    """No estimate is certain."""
-    return "over 99 %" if probability > 0.99 else f"{probability:.0%}"
 
 
 def _data(path: Path) -> str:
