@@ -90,9 +90,9 @@ class MicrocalcAITest(PanelSelfTest):
     def test_exam_of_two_views_is_put_together_and_follows_the_nipple(self):
         panel = self._panel()
         exam = panel.exam.ui
-        first = _croppedSample()
-        first.SetName("L CC")
-        second = slicer.util.addVolumeFromArray(slicer.util.arrayFromVolume(first).copy(), ijkToRas(first), "L MLO")
+        second = _sample("R MLO", (slice(None), slice(None)))
+        part = slicer.util.arrayFromVolume(second)[0][_CROP].copy()
+        first = slicer.util.addVolumeFromArray(part[np.newaxis], ijkToRas(second), "R CC")
         panel.parameters.inputVolume = second
         self.wait(exam.analyzeExamButton.isEnabled, "the panel sees the exam")
         self.press(exam.analyzeExamButton)
@@ -146,10 +146,15 @@ def _onlyExam():
 
 
 def _croppedSample():
-    """The part of the simulated mammogram that holds two clusters, without the truth: as much, and quicker."""
+    """The part of the simulated mammogram that holds two clusters: as much, and quicker."""
+    return _sample("R MLO part", _CROP)
+
+
+def _sample(name, crop):
+    """A part of the simulated mammogram, without the truth."""
     whole = sampledata.loadPhantom()
-    pixels = slicer.util.arrayFromVolume(whole)[0][_CROP].copy()
+    pixels = slicer.util.arrayFromVolume(whole)[0][crop].copy()
     matrix = ijkToRas(whole)
     for node in (whole, *(slicer.util.getNode(f"{whole.GetName()} {what}") for what in ("truth", "true clusters"))):
         removeNode(node)
-    return slicer.util.addVolumeFromArray(pixels[np.newaxis], matrix, "R MLO part")
+    return slicer.util.addVolumeFromArray(pixels[np.newaxis], matrix, name)

@@ -17,12 +17,13 @@ from ..lexicon.vocabulary import categories
 from .pictures import crop_file, shown_part, view_file
 from .schematic import schematic
 from .sentences import change_said, percent, place_said, risk_said, seen_said, strings, words_said
+from .stiffness import StiffnessReading
 
 TEMPLATE = "Reports/exam.html"
 _MARK_MARGIN_MM = 3.0
 
 
-def page_of(exam: Exam, folder: Path) -> str:
+def page_of(exam: Exam, folder: Path, readings: Sequence[StiffnessReading] = ()) -> str:
     """The page as HTML that needs no other file.
 
     Parameters
@@ -30,19 +31,21 @@ def page_of(exam: Exam, folder: Path) -> str:
     exam : Exam
     folder : Path
         Where the exam and its pictures lie.
+    readings : sequence of StiffnessReading
+        Elastography of its findings.
     """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resource_path(TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(**_Page(exam, Path(folder), strings()).content())
+    return template.render(**_Page(exam, Path(folder), strings(), readings).content())
 
 
 class _Page:
     """Collects what the template shows."""
 
-    def __init__(self, exam: Exam, folder: Path, text: dict[str, str]) -> None:
-        self.exam, self.folder, self.text = exam, folder, text
+    def __init__(self, exam: Exam, folder: Path, text: dict[str, str], readings: Sequence[StiffnessReading]) -> None:
+        self.exam, self.folder, self.text, self.readings = exam, folder, text, readings
         everything = (*exam.views, *exam.priors)
         self.numbers = {view.identity.name: number for number, view in enumerate(everything, start=1)}
         widths = [self._size_mm(view)[1] for view in everything]
@@ -91,7 +94,7 @@ class _Page:
             "asymmetry": exam.asymmetry,
             "not_measured": [
                 text["no_masses"],
-                text["no_elastography"],
+                *([] if self.readings else [text["no_elastography"]]),
                 *([] if exam.priors else [text["no_prior"]]),
             ],
             "warnings": [warning.message for warning in exam.warnings],
@@ -130,6 +133,7 @@ class _Page:
                 }
                 for image, change in finding.changes.items()
             ],
+            "stiffness": [self._stiffness(one) for one in self.readings if one.finding == finding.number],
             "mirror": finding.mirror,
             "crops": [
                 {
@@ -140,6 +144,13 @@ class _Page:
                 for mark in finding.marks
             ],
         }
+
+    def _stiffness(self, reading: StiffnessReading) -> str:
+        text = self.text
+        values = ", ".join(f"{text[key]} {value}" for key, value in reading.values.items()) or text["nothing_measured"]
+        doubts = f" ({text['doubts']}: {reading.doubts})" if reading.doubts else ""
+        reader = f", {text['reader']} {reading.reader}" if reading.reader else ""
+        return f"{reading.lesion}{reader}, {text['repeat']} {reading.repeat}: {values}{doubts}."
 
     def _label(self, mark: Mark) -> str:
         return self.exam.view(mark.image).identity.label
@@ -197,13 +208,15 @@ class _Page:
         marks = []
         for finding in self.exam.findings:
             for mark in finding.marks:
-                if mark.image != name:
+                position = self._position(finding, mark, name)
+                if position is None:
                     continue
-                x, y, radius = mark.x_mm - left_mm, mark.y_mm - top_mm, mark.extent_mm / 2 + _MARK_MARGIN_MM
+                x, y, radius = position[1] - left_mm, position[0] - top_mm, mark.extent_mm / 2 + _MARK_MARGIN_MM
                 above = y - radius > 9
                 marks.append(
                     {
                         "number": finding.number,
+                        "seen": mark.image == name,
                         "x": round(x, 1),
                         "y": round(y, 1),
                         "r": round(radius, 1),
@@ -234,6 +247,13 @@ class _Page:
             "marks": marks,
             "nipple": nipple,
         }
+
+    def _position(self, finding: Finding, mark: Mark, name: str) -> tuple[float, float] | None:
+        """Where a cluster lies in an image (y, x), or, in a prior, where its place is; None in other images."""
+        if mark.image == name:
+            return mark.y_mm, mark.x_mm
+        change = finding.changes.get(mark.image)
+        return change.prior_mm if change is not None and self.exam.view(mark.image).prior == name else None
 
     def _schematic(self, drawing: dict[str, Any]) -> dict[str, Any]:
         for number, band in enumerate(drawing["bands"]):
