@@ -324,7 +324,7 @@ def _rows(record):
     for finding in exam.findings:
         counts = "; ".join(f"{exam.view(mark.image).identity.view}: {mark.count}" for mark in finding.marks)
         place = f"{finding.laterality}: {place_said(finding, text)}; {seen_said(finding, exam, text)}"
-        risk, change = risk_said(finding, text), change_said(finding.changes.values())
+        risk, change = risk_said(finding, text), change_said(finding, exam)
         cells = (str(finding.number), place, counts, words_said(finding, text), risk, change)
         reasons = finding.match.reasons if finding.match else ()
         changes = [one.reason for one in finding.changes.values()]

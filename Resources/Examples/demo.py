@@ -54,9 +54,9 @@ def main() -> None:
     _copy({name: film for name, film in films.items() if name not in phantoms}, copy / "films")
     for name, phantom in phantoms.items():
         _write(copy / "films" / name, phantom, films[name])
-    shutil.copytree(
-        output / "real" / "results" / "images", copy / "results" / "images"
-    )  # unchanged films: done already
+    for name in films.keys() - phantoms.keys():  # unchanged films are done already
+        results = Path("results", "images", real.view(name).results)
+        shutil.copytree(output / "real" / results, copy / results)
     found = analyzed(copy)
     compare(phantoms, found, copy)
 
@@ -71,7 +71,9 @@ def analyzed(folder: Path) -> Exam:
     (exam_folder,) = (results / "exams").iterdir()
     write_report(exam_folder, folder / "report.html")
     exam = load_exam(exam_folder)
-    print(f"{len(exam.findings)} findings, {time.perf_counter() - started:.0f} s. Page: {folder / 'report.html'}")
+    print(
+        f"Findings: {len(exam.findings)}. {time.perf_counter() - started:.0f} s. Page to open: {folder / 'report.html'}"
+    )
     return exam
 
 

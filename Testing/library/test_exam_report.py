@@ -91,6 +91,13 @@ def test_elastography_readings_stand_with_the_finding_that_a_reader_named(folder
         assert words in capsys.readouterr().err
 
 
+def test_hung_views_are_printed_on_one_sheet_each(page):
+    widths = [float(width) for width in re.findall(r"--print-width: ([\d.]+)mm", page)]
+    assert len(widths) == 2  # now, and the prior
+    assert all(40 < width <= 180 for width in widths)
+    assert widths[0] < widths[1]  # two rows have to share the height
+
+
 def test_the_place_of_a_finding_is_marked_on_its_prior(page):
     prior = page.split("<h3>Prior 2024-01-01</h3>")[1].split("</svg>")[0]
     (circle,) = re.findall(r"<circle[^>]*>", prior)

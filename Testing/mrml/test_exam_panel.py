@@ -171,7 +171,7 @@ def test_findings_are_listed_with_place_views_and_change(exam):
     assert first[0] == "1"
     assert "seen in CC, MLO" in first[1]
     assert first[2] == "CC: 8; MLO: 8"
-    assert first[5] == "new"
+    assert first[5] == "new (CC), not comparable (MLO)"
     assert "seen in MLO only" in second[1]
     assert not exam.ui.findingsTable.isHidden()
     assert "nipple is not seen" in exam.ui.examStatusLabel.text()

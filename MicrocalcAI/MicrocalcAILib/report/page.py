@@ -21,6 +21,8 @@ from .stiffness import StiffnessReading
 
 TEMPLATE = "Reports/exam.html"
 _MARK_MARGIN_MM = 3.0
+_PAPER_MM = (180.0, 235.0)  # of A4 or Letter without margins, a heading and a note
+_CAPTION_MM = 7.0
 
 
 def page_of(exam: Exam, folder: Path, readings: Sequence[StiffnessReading] = ()) -> str:
@@ -60,6 +62,7 @@ class _Page:
         return {
             "text": text,
             "exam": exam,
+            "print_width_mm": self._print_width_mm,
             "labels": [view.identity.label for view in exam.views],
             "breasts": [
                 {
@@ -117,7 +120,7 @@ class _Page:
             ),
             "risk": risk_said(finding, text),
             "category": finding.category,
-            "change": change_said(finding.changes.values()),
+            "change": change_said(finding, self.exam),
             "match": "" if finding.match is None else percent(finding.match.probability),
             "reasons": () if finding.match is None else finding.match.reasons,
             "evidence": [
@@ -129,7 +132,7 @@ class _Page:
                     "label": self.exam.view(image).identity.label,
                     "call": change.call,
                     "reason": change.reason,
-                    "growth": "" if change.growth_mm is None else f"{change.growth_mm:+.0f}",
+                    "growth": "" if change.growth_mm is None else f"{round(change.growth_mm):+d}",
                 }
                 for image, change in finding.changes.items()
             ],
@@ -192,6 +195,13 @@ class _Page:
                 rows.append(row)
         rest = [self._hung_at(one.identity.laterality or "", one.identity.label, one) for one in left]
         return rows, [rest] if rest else []
+
+    def _print_width_mm(self, rows: Sequence[Sequence[dict[str, Any]]]) -> float:
+        """How wide hung views are printed, so that all of their rows stand on one sheet of paper."""
+        heights_mm = [max((place["view"]["height_mm"] for place in row if place["view"]), default=0.0) for row in rows]
+        room_mm = _PAPER_MM[1] - _CAPTION_MM * len(rows)
+        scale = room_mm / max(sum(heights_mm), 1.0)
+        return round(min(_PAPER_MM[0], 2 * self.widest_mm * scale), 1)
 
     def _hung_at(self, side: str, label: str, view: ExamView | None) -> dict[str, Any]:
         return {"side": side, "label": label, "view": None if view is None else self._drawing(view)}

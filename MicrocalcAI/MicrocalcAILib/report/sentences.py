@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 
 from ..base.resources import resource_path
-from ..exam.change import NOT_COMPARABLE, Change
+from ..exam.change import NOT_COMPARABLE
 from ..exam.exam import Exam
 from ..exam.findings import Finding
 from ..lexicon.vocabulary import word
@@ -58,9 +57,14 @@ def risk_said(finding: Finding, text: dict[str, str]) -> str:
     return f"{finding.risk:.0%} ({finding.risk_low:.0%} – {finding.risk_high:.0%})"
 
 
-def change_said(changes: Iterable[Change]) -> str:
-    """The gravest change of the views; empty without a prior."""
-    return min((change.call for change in changes), key=_RANK.index, default="")
+def change_said(finding: Finding, exam: Exam) -> str:
+    """What changed since the prior, the gravest first, with the views where these differ; empty without a prior."""
+    views: dict[str, list[str]] = {}
+    for image, change in finding.changes.items():
+        views.setdefault(change.call, []).append(exam.view(image).identity.view or "?")
+    if len(views) < 2:
+        return "".join(views)
+    return ", ".join(f"{call} ({', '.join(views[call])})" for call in sorted(views, key=_RANK.index))
 
 
 def percent(probability: float) -> str:
