@@ -154,7 +154,9 @@ def examine(
     partners = {image.identity.name: partner_of(image, priors) for image in present}
     alignments = _alignments(present, partners, aligner or Aligner())
     changes = _changes(present, priors, partners, alignments)
-    findings = findings_of({image.identity.name: image.marks for image in present}, group.images, changes, said)
+    findings = findings_of(
+        {image.identity.name: image.marks for image in present}, [image.identity for image in present], changes, said
+    )
     views = tuple(_view(image, partners[image.identity.name], alignments) for image in present)
     breasts = tuple(_breast(side, views, findings) for side in ("R", "L") if any(_of(side, view) for view in views))
     return Exam(
