@@ -67,7 +67,8 @@ class ExamWork:
         from MicrocalcAILib.exam.examine import prepare
 
         mammogram, analysis = mammogramAndAnalysis(findResults(self.sceneExam.nodes[identity.name]))
-        self._images[identity.name] = prepare(mammogram, asReaderSays(analysis), identity)
+        analysis = dataclasses.replace(asReaderSays(analysis), admission=mammogram.admission)
+        self._images[identity.name] = prepare(mammogram, analysis, identity)
 
     def _align(self, name: str) -> None:
         from MicrocalcAILib.exam.examine import partner_of

@@ -17,7 +17,7 @@ from .alignment import Alignment, align
 from .change import Change, change_of, gone, not_comparable
 from .coarse import CoarseBreast, coarse_breast
 from .correspondences import NOTHING_SAID, Correspondences
-from .density import METHOD, Density, density_of
+from .density import METHOD, SCANNED, Density, density_of
 from .exam import Breast, Exam, ExamView
 from .findings import Finding, findings_of
 from .grouping import ExamGroup
@@ -151,6 +151,9 @@ def examine(
         warnings.append(WarningRecord("images-failed", message))
     warnings += [warning for image in present for warning in image.warnings]
     warnings += _of_images(present)
+    if scanned := [image.identity.label for image in present if _is_scanned(image)]:
+        message = f"Density was not measured on scanned or captured images ({', '.join(scanned)})."
+        warnings.append(WarningRecord("density-not-measured", message))
     partners = {image.identity.name: partner_of(image, priors) for image in present}
     alignments = _alignments(present, partners, aligner or Aligner())
     changes = _changes(present, priors, partners, alignments)
@@ -245,6 +248,10 @@ def _changes(
     return found
 
 
+def _is_scanned(image: ExamImage) -> bool:
+    return image.analysis.admission.kind in SCANNED
+
+
 def _is_assumed(image: ExamImage) -> bool:
     return str(image.analysis.provenance.get("spacing_source", "")).startswith("assumed")
 
@@ -261,7 +268,7 @@ def _view(image: ExamImage, partner: ExamImage | None, alignments: Mapping[str, 
         analysis.breast_box,
         image.breast.chest_wall_side,
         image.frame,
-        density_of(image.breast) if image.identity.is_whole else None,
+        density_of(image.breast) if image.identity.is_whole and not _is_scanned(image) else None,
         len(analysis.calcifications),
         len(analysis.clusters),
         tuple(gone(partner.marks, image.points_mm(), alignments[name])) if partner and name in alignments else (),
