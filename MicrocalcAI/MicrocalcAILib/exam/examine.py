@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class ExamImage:
     results: str = ""
     warnings: tuple[WarningRecord, ...] = ()
 
-    @property
+    @cached_property
     def marks(self) -> tuple[Mark, ...]:
         """Its clusters."""
         return marks_of(self.analysis, self.identity, self.breast, self.frame)
