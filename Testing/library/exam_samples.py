@@ -22,7 +22,7 @@ from MicrocalcAILib.report.pictures import write_pictures
 CELL_MM = 0.8
 HEIGHT_MM, WIDTH_MM = 200.0, 130.0
 CLUSTER_COLUMNS = ["id", "count", "y_mm", "x_mm", "extent_mm", "row_min", "row_max", "column_min", "column_max"]
-NIPPLE_MM = {"CC": (100.0, 80.0), "MLO": (120.0, 80.0), "ML": (120.0, 80.0)}
+NIPPLE_MM = {"CC": (100.0, 80.0), "MLO": (120.0, 80.0), "ML": (120.0, 80.0), "XCCL": (100.0, 80.0)}
 
 
 def identity(laterality="L", view="CC", **more) -> ImageIdentity:

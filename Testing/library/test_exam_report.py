@@ -91,6 +91,15 @@ def test_elastography_readings_stand_with_the_finding_that_a_reader_named(folder
         assert words in capsys.readouterr().err
 
 
+def test_further_views_are_shown_too_now_and_before(tmp_path):
+    further = {("L", "ML"): [], ("R", "ML"): [], ("L", "XCCL"): []}
+    save_exam(examined(FOUR | further, further, pictures=tmp_path), tmp_path)
+    write_report(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    shown = re.findall(r'<svg[^>]*aria-label="(\w \w+):', text)
+    assert sorted(shown) == sorted(2 * ["L ML", "R ML", "L XCCL"] + ["L CC", "R CC", "L MLO", "R MLO"])
+
+
 def test_hung_views_are_printed_on_one_sheet_each(page):
     widths = [float(width) for width in re.findall(r"--print-width: ([\d.]+)mm", page)]
     assert len(widths) == 2  # now, and the prior

@@ -76,7 +76,7 @@ class _Page:
             "caveats": exam.caveats,
             "rows": rows,
             "more": more,
-            "prior_rows": self._hung(exam.priors)[0] if exam.priors else [],
+            "prior_rows": [row for rows in self._hung(exam.priors) for row in rows],
             "findings": findings,
             "schematics": drawings,
             "gone": [
@@ -194,7 +194,7 @@ class _Page:
             if any(place["view"] for place in row):
                 rows.append(row)
         rest = [self._hung_at(one.identity.laterality or "", one.identity.label, one) for one in left]
-        return rows, [rest] if rest else []
+        return rows, [rest[first : first + 2] for first in range(0, len(rest), 2)]
 
     def _print_width_mm(self, rows: Sequence[Sequence[dict[str, Any]]]) -> float:
         """How wide hung views are printed, so that all of their rows stand on one sheet of paper."""
