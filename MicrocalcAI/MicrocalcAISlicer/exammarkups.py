@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import slicer
 
-from MicrocalcSlicerShared.nodes import groupUnder, nothingLeftBehind, removeNode
+from MicrocalcSlicerShared.nodes import groupUnder, nothingLeftBehind
 
 from .examrecord import ExamRecord, ReaderMoves
 from .inputvolume import pixelToWorld, worldToPixel
@@ -56,13 +56,6 @@ def markupsWithImage() -> list[tuple]:
     """(markups node, volume node) of every exam of the scene."""
     pairs = ((node, node.GetNodeReference(_VOLUME)) for node in _markups())
     return [(node, volumeNode) for node, volumeNode in pairs if volumeNode is not None]
-
-
-def removeMarkups(textNode) -> None:
-    """Remove the points of an exam."""
-    for node in _markups():
-        if node.GetNodeReference(_EXAM) in (textNode, None):
-            removeNode(node)
 
 
 def movedBy(record: ExamRecord) -> ReaderMoves:

@@ -78,7 +78,8 @@ class ExamPanel(VTKObservationMixin):
             keys = [key for key, _words in listed]
             self.ui.examComboBox.setCurrentIndex(keys.index(chosen) if chosen in keys else 0 if keys else -1)
         self._showWhatCanBeDone(whyNot, isBusy)
-        self._showRecord()
+        if not whyNot:
+            self._showRecord()
 
     def onImagesEnded(self):
         """No image is analyzed any more: the exam that waits for its images is put together."""

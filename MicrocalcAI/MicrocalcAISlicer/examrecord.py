@@ -83,11 +83,11 @@ def findExam(key: str) -> ExamRecord | None:
     ResultError
         When it was written by another version.
     """
-    from MicrocalcAILib.exam.exam import exam_of
-
     textNode = _textNode(key)
     if textNode is None:
         return None
+    from MicrocalcAILib.exam.exam import exam_of
+
     names = json.loads(textNode.GetAttribute(_NAMES))
     found = {name: textNode.GetNthNodeReference(_IMAGE, index) for index, name in enumerate(names)}
     nodes = {name: volumeNode for name, volumeNode in found.items() if volumeNode is not None}
