@@ -1,5 +1,7 @@
 """MicrocalcAI: find, outline, group and describe breast microcalcifications in mammograms."""
 
+from pathlib import Path
+
 import qt
 import slicer
 import vtk
@@ -11,6 +13,8 @@ from MicrocalcAISlicer import hanging, ownviews, sampledata
 from MicrocalcAISlicer.analyzesection import AnalyzeSection, PanelState
 from MicrocalcAISlicer.clusterssection import ClustersSection
 from MicrocalcAISlicer.displaysection import DisplaySection
+from MicrocalcAISlicer.exampanel import UI_FILE as EXAM_UI_FILE
+from MicrocalcAISlicer.exampanel import ExamPanel
 from MicrocalcAISlicer.exportsection import ExportSection
 from MicrocalcAISlicer.imagessection import ImagesSection
 from MicrocalcAISlicer.inputvolume import hasPixels, mammogramNodes
@@ -87,6 +91,7 @@ class MicrocalcAIWidget(ModulePanel):
             lambda: self.parameters.exportFolder,
             lambda: (self.parameters.exportDicom, self.parameters.exportToDatabase),
         )
+        self.exam = self._makeExamPanel()
         self.ui.applyButton.clicked.connect(self.onApplyButton)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
@@ -100,6 +105,7 @@ class MicrocalcAIWidget(ModulePanel):
     def stopWork(self):
         """End a running analysis, if there is one; the scene stays as it was."""
         self._sceneTimer.stop()
+        self.exam.stop()
         self.analyze.stop()
         self.clusters.forgetEdits()
 
@@ -143,6 +149,7 @@ class MicrocalcAIWidget(ModulePanel):
 
     def onApplyButton(self):
         if self.state is PanelState.RUNNING:
+            self.exam.onImagesCanceled()
             self.analyze.cancel()
         else:
             self.analyze.start(self.parameters, self._chosen(), not self._missingNetworkPackages)
@@ -177,6 +184,7 @@ class MicrocalcAIWidget(ModulePanel):
         self.onParametersChanged()
 
     def onEnded(self):
+        self.exam.onImagesEnded()
         if self.parameters is not None:
             self.onParametersChanged()
 
@@ -236,6 +244,8 @@ class MicrocalcAIWidget(ModulePanel):
         """Enable what can be used now; tooltips say what is missing."""
         self.analyze.show(self.parameters, self._chosen(), self.missingPackages, self._missingNetworkPackages)
         self.export.show(self.missingPackages)
+        missing = _("Install the missing packages first, with the button above.") if self.missingPackages else ""
+        self.exam.show(missing, self.state is PanelState.RUNNING)
 
     def showResults(self):
         """Show the results of the selected image; the table is filled only when they are others than before."""
@@ -250,6 +260,30 @@ class MicrocalcAIWidget(ModulePanel):
             self.clusters.show(results)
         self._observeViews()
         self.display.apply(self.parameters, self.clusters.selectedId)
+
+    def _makeExamPanel(self):
+        """The section of exams, below that of the images."""
+        widget = slicer.util.loadUI(self.resourcePath(EXAM_UI_FILE))
+        layout = self.ui.imagesCollapsibleButton.parentWidget().layout()
+        layout.insertWidget(layout.indexOf(self.ui.imagesCollapsibleButton) + 1, widget)
+        workTimer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.exam.onWorkTimer())
+        moveTimer = self.makeTimer(_SCENE_INTERVAL_MS, lambda: self.exam.onMoveTimer())
+        ui = slicer.util.childWidgetVariables(widget)
+        return ExamPanel(ui, workTimer, moveTimer, self.onExamImages, self._exportFolder, self.onExamEnded)
+
+    def onExamImages(self, volumeNodes):
+        """Images of an exam that have no results yet; gives whether they are being analyzed now."""
+        if self.state is PanelState.RUNNING:
+            return False
+        return self.analyze.start(self.parameters, volumeNodes, not self._missingNetworkPackages, isExam=True)
+
+    def onExamEnded(self):
+        if self.parameters is not None:
+            self.showWhatCanBeDone()
+
+    def _exportFolder(self):
+        folder = self.parameters.exportFolder
+        return None if folder == Path() else folder
 
     def _chosen(self):
         return self.images.chosen(self.parameters)

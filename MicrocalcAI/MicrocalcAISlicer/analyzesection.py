@@ -51,8 +51,11 @@ class AnalyzeSection:
     def state(self) -> PanelState:
         return PanelState.IDLE if self._queue is None else PanelState.RUNNING
 
-    def start(self, parameters, chosen, hasNetworks):
-        """Start the analysis of the chosen images; what was refused is said in the panel."""
+    def start(self, parameters, chosen, hasNetworks, isExam=False):
+        """Start the analysis of the chosen images, each of an exam with results of its own.
+
+        What was refused is said in the panel; gives whether the analysis runs.
+        """
         try:
             self._queue = self.logic.processImages(
                 chosen,
@@ -60,7 +63,7 @@ class AnalyzeSection:
                 spacingMm=_given(parameters.spacingMm),
                 roiNode=parameters.regionOfInterest,
                 falseMarksPerCm2=parameters.falseMarksPerCm2,
-                outputSegmentationNode=_output(parameters),
+                outputSegmentationNode=None if isExam else _output(parameters),
                 heatmaps=_heatmaps(parameters) if hasNetworks else [],
                 detector="default" if hasNetworks and parameters.lesionBoxes and not _whyNoBoxes() else None,
                 device=parameters.device.value,
@@ -69,10 +72,11 @@ class AnalyzeSection:
             )
         except MicrocalcError as error:
             showText(self.ui.statusLabel, str(error))
-            return
+            return False
         self._timer.start()
         self._showState()
         self._showProgress()
+        return True
 
     def cancel(self):
         """End the analysis and say what stays."""

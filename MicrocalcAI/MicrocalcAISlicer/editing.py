@@ -21,7 +21,7 @@ from MicrocalcAILib.base.errors import ParameterError
 from . import results
 from .calcificationmarks import MarkReader, Marks, Pixels, centersOf
 from .editedtables import EditedTables
-from .inputvolume import checkVolume, fileName, hasPlausibleSpacing, ijkToRas, writeVolume
+from .inputvolume import checkVolume, fileName, hasPlausibleSpacing, ijkToRas, worldToPixel, writeVolume
 from .segmentimages import (
     addClusterSegment,
     clusterOfSegment,
@@ -176,10 +176,7 @@ class EditingSession:
 
     def pixelAt(self, world) -> tuple[float, float]:
         """(row, column) of a position in the world (RAS), its distance from the image plane ignored."""
-        local = [0.0, 0.0, 0.0]
-        self.volumeNode.TransformPointFromWorld(world, local)
-        column, row, _, _ = np.linalg.inv(ijkToRas(self.volumeNode)) @ [*local, 1.0]
-        return float(row), float(column)
+        return worldToPixel(self.volumeNode, world)
 
     def isInside(self, row: float, column: float) -> bool:
         """Whether a position lies in the image."""

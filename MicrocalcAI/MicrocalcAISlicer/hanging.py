@@ -1,4 +1,4 @@
-"""The four views of a screening mammogram as radiologists hang them: chest walls back to back, right breast at left."""
+"""The views of a mammogram as radiologists hang them: chest walls back to back, right breast at left, priors beside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import inputvolume
 from .mammogramloading import loadedAs, sideAndView
 from .views import backgroundVolume
 
-LAYOUT_ID = 41410  # any number that no other layout has
+LAYOUT_ID, PRIOR_LAYOUT_ID = 41410, 41418  # any numbers that no other layout has
 _AXIAL = np.diag([-1.0, 1.0, 1.0, 1.0])  # slice to RAS: the patient's left is at the viewer's right
 
 
@@ -23,10 +23,11 @@ class Place(NamedTuple):
     name: str
     laterality: str
     views: tuple[str, ...]
+    isPrior: bool = False
 
     @property
     def label(self) -> str:
-        return f"{self.laterality} {self.views[0]}"
+        return f"{self.laterality} {self.views[0]}{' ' + _('prior') if self.isPrior else ''}"
 
 
 _CRANIOCAUDAL, _OBLIQUE = ("CC", "XCCL", "XCCM", "XCC"), ("MLO", "ML", "LM", "LMO")
@@ -36,6 +37,12 @@ PLACES = (
     Place("MicrocalcRMLO", "R", _OBLIQUE),
     Place("MicrocalcLMLO", "L", _OBLIQUE),
 )
+PRIOR_PLACES = tuple(place._replace(name=f"{place.name}Prior", isPrior=True) for place in PLACES)
+# Each prior at the outer side of its image: chest walls of now stay back to back.
+_ROWS = {
+    LAYOUT_ID: (PLACES[:2], PLACES[2:]),
+    PRIOR_LAYOUT_ID: tuple((PRIOR_PLACES[i], PLACES[i], PLACES[i + 1], PRIOR_PLACES[i + 1]) for i in (0, 2)),
+}
 
 
 def showFourViews(volumeNodes: Sequence | None = None) -> list[str]:
@@ -58,34 +65,58 @@ def showFourViews(volumeNodes: Sequence | None = None) -> list[str]:
     layoutManager = slicer.app.layoutManager()
     if layoutManager is None:
         return [_("There is no window to show four views in.")]
-    registerLayout()
-    layoutManager.setLayout(LAYOUT_ID)
-    slicer.app.processEvents()  # the new views get their sizes
-    hang(chosen, {place.name: layoutManager.sliceWidget(place.name).sliceLogic() for place in PLACES})
+    _hangIn(layoutManager, LAYOUT_ID, chosen)
     return notes
 
 
+def showWithPriors(volumeNodes: Sequence, priorNodes: Sequence) -> list[str]:
+    """Show the views of an exam, each with its prior beside it, in a layout of eight; of four without priors.
+
+    Returns
+    -------
+    list of str
+        As :func:`showFourViews`.
+    """
+    if not priorNodes:
+        return showFourViews(volumeNodes)
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None:
+        return [_("There is no window to show eight views in.")]
+    chosen, notes = chooseFourViews(volumeNodes)
+    earlier, missing = chooseFourViews(priorNodes)
+    chosen |= {f"{name}Prior": volumeNode for name, volumeNode in earlier.items()}
+    _hangIn(layoutManager, PRIOR_LAYOUT_ID, chosen)
+    return notes + [_("Prior: {note}").format(note=note) for note in missing]
+
+
+def _hangIn(layoutManager, layout: int, chosen: Mapping[str, object]) -> None:
+    registerLayout()
+    layoutManager.setLayout(layout)
+    slicer.app.processEvents()  # the new views get their sizes
+    hang(chosen, {place.name: layoutManager.sliceWidget(place.name).sliceLogic() for place in _placesOf(layout)})
+
+
 def registerLayout() -> None:
-    """Tell Slicer what the layout of four views looks like; a scene that was saved in it opens in it then."""
+    """Tell Slicer what the layouts of four and of eight views look like; a scene saved in one opens in it then."""
     layoutManager = slicer.app.layoutManager()
     if layoutManager is None:
         return
     layoutNode = layoutManager.layoutLogic().GetLayoutNode()
-    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, layoutDescription())
-        if layoutNode.GetViewArrangement() == LAYOUT_ID:  # asked for before it was known: an empty area until now
-            layoutNode.SetViewArrangement(LAYOUT_ID)
+    for layout in _ROWS:
+        if not layoutNode.IsLayoutDescription(layout):
+            layoutNode.AddLayoutDescription(layout, layoutDescription(layout))
+            if layoutNode.GetViewArrangement() == layout:  # asked for before it was known: an empty area until now
+                layoutNode.SetViewArrangement(layout)
 
 
 def hangInItsPlace(volumeNode) -> bool:
-    """Put an image where its side and view hang, when the layout of four is shown; return whether that was done."""
+    """Put an image where its side and view hang, in the layout of four or eight; return whether that was done."""
     layoutManager = slicer.app.layoutManager()
-    if layoutManager is None or layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement() != LAYOUT_ID:
-        return False
+    layout = None if layoutManager is None else layoutManager.layoutLogic().GetLayoutNode().GetViewArrangement()
     place = next((place for place in PLACES if _fits(volumeNode, place)), None)
-    if place is None:
+    if layout not in _ROWS or place is None:
         return False
-    logics = {each.name: layoutManager.sliceWidget(each.name).sliceLogic() for each in PLACES}
+    logics = {each.name: layoutManager.sliceWidget(each.name).sliceLogic() for each in _placesOf(layout)}
     shown = {name: backgroundVolume(logic.GetSliceCompositeNode()) for name, logic in logics.items()}
     hang({name: node for name, node in shown.items() if node is not None} | {place.name: volumeNode}, logics)
     return True
@@ -117,7 +148,7 @@ def hang(chosen: Mapping[str, object], sliceLogics: Mapping[str, object]) -> Non
     chosen : mapping
         Place's name to volume node, as :func:`chooseFourViews` gives it; the views of other places become empty.
     sliceLogics : mapping
-        Place's name to vtkMRMLSliceLogic.
+        Place's name to vtkMRMLSliceLogic, of every place of a layout.
     """
     bounds = {name: _bounds(volumeNode) for name, volumeNode in chosen.items()}
     mmPerPixel = max(
@@ -125,7 +156,9 @@ def hang(chosen: Mapping[str, object], sliceLogics: Mapping[str, object]) -> Non
         for name, bound in bounds.items()
         for length, pixels in zip(np.diff(bound)[:2, 0], _viewSize(sliceLogics[name].GetSliceNode()), strict=True)
     )
-    for place in PLACES:
+    for place in (*PLACES, *PRIOR_PLACES):
+        if place.name not in sliceLogics:
+            continue
         sliceNode, compositeNode = (
             sliceLogics[place.name].GetSliceNode(),
             sliceLogics[place.name].GetSliceCompositeNode(),
@@ -148,10 +181,14 @@ def hang(chosen: Mapping[str, object], sliceLogics: Mapping[str, object]) -> Non
         sliceNode.UpdateMatrices()
 
 
-def layoutDescription() -> str:
-    """Four slice views in two rows, as Slicer's layout manager reads it."""
-    rows = (PLACES[:2], PLACES[2:])
-    return "<layout type='vertical'>{}</layout>".format("".join(f"<item>{_rowDescription(row)}</item>" for row in rows))
+def layoutDescription(layout: int = LAYOUT_ID) -> str:
+    """Four or eight slice views in two rows, as Slicer's layout manager reads it."""
+    rows = "".join(f"<item>{_rowDescription(row)}</item>" for row in _ROWS[layout])
+    return f"<layout type='vertical'>{rows}</layout>"
+
+
+def _placesOf(layout: int) -> list[Place]:
+    return [place for row in _ROWS[layout] for place in row]
 
 
 def _rowDescription(places: Sequence[Place]) -> str:

@@ -95,6 +95,14 @@ def writeVolume(volumeNode, path: Path) -> None:
     )
 
 
+def worldToPixel(volumeNode, world) -> tuple[float, float]:
+    """(row, column) of a position in the world (RAS, mm), its distance from the image plane ignored."""
+    local = [0.0, 0.0, 0.0]
+    volumeNode.TransformPointFromWorld(world, local)
+    column, row, _, _ = np.linalg.inv(ijkToRas(volumeNode)) @ [*local, 1.0]
+    return float(row), float(column)
+
+
 def pixelToWorld(volumeNode, row: float, column: float) -> np.ndarray:
     """Where a pixel's center lies in the world (RAS, mm), parent transforms included."""
     local = ijkToRas(volumeNode) @ [column, row, 0.0, 1.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # imports pydicom where it is used
     from MicrocalcAILib.reading.dicom import DicomDescription
 
 FOR_PROCESSING = "FOR PROCESSING"
+IDENTITY = "Microcalc.Identity"  # attribute: what an exam is put together by, as JSON, without patient data
 _PRESENTATION_INTENT = "Microcalc.PresentationIntent"
 _STUDY_YEAR = "Microcalc.StudyYear"
 _CRANIOCAUDAL = {"CC", "XCC", "XCCL", "XCCM", "FB"}
@@ -64,6 +66,7 @@ def loadMammogram(path: Path, name: str | None = None, spacingMm: float | None =
     MicrocalcError
         With one sentence that says what is wrong and what to do. The scene is then as it was before.
     """
+    from MicrocalcAILib.exam.identity import identify
     from MicrocalcAILib.reading.carried_fields import fields_of
     from MicrocalcAILib.reading.dicom import describe_dicom
 
@@ -76,6 +79,7 @@ def loadMammogram(path: Path, name: str | None = None, spacingMm: float | None =
     pixels, paddingValue = _stored(mammogram)
 
     fields = fields_of(mammogram, paddingValue)
+    fields[IDENTITY] = json.dumps(identify(path, path.name, mammogram.admission).to_dict())
     if description is not None:
         fields[_STUDY_YEAR] = description.study_year
         fields[_PRESENTATION_INTENT] = FOR_PROCESSING if description.is_for_processing else "FOR PRESENTATION"

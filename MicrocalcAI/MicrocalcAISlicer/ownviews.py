@@ -7,7 +7,7 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from . import clustergraph, lesionboxes, results
+from . import clustergraph, exammarkups, lesionboxes, results
 from .views import sliceViews, viewsShowing
 
 _WAITS = "Microcalc.WaitsForView"  # attribute of a display node that is hidden only because no view shows its image
@@ -39,16 +39,14 @@ def show(displayNode, isWanted: bool, volumeNode) -> None:
 
 def follow() -> None:
     """Bring everything that lies over an image into the views that show the image now."""
+    lying = exammarkups.markupsWithImage()
     for segmentationNode, volumeNode in results.segmentationsWithImage():
-        overlays = [
-            segmentationNode,
-            *lesionboxes.findBoxes(segmentationNode),
-            clustergraph.findGraph(segmentationNode),
-        ]
-        for node in overlays:
-            displayNode = None if node is None else node.GetDisplayNode()
-            if displayNode is not None:
-                show(displayNode, bool(displayNode.GetVisibility()) or _waits(displayNode), volumeNode)
+        boxes, graph = lesionboxes.findBoxes(segmentationNode), clustergraph.findGraph(segmentationNode)
+        lying += [(node, volumeNode) for node in (segmentationNode, *boxes, graph) if node is not None]
+    for node, volumeNode in lying:
+        displayNode = node.GetDisplayNode()
+        if displayNode is not None:
+            show(displayNode, bool(displayNode.GetVisibility()) or _waits(displayNode), volumeNode)
 
 
 def startFollowing() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # pandas need not be installed yet
     import pandas as pd
 
     from MicrocalcAILib.analysis import Analysis
+    from MicrocalcAILib.reading import Mammogram
 
 _YES_NO_COLUMNS = re.compile(r"positive_.*")
 
@@ -50,22 +51,38 @@ def exportResults(results: ResultNodes, folder: Path) -> Path:
     """
     from MicrocalcAILib.analysis import ANALYSIS_FILE
     from MicrocalcAILib.export.results import write_results
-    from MicrocalcAILib.reading import read_mammogram
 
     volumeNode = volumeOf(results)
-    if volumeNode is None or volumeNode.GetImageData() is None:
-        raise ParameterError("The image of these results is no longer in the scene; load it again.")
-    target = Path(folder) / _folderName(volumeNode)
+    target = Path(folder) / _folderName(_present(volumeNode))
     check_replaceable(target, ANALYSIS_FILE)
+    write_results(*mammogramAndAnalysis(results), target)
+    return target
+
+
+def mammogramAndAnalysis(results: ResultNodes) -> tuple[Mammogram, Analysis]:
+    """An image and its analysis as the scene shows them now.
+
+    Raises
+    ------
+    ParameterError
+        When the image is gone.
+    """
+    from MicrocalcAILib.reading import read_mammogram
+
+    volumeNode = _present(volumeOf(results))
     if not _isInStep(results):  # outlines were edited by other means than the effect “Microcalcification”
         results = refreshAfterEdit(volumeNode) or results
     with tempfile.TemporaryDirectory(prefix="Microcalc-") as temporary:
         image = Path(temporary) / fileName(volumeNode)
         writeVolume(volumeNode, image)
         analysis = analysisOf(results)
-        mammogram = read_mammogram(image, tuple(analysis.spacing_mm))
-    write_results(mammogram, analysis, target)
-    return target
+        return read_mammogram(image, tuple(analysis.spacing_mm)), analysis
+
+
+def _present(volumeNode):
+    if volumeNode is None or volumeNode.GetImageData() is None:
+        raise ParameterError("The image of these results is no longer in the scene; load it again.")
+    return volumeNode
 
 
 def analysisOf(results: ResultNodes) -> Analysis:

@@ -9,10 +9,15 @@ import slicer
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import removeNode
+from MicrocalcSlicerShared.panel import valueOf
 from MicrocalcSlicerShared.selftests import PanelSelfTest
 
 from . import sampledata
 from .analyzesection import PanelState
+from .examimages import examsOf
+from .exammarkups import markupsWithImage
+from .examrecord import findExam
+from .inputvolume import mammogramNodes
 from .logic import MicrocalcAILogic
 from .parameternode import Heatmap
 from .results import clusterRows, findResults
@@ -82,6 +87,31 @@ class MicrocalcAITest(PanelSelfTest):
         assert clusterRows(findResults(volumeNode).clustersTableNode)[0]["reader_decision"] == "accepted"
         self.wait(ui.exportButton.isEnabled, "the reopened results can be exported")
 
+    def test_exam_of_two_views_is_put_together_and_follows_the_nipple(self):
+        panel = self._panel()
+        exam = panel.exam.ui
+        second = _sample("R MLO", (slice(None), slice(None)))
+        part = slicer.util.arrayFromVolume(second)[0][_CROP].copy()
+        first = slicer.util.addVolumeFromArray(part[np.newaxis], ijkToRas(second), "R CC")
+        panel.parameters.inputVolume = second
+        self.wait(exam.analyzeExamButton.isEnabled, "the panel sees the exam")
+        self.press(exam.analyzeExamButton)
+        self.wait(lambda: self._isFinished(panel) and _onlyExam() is not None, "the exam ends")
+        record = _onlyExam()
+        assert set(record.nodes.values()) == {first, second}
+        assert valueOf(exam.findingsTable.rowCount) == len(record.exam.findings) > 0
+        exam.findingsTable.selectRow(0)
+        self.press(exam.hangExamButton)
+        view = next(view for view in record.exam.views if view.frame is not None)
+        markups = next(node for node, volume in markupsWithImage() if volume is record.nodes[view.identity.name])
+        position = np.array(markups.GetNthControlPointPositionWorld(0))
+        markups.SetNthControlPointPositionWorld(0, *np.add(position, (0, 3, 0)))
+        self.wait(lambda: findExam(record.exam.key).moves != record.moves, "the exam follows the point")
+        with tempfile.TemporaryDirectory() as folder:
+            panel.parameters.exportFolder = Path(folder)
+            self.press(exam.examPageButton)
+            assert len(list(Path(folder).glob("*.html"))) == 1
+
     def test_cancel_and_closing_the_scene_end_the_analysis(self):
         panel = self._panel()
         volumeNode = _croppedSample()
@@ -105,14 +135,26 @@ class MicrocalcAITest(PanelSelfTest):
 
     def _isFinished(self, panel):
         panel.analyze.onTimer()
+        panel.exam.onWorkTimer()
         return panel.state is PanelState.IDLE
 
 
+def _onlyExam():
+    """The exam of the scene, once it is there."""
+    (exam,) = examsOf(mammogramNodes())
+    return findExam(exam.group.key)
+
+
 def _croppedSample():
-    """The part of the simulated mammogram that holds two clusters, without the truth: as much, and quicker."""
+    """The part of the simulated mammogram that holds two clusters: as much, and quicker."""
+    return _sample("R MLO part", _CROP)
+
+
+def _sample(name, crop):
+    """A part of the simulated mammogram, without the truth."""
     whole = sampledata.loadPhantom()
-    pixels = slicer.util.arrayFromVolume(whole)[0][_CROP].copy()
+    pixels = slicer.util.arrayFromVolume(whole)[0][crop].copy()
     matrix = ijkToRas(whole)
     for node in (whole, *(slicer.util.getNode(f"{whole.GetName()} {what}") for what in ("truth", "true clusters"))):
         removeNode(node)
-    return slicer.util.addVolumeFromArray(pixels[np.newaxis], matrix, "R MLO part")
+    return slicer.util.addVolumeFromArray(pixels[np.newaxis], matrix, name)

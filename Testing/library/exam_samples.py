@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from MicrocalcAILib.analysis import Analysis
 from MicrocalcAILib.exam.coarse import CoarseBreast
+from MicrocalcAILib.exam.correspondences import NOTHING_SAID, Correspondences
 from MicrocalcAILib.exam.exam import Exam
 from MicrocalcAILib.exam.examine import ExamImage, examine
 from MicrocalcAILib.exam.grouping import group_images
@@ -21,7 +22,7 @@ from MicrocalcAILib.report.pictures import write_pictures
 CELL_MM = 0.8
 HEIGHT_MM, WIDTH_MM = 200.0, 130.0
 CLUSTER_COLUMNS = ["id", "count", "y_mm", "x_mm", "extent_mm", "row_min", "row_max", "column_min", "column_max"]
-NIPPLE_MM = {"CC": (100.0, 80.0), "MLO": (120.0, 80.0)}
+NIPPLE_MM = {"CC": (100.0, 80.0), "MLO": (120.0, 80.0), "ML": (120.0, 80.0), "XCCL": (100.0, 80.0)}
 
 
 def identity(laterality="L", view="CC", **more) -> ImageIdentity:
@@ -78,18 +79,26 @@ def image(who: ImageIdentity, clusters=(), tissue: CoarseBreast | None = None) -
     return ExamImage(who, analysis, tissue, frame, "", warnings)
 
 
-def examined(clusters, priors=None, tissue=None, pictures: Path | None = None, **more) -> Exam:
+def examined(
+    clusters,
+    priors=None,
+    tissue=None,
+    pictures: Path | None = None,
+    modifiers=None,
+    said: Correspondences = NOTHING_SAID,
+    **more,
+) -> Exam:
     """An exam of images with clusters ``{(side, view): [...]}``, and of priors two years before.
 
-    ``pictures`` is a folder for those of the report.
+    ``pictures`` is a folder for those of the report; ``modifiers`` are those of views, ``{(side, view): (...)}``.
     """
     images = {}
     for date, found in (("2026-01-01", clusters), ("2024-01-01", priors or {})):
         for (side, view), rows in found.items():
-            who = identity(side, view, date=date, **more)
+            who = identity(side, view, date=date, modifiers=(modifiers or {}).get((side, view), ()), **more)
             images[who.name] = image(who, rows, (tissue or {}).get((side, view, date)))
     group = group_images([one.identity for one in images.values()])[-1]
     for number, one in enumerate((*group.images, *group.priors) if pictures else (), start=1):
         own = images[one.name]
         write_pictures(Mammogram(own.breast.pixels, (CELL_MM, CELL_MM)), own.analysis, pictures, number)
-    return examine(group, images)
+    return examine(group, images, said=said)

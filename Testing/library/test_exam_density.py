@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exam_samples import CELL_MM, breast
+from exam_samples import CELL_MM, breast, identity, image
 from MicrocalcAILib.exam.density import density_of
+from MicrocalcAILib.exam.examine import examine
+from MicrocalcAILib.exam.grouping import group_images
+from MicrocalcAILib.reading.admission import AdmissionCard
 
 
 def with_gland(radius_mm: float):
@@ -42,3 +45,14 @@ def test_a_breast_without_structure_or_of_no_size_has_no_density():
     tissue, _ = with_gland(20.0)
     assert density_of(replace(tissue, pixels=np.zeros_like(tissue.pixels))) is None
     assert density_of(replace(tissue, mask=tissue.mask & False)) is None
+
+
+@pytest.mark.parametrize(("kind", "is_measured"), [("film", False), ("secondary-capture", False), ("unstated", True)])
+def test_scanned_films_get_no_density_and_a_warning(kind, is_measured):
+    who, (tissue, _) = identity(), with_gland(20.0)
+    own = image(who, tissue=tissue)
+    own = replace(own, analysis=replace(own.analysis, admission=AdmissionCard(kind=kind)))
+    (group,) = group_images([who])
+    exam = examine(group, {who.name: own})
+    assert (exam.views[0].density is not None) == is_measured
+    assert ("density-not-measured" in [warning.code for warning in exam.warnings]) != is_measured

@@ -1,5 +1,6 @@
 """One lesion in two views is one finding; left and right, then and now."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 
 from exam_samples import breast, examined, width_mm
 from MicrocalcAILib.base.errors import ResultError
+from MicrocalcAILib.exam.correspondences import NOTHING_SAID, Correspondences
 from MicrocalcAILib.exam.exam import EXAM_FILE, load_exam, save_exam
 from MicrocalcAILib.exam.findings import category_of, combined_risk
 from MicrocalcAILib.exam.marks import Mark
@@ -22,7 +24,7 @@ def mark(nipple_mm=40.0, count=10, extent_mm=8.0, **more) -> Mark:
 
 def test_the_cluster_on_the_same_arc_is_the_same_lesion():
     near, far = mark(42.0), mark(75.0)
-    matches = match_marks([mark(40.0)], [far, near])
+    matches = match_marks([[mark(40.0)]], [far, near])
     assert list(matches) == [(0, 1)]
     assert matches[0, 1].probability > 0.7
     assert any("40 and 42 mm from the nipple" in reason for reason in matches[0, 1].reasons)
@@ -32,19 +34,58 @@ def test_the_cluster_on_the_same_arc_is_the_same_lesion():
 def test_of_two_clusters_on_one_arc_counts_and_words_decide():
     amorphous, linear = ({"morphology": {name: 0.9, "round": 0.1}} for name in ("amorphous", "fine linear"))
     first = mark(count=30, words=amorphous)
-    pairs = match_marks([first], [mark(count=6, words=linear), mark(count=26, words=amorphous)])
+    pairs = match_marks([[first]], [mark(count=6, words=linear), mark(count=26, words=amorphous)])
     assert list(pairs) == [(0, 1)]
 
 
 def test_pairs_are_chosen_together_and_each_cluster_once():
     first, second = [mark(40.0), mark(50.0)], [mark(49.0), mark(58.0)]
-    pairs = match_marks(first, second)
+    pairs = match_marks([[one] for one in first], second)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
     assert (0, 1) not in pairs
 
 
+def test_a_reader_joins_and_parts_clusters_whatever_the_likelihood():
+    places = {("L", "CC"): [(70.0, 44.0, 12, 8.0)], ("L", "MLO"): [(75.0, 62.0, 10, 9.0), (150.0, 20.0, 6, 5.0)]}
+    near, far = (("L-CC-2026-01-01", 1), ("L-MLO-2026-01-01", 1)), (("L-CC-2026-01-01", 1), ("L-MLO-2026-01-01", 2))
+
+    def pairs(said):
+        found = examined(places, said=said).findings
+        return {frozenset(mark.key for mark in one.marks) for one in found if len(one.marks) > 1}
+
+    assert pairs(NOTHING_SAID) == {frozenset(near)}
+    assert pairs(NOTHING_SAID.parted(*near)) == set()
+    joined = NOTHING_SAID.joined(*far)
+    assert pairs(joined) == {frozenset(far)}
+    assert pairs(joined.joined(*near)) == {frozenset(near)}  # the earlier word for the same cluster is forgotten
+    assert Correspondences.from_dict(json.loads(json.dumps(joined.parted(*near).to_dict()))) == joined.parted(*near)
+    (finding,) = (one for one in examined(places, said=joined).findings if len(one.marks) > 1)
+    assert finding.match.reasons == ("A reader said that this is one lesion.",)
+
+
+def test_further_whole_views_join_the_finding_and_a_lateral_view_tells_its_height():
+    clusters = {
+        ("L", "CC"): [(70.0, 44.0, 12, 8.0)],
+        ("L", "MLO"): [(75.0, 62.0, 10, 9.0)],
+        ("L", "ML"): [(80.0, 50.0, 11, 8.0)],
+    }
+    (finding,) = examined(clusters).findings
+    assert [mark.image[:6] for mark in finding.marks] == ["L-CC-2", "L-MLO-", "L-ML-2"]
+    assert "L ML:" in finding.match.reasons
+    lateral = finding.marks[2].place
+    assert finding.clock.upper_mm == pytest.approx(lateral.across_mm)
+
+
+def test_a_magnified_view_joins_by_a_readers_word_alone():
+    clusters = {("L", "CC"): [(70.0, 44.0, 12, 8.0)], ("L", "ML"): [(75.0, 50.0, 12, 8.0)]}
+    magnified = {("L", "ML"): ("Magnification",)}
+    assert [len(one.marks) for one in examined(clusters, modifiers=magnified).findings] == [1, 1]
+    said = NOTHING_SAID.joined(("L-CC-2026-01-01", 1), ("L-ML-2026-01-01", 1))
+    assert [len(one.marks) for one in examined(clusters, modifiers=magnified, said=said).findings] == [2]
+
+
 def test_without_places_nothing_is_matched():
-    assert match_marks([replace(mark(), place=None)], [mark()]) == {}
+    assert match_marks([[replace(mark(), place=None)]], [mark()]) == {}
 
 
 def test_the_risk_of_two_views_lies_between_theirs_and_keeps_both_intervals():

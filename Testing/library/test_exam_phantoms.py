@@ -1,9 +1,12 @@
 """Simulated exams, what is measured on them, and files that become exams."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from MicrocalcAILib.analysis import save_analysis
+from MicrocalcAILib.base.provenance import sha256_of_file
 from MicrocalcAILib.batch.inputs import find_inputs
 from MicrocalcAILib.batch.plan import plan
 from MicrocalcAILib.cli import main
@@ -89,6 +92,23 @@ def test_files_become_an_exam_with_its_prior_and_a_page(exam, tmp_path):
     assert {view.frame.nipple.source for view in both if view.identity.name == items[0].name} == {"reader"}
     assert main(["report", str(folder), "--output", str(tmp_path / "report.html")]) == 0
     assert folder.parent.name == EXAMS
+
+
+def test_results_of_another_image_are_not_taken_for_an_image(exam, tmp_path):
+    views = [view for view in exam.views if view.laterality == "L" and view.when == NOW]
+    for view in views:
+        write_dicom(tmp_path / f"L-{view.view}.dcm", view.phantom.mammogram, "SOMEBODY", "simulated")
+    items = plan(find_inputs([tmp_path], tmp_path / "out"))
+    for item, view in zip(items, sorted(views, key=lambda view: view.view), strict=True):
+        source = {"sha256": "of another file" if view.view == "MLO" else sha256_of_file(item.path)}
+        analysis, card = truth_as_analysis(view), read_mammogram(item.path).admission
+        analysis = dataclasses.replace(analysis, admission=card, provenance={"source": source})
+        (tmp_path / "out" / IMAGES / item.folder).mkdir(parents=True)
+        save_analysis(analysis, tmp_path / "out" / IMAGES / item.folder)
+    ((_group, folder),) = write_exams(items, tmp_path / "out", {})
+    found = load_exam(folder)
+    assert [view.identity.label for view in found.views] == ["L CC"]
+    assert "Could not be analyzed: L MLO; the exam is incomplete." in [warning.message for warning in found.warnings]
 
 
 def test_pseudonyms_and_unknown_images_are_refused(tmp_path, capsys):

@@ -12,6 +12,8 @@ from MicrocalcAILib.cli import main
 from MicrocalcAILib.exam.exam import save_exam
 from MicrocalcAILib.report import write
 from MicrocalcAILib.report.write import write_report
+from MicrocalcElastographyLib.readings.reading import Reading
+from MicrocalcElastographyLib.readings.table import table_of, write_readings
 
 FOUR = {
     ("R", "CC"): [],
@@ -62,6 +64,54 @@ def test_the_page_says_what_it_is_and_what_it_did_not_do(page):
         assert sentence in text
     assert "Younger than 40 years" in text
     assert "12 calcifications, 5 in this region of the prior" in text
+
+
+def test_elastography_readings_stand_with_the_finding_that_a_reader_named(folder, tmp_path, capsys):
+    readings = [
+        Reading("left one", "A", 1, elasticity_max_kpa=88.2, strain_ratio=4.44, bound=">=", warnings="saturated"),
+        Reading("left one", "B", 1, elasticity_max_kpa=70.0),
+        Reading("another", "A", 1, elasticity_max_kpa=12.0),
+    ]
+    write_readings(table_of(readings), tmp_path / "readings.csv")
+    command = ["report", str(folder), "--output", str(tmp_path / "page.html")]
+    elastography = ["--elastography", str(tmp_path / "readings.csv")]
+    assert main([*command, *elastography, "--lesion", "left one", "2"]) == 0
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    section = text.split('<section class="finding">')[2]
+    assert "left one, reader A, repeat 1: Emax (kPa) ≥ 88, strain ratio ≥ 4.4 (doubts: saturated)." in section
+    assert "reader B, repeat 1: Emax (kPa) 70." in section
+    assert "Emax (kPa) 12" not in text
+    assert "No elastography reading" not in text
+    for wrong, words in (
+        (["--lesion", "left one", "9"], "no finding 9"),
+        (["--lesion", "nobody", "1"], "the table has left one, another"),
+        ([], "which finding each lesion is"),
+    ):
+        assert main([*command, *elastography, *wrong]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_further_views_are_shown_too_now_and_before(tmp_path):
+    further = {("L", "ML"): [], ("R", "ML"): [], ("L", "XCCL"): []}
+    save_exam(examined(FOUR | further, further, pictures=tmp_path), tmp_path)
+    write_report(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    shown = re.findall(r'<svg[^>]*aria-label="(\w \w+):', text)
+    assert sorted(shown) == sorted(2 * ["L ML", "R ML", "L XCCL"] + ["L CC", "R CC", "L MLO", "R MLO"])
+
+
+def test_hung_views_are_printed_on_one_sheet_each(page):
+    widths = [float(width) for width in re.findall(r"--print-width: ([\d.]+)mm", page)]
+    assert len(widths) == 2  # now, and the prior
+    assert all(40 < width <= 180 for width in widths)
+    assert widths[0] < widths[1]  # two rows have to share the height
+
+
+def test_the_place_of_a_finding_is_marked_on_its_prior(page):
+    prior = page.split("<h3>Prior 2024-01-01</h3>")[1].split("</svg>")[0]
+    (circle,) = re.findall(r"<circle[^>]*>", prior)
+    assert "stroke-dasharray" in circle
+    assert re.search(r"<text[^>]*>\d</text>", prior)
 
 
 def test_an_exam_without_findings_has_a_page(tmp_path):

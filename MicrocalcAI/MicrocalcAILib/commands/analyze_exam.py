@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..analysis import ANALYSIS_FILE, load_admission, load_analysis
+from ..analysis import ANALYSIS_FILE, Analysis, load_admission, load_analysis
 from ..base.errors import MicrocalcError, ParameterError
 from ..base.files import folder_replaced_on_success
 from ..base.json_progress import JsonProgress
@@ -17,7 +17,7 @@ from ..exam.exam import EXAM_FILE, save_exam
 from ..exam.examine import ExamImage, examine, prepare
 from ..exam.grouping import ExamGroup, group_images
 from ..exam.identity import ImageIdentity, identify
-from ..reading import read_mammogram
+from ..reading import Mammogram, read_mammogram
 from ..report.pictures import write_pictures
 from . import analyze, batch_options
 from .terminal import shown_name
@@ -106,10 +106,18 @@ def write_exams(
                 item = done[identity.name]
                 analysis = load_analysis(output / IMAGES / item.folder)
                 mammogram = read_mammogram(item.path, analysis.spacing_mm)
+                if not _is_of(analysis, mammogram):
+                    continue  # the exam says that this image could not be analyzed
                 write_pictures(mammogram, analysis, new, number)
                 images[identity.name] = prepare(mammogram, analysis, identity, nipples.get(identity.name), item.folder)
             save_exam(examine(group, images, after_surgery), new)
         yield group, folder
+
+
+def _is_of(analysis: Analysis, mammogram: Mammogram) -> bool:
+    """Whether an analysis was made of this image: another may lie in its folder, whose own analysis failed."""
+    digest = analysis.provenance.get("source", {}).get("sha256")
+    return digest is None or digest == mammogram.source["sha256"]
 
 
 def _identity(item: Item, output: Path) -> ImageIdentity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ class Change:
         Calcifications of the region; None where not comparable.
     growth_mm : float or None
         Greatest distance of two calcifications, now minus then; None where there were fewer than two.
+    prior_mm : (float, float) or None
+        Where in the prior image (y, x) the cluster's place lies; None where not comparable.
     """
 
     call: str
@@ -38,6 +41,13 @@ class Change:
     count_before: int | None = None
     count_now: int | None = None
     growth_mm: float | None = None
+    prior_mm: tuple[float, float] | None = None
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Change:
+        """Of ``dataclasses.asdict``, also after JSON; exams of earlier versions do not know ``prior_mm``."""
+        prior_mm = record.get("prior_mm")
+        return cls(**{**record, "prior_mm": None if prior_mm is None else tuple(prior_mm)})
 
 
 def not_comparable(why: str) -> Change:
@@ -65,17 +75,14 @@ def change_of(mark: Mark, now_mm: NDArray[np.float64], before_mm: NDArray[np.flo
         return not_comparable("The prior does not show this region.")
     inside = before_mm[np.linalg.norm(before_mm - center, axis=1) <= radius] if len(before_mm) else before_mm
     now, before = len(now_mm), len(inside)
-    counts = {"count_before": before, "count_now": now}
-    growth = None
-    if before >= 2:
-        growth = mark.extent_mm - _extent(inside)
-    if before <= max(1, now // 10):
-        return Change(NEW, f"{now} calcifications, {before} in this region of the prior.", **counts)
+    prior_mm = float(center[0]), float(center[1])
+    growth = mark.extent_mm - _extent(inside) if before >= 2 else None
     words = f"{now} calcifications, {before} in this region of the prior"
+    if before <= max(1, now // 10):
+        return Change(NEW, f"{words}.", before, now, None, prior_mm)
     call = _call(before, now)
-    if call == UNCHANGED:
-        return Change(call, f"{words}: no more difference than chance explains.", **counts, growth_mm=growth)
-    return Change(call, f"{words}: more difference than chance explains.", **counts, growth_mm=growth)
+    difference = "no more" if call == UNCHANGED else "more"
+    return Change(call, f"{words}: {difference} difference than chance explains.", before, now, growth, prior_mm)
 
 
 def gone(before: Sequence[Mark], now_mm: NDArray[np.float64], alignment: Alignment) -> list[Mark]:

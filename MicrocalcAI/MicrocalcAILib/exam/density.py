@@ -13,8 +13,11 @@ from .coarse import CoarseBreast
 METHOD = (
     "Area-based: inside the skin and outside the pectoral muscle, gray values are freed of the thinner rim; what lies "
     "above fat by more than 40 % of the range from fat (the layer under the skin) to the brightest tissue is dense. "
-    "The limits of the categories were set on 16 sample images. It depends on the image processing, and is no volume."
+    "The limits of the categories were set on 16 sample images. It depends on the image processing, and is no volume; "
+    "scanned films are not measured."
 )
+SCANNED = {"film", "secondary-capture"}
+"""Kinds of image whose gray curve is not the one that the limits were set on."""
 SKIN_MM, FAT_LAYER_MM, RIM_MM = 4.0, 12.0, 20.0
 DENSE_FROM = 0.4
 """Of the range from fat to the brightest tissue."""

@@ -117,14 +117,18 @@ class Exam:
         return next(view for view in (*self.views, *self.priors) if view.identity.name == name)
 
 
-def save_exam(exam: Exam, folder: Path) -> None:
-    """Write ``exam.json`` into an existing folder; :func:`load_exam` reads it back."""
+def exam_text(exam: Exam) -> str:
+    """An exam as JSON; :func:`exam_of` reads it back."""
     record = {"schema": SCHEMA, **_plain(dataclasses.asdict(exam))}
     for kind in ("views", "priors"):
         for view, saved in zip(getattr(exam, kind), record[kind], strict=True):
             saved["frame"] = None if view.frame is None else _plain(view.frame.to_dict())
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    (Path(folder) / EXAM_FILE).write_text(text + "\n", encoding="utf-8")
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def save_exam(exam: Exam, folder: Path) -> None:
+    """Write ``exam.json`` into an existing folder; :func:`load_exam` reads it back."""
+    (Path(folder) / EXAM_FILE).write_text(exam_text(exam) + "\n", encoding="utf-8")
 
 
 def load_exam(folder: Path) -> Exam:
@@ -137,9 +141,24 @@ def load_exam(folder: Path) -> Exam:
     """
     folder = Path(folder)
     try:
-        record = json.loads((folder / EXAM_FILE).read_text(encoding="utf-8"))
+        text = (folder / EXAM_FILE).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _incomplete(folder.name, error) from error
+    return exam_of(text, folder.name)
+
+
+def exam_of(text: str, name: str) -> Exam:
+    """An exam of :func:`exam_text`; ``name`` is what an error calls it.
+
+    Raises
+    ------
+    ResultError
+        When it was written by something else.
+    """
+    try:
+        record = json.loads(text)
         if record.pop("schema") != SCHEMA:
-            raise ResultError(f"The exam “{folder.name}” was written by another version; please analyze it again.")
+            raise ResultError(f"The exam “{name}” was written by another version; please analyze it again.")
         return Exam(
             **{
                 **record,
@@ -156,11 +175,15 @@ def load_exam(folder: Path) -> Exam:
         )
     except ResultError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultError(
-            f"“{folder.name}” is not a complete exam ({type(error).__name__}); please give a folder below “exams” that "
-            "microcalc analyze-exam wrote."
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _incomplete(name, error) from error
+
+
+def _incomplete(name: str, error: Exception) -> ResultError:
+    return ResultError(
+        f"“{name}” is not a complete exam ({type(error).__name__}); please give a folder below “exams” that "
+        "microcalc analyze-exam wrote."
+    )
 
 
 def _view(record: dict[str, Any]) -> ExamView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from ..segmentation.breast import find_breast
 from .alignment import Alignment, align
 from .change import Change, change_of, gone, not_comparable
 from .coarse import CoarseBreast, coarse_breast
-from .density import METHOD, Density, density_of
+from .correspondences import NOTHING_SAID, Correspondences
+from .density import METHOD, SCANNED, Density, density_of
 from .exam import Breast, Exam, ExamView
 from .findings import Finding, findings_of
 from .grouping import ExamGroup
@@ -49,7 +51,7 @@ class ExamImage:
     results: str = ""
     warnings: tuple[WarningRecord, ...] = ()
 
-    @property
+    @cached_property
     def marks(self) -> tuple[Mark, ...]:
         """Its clusters."""
         return marks_of(self.analysis, self.identity, self.breast, self.frame)
@@ -83,7 +85,17 @@ def prepare(
     results : str
         Place of the results below the output folder.
     """
-    breast = coarse_breast(mammogram, find_breast(mammogram))
+    return placed(coarse_breast(mammogram, find_breast(mammogram)), analysis, identity, nipple_mm, results)
+
+
+def placed(
+    breast: CoarseBreast,
+    analysis: Analysis,
+    identity: ImageIdentity,
+    nipple_mm: tuple[float, float] | None = None,
+    results: str = "",
+) -> ExamImage:
+    """As :func:`prepare`, of a breast that was reduced already: takes no time when a nipple was moved."""
     frame, warnings = frame_of(breast, identity)
     if nipple_mm is not None and frame is not None:
         frame = moved_nipple(frame, breast, *nipple_mm)
@@ -91,7 +103,32 @@ def prepare(
     return ExamImage(identity, analysis, breast, frame, results, warnings)
 
 
-def examine(group: ExamGroup, images: Mapping[str, ExamImage], after_surgery: Sequence[str] = ()) -> Exam:
+class Aligner:
+    """Aligns images to priors, and remembers what it has aligned as long as neither nipple is moved.
+
+    One aligner is for one set of images.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, Frame, Frame], Alignment] = {}
+
+    def align(self, image: ExamImage, partner: ExamImage) -> Alignment | None:
+        """Where an image lies in its prior; None where one of them does not show the breast's directions."""
+        if image.frame is None or partner.frame is None:
+            return None
+        key = image.identity.name, partner.identity.name, image.frame, partner.frame
+        if key not in self._known:
+            self._known[key] = align(image.breast, image.frame, partner.breast, partner.frame)
+        return self._known[key]
+
+
+def examine(
+    group: ExamGroup,
+    images: Mapping[str, ExamImage],
+    after_surgery: Sequence[str] = (),
+    said: Correspondences = NOTHING_SAID,
+    aligner: Aligner | None = None,
+) -> Exam:
     """Examine the images of a group together.
 
     Parameters
@@ -101,6 +138,10 @@ def examine(group: ExamGroup, images: Mapping[str, ExamImage], after_surgery: Se
         Name to image: those of the group and of its priors that could be analyzed.
     after_surgery : sequence of {"L", "R"}
         Breasts that had surgery or radiation, as the caller knows.
+    said : Correspondences
+        What a reader said about clusters of two images.
+    aligner : Aligner, optional
+        Remembers alignments from one call to the next.
     """
     present = [images[one.name] for one in group.images if one.name in images]
     priors = [images[one.name] for one in group.priors if one.name in images]
@@ -111,10 +152,15 @@ def examine(group: ExamGroup, images: Mapping[str, ExamImage], after_surgery: Se
         warnings.append(WarningRecord("images-failed", message))
     warnings += [warning for image in present for warning in image.warnings]
     warnings += _of_images(present)
-    partners = {image.identity.name: _partner(image, priors) for image in present}
-    alignments = _alignments(present, partners)
+    if scanned := [image.identity.label for image in present if _is_scanned(image)]:
+        message = f"Density was not measured on scanned or captured images ({', '.join(scanned)})."
+        warnings.append(WarningRecord("density-not-measured", message))
+    partners = {image.identity.name: partner_of(image, priors) for image in present}
+    alignments = _alignments(present, partners, aligner or Aligner())
     changes = _changes(present, priors, partners, alignments)
-    findings = findings_of({image.identity.name: image.marks for image in present}, group.images, changes)
+    findings = findings_of(
+        {image.identity.name: image.marks for image in present}, [image.identity for image in present], changes, said
+    )
     views = tuple(_view(image, partners[image.identity.name], alignments) for image in present)
     breasts = tuple(_breast(side, views, findings) for side in ("R", "L") if any(_of(side, view) for view in views))
     return Exam(
@@ -150,8 +196,8 @@ def _of_images(present: Sequence[ExamImage]) -> list[WarningRecord]:
     return [WarningRecord(one.code, f"{', '.join(names)}: {one.message}") for one, names in labels.items()]
 
 
-def _partner(image: ExamImage, priors: Sequence[ExamImage]) -> ExamImage | None:
-    """The prior of the same breast and view."""
+def partner_of(image: ExamImage, priors: Sequence[ExamImage]) -> ExamImage | None:
+    """The prior of the same breast and view that an image is compared with."""
     own = image.identity
     return next(
         (
@@ -165,13 +211,16 @@ def _partner(image: ExamImage, priors: Sequence[ExamImage]) -> ExamImage | None:
     )
 
 
-def _alignments(present: Sequence[ExamImage], partners: Mapping[str, ExamImage | None]) -> dict[str, Alignment]:
+def _alignments(
+    present: Sequence[ExamImage], partners: Mapping[str, ExamImage | None], aligner: Aligner
+) -> dict[str, Alignment]:
     """Of each image that has a prior, where both show the breast's directions."""
     found = {}
     for image in present:
         partner = partners[image.identity.name]
-        if partner is not None and image.frame is not None and partner.frame is not None:
-            found[image.identity.name] = align(image.breast, image.frame, partner.breast, partner.frame)
+        alignment = None if partner is None else aligner.align(image, partner)
+        if alignment is not None:
+            found[image.identity.name] = alignment
     return found
 
 
@@ -200,6 +249,10 @@ def _changes(
     return found
 
 
+def _is_scanned(image: ExamImage) -> bool:
+    return image.analysis.admission.kind in SCANNED
+
+
 def _is_assumed(image: ExamImage) -> bool:
     return str(image.analysis.provenance.get("spacing_source", "")).startswith("assumed")
 
@@ -216,7 +269,7 @@ def _view(image: ExamImage, partner: ExamImage | None, alignments: Mapping[str, 
         analysis.breast_box,
         image.breast.chest_wall_side,
         image.frame,
-        density_of(image.breast) if image.identity.is_whole else None,
+        density_of(image.breast) if image.identity.is_whole and not _is_scanned(image) else None,
         len(analysis.calcifications),
         len(analysis.clusters),
         tuple(gone(partner.marks, image.points_mm(), alignments[name])) if partner and name in alignments else (),

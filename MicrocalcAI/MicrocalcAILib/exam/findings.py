@@ -10,10 +10,11 @@ from typing import Any
 
 from ..lexicon.vocabulary import Category, categories
 from .change import Change
+from .correspondences import NOTHING_SAID, Correspondences, MarkKey
 from .identity import ImageIdentity
 from .marks import Mark
 from .matching import Match, match_marks
-from .place import Clock, clock_of
+from .place import Clock, clock_of, view_angle
 
 MIRROR_MM = 15.0
 """Places this near to each other on mirrored views are the same place of the two breasts."""
@@ -29,9 +30,9 @@ class Finding:
         From 1, the highest risk first; the same in every view.
     laterality : {"L", "R"}
     marks : tuple of Mark
-        The cluster in each view it is seen in, cranio-caudal first.
+        The cluster in each view it is seen in, cranio-caudal and oblique first.
     match : Match or None
-        Why the clusters of two views are one lesion; None for a finding of one view.
+        Why the clusters of its views are one lesion; None for a finding of one view.
     clock : Clock or None
         None for a finding of one view, or where the hanging does not tell.
     risk, risk_low, risk_high : float
@@ -77,19 +78,23 @@ class Finding:
             values["match"] = Match(record["match"]["probability"], tuple(record["match"]["reasons"]))
         values["clock"] = None if record["clock"] is None else Clock(**record["clock"])
         values["category"] = None if record["category"] is None else Category(**record["category"])
-        values["changes"] = {image: Change(**change) for image, change in record["changes"].items()}
+        values["changes"] = {image: Change.from_dict(change) for image, change in record["changes"].items()}
         for name in ("risk", "risk_low", "risk_high"):
             values[name] = math.nan if record[name] is None else record[name]
         return cls(**values)
 
 
 def findings_of(
-    marks: Mapping[str, Sequence[Mark]], images: Sequence[ImageIdentity], changes: Mapping[tuple[str, int], Change]
+    marks: Mapping[str, Sequence[Mark]],
+    images: Sequence[ImageIdentity],
+    changes: Mapping[MarkKey, Change],
+    said: Correspondences = NOTHING_SAID,
 ) -> tuple[Finding, ...]:
     """All findings of an exam.
 
-    Clusters of a breast's first cranio-caudal and first oblique view are matched; those of other views (a second
-    image, XCCL, ML beside MLO, magnification) join nothing and stay findings of one view.
+    Clusters of a breast's first cranio-caudal and first oblique view are matched first, then those of its other whole
+    views (a second image, XCCL, ML beside MLO) with what these made. Magnified and spot views show no nipple: they
+    join by a reader's word alone.
 
     Parameters
     ----------
@@ -99,33 +104,63 @@ def findings_of(
         Whole views first, as :class:`~.grouping.ExamGroup` has them.
     changes : mapping
         (image, cluster id) to what changed.
+    said : Correspondences
+        What a reader said about clusters of two images.
     """
-    found: list[Finding] = []
-    for side in ("R", "L"):
-        own = [image for image in images if image.laterality == side]
-        first = next((image for image in own if image.is_craniocaudal and image.is_whole), None)
-        second = next((image for image in own if image.is_oblique and image.is_whole), None)
-        paired: set[tuple[str, int]] = set()
-        if first is not None and second is not None:
-            above, beside = marks[first.name], marks[second.name]
-            for (i, j), match in match_marks(above, beside).items():
-                pair = above[i], beside[j]
-                paired |= {(mark.image, mark.cluster_id) for mark in pair}
-                places = pair[0].place, pair[1].place
-                clock = None
-                if places[0] is not None and places[1] is not None:
-                    clock = clock_of(places[0], places[1], side, second)
-                found.append(Finding(0, side, pair, match, clock))
-        found += [
-            Finding(0, side, (mark,))
-            for image in own
-            for mark in marks[image.name]
-            if (mark.image, mark.cluster_id) not in paired
-        ]
+    views = {image.name: image for image in images}
+    found = [
+        Finding(0, side, lesion.marks, lesion.match, _clock(lesion.marks, side, views))
+        for side in ("R", "L")
+        for lesion in _lesions([image for image in images if image.laterality == side], marks, said)
+    ]
     with_risks = [_completed(finding, changes) for finding in found]
     with_risks.sort(key=lambda one: (-1.0 if math.isnan(one.risk) else -one.risk - 1, -len(one.marks), one.laterality))
     numbered = [replace(finding, number=number) for number, finding in enumerate(with_risks, start=1)]
     return tuple(replace(finding, mirror=_mirror(finding, numbered, images)) for finding in numbered)
+
+
+@dataclass(frozen=True)
+class _Lesion:
+    """Clusters of a breast's views that are one, and why."""
+
+    marks: tuple[Mark, ...]
+    match: Match | None = None
+
+    def with_mark(self, mark: Mark, match: Match, label: str) -> _Lesion:
+        """Also seen in one more view; it is one lesion only as sure as its least sure match."""
+        if self.match is None:
+            return _Lesion((*self.marks, mark), match)
+        reasons = (*self.match.reasons, f"{label}:", *match.reasons)
+        return _Lesion((*self.marks, mark), Match(min(self.match.probability, match.probability), reasons))
+
+
+def _lesions(
+    images: Sequence[ImageIdentity], marks: Mapping[str, Sequence[Mark]], said: Correspondences
+) -> list[_Lesion]:
+    """The clusters of a breast, joined view by view."""
+    whole = [image for image in images if image.is_whole]
+    first = [next((image for image in whole if image.is_craniocaudal), None)]
+    first.append(next((image for image in whole if image.is_oblique), None))
+    lesions: list[_Lesion] = []
+    for image in dict.fromkeys((*filter(None, first), *images)):
+        own = marks[image.name]
+        judged = own if image.is_whole else [replace(mark, place=None) for mark in own]
+        pairs = match_marks([lesion.marks for lesion in lesions], judged, said)
+        for (i, j), match in pairs.items():
+            lesions[i] = lesions[i].with_mark(own[j], match, image.label)
+        joined = {j for _, j in pairs}
+        lesions += [_Lesion((mark,)) for j, mark in enumerate(own) if j not in joined]
+    return lesions
+
+
+def _clock(marks: Sequence[Mark], side: str, views: Mapping[str, ImageIdentity]) -> Clock | None:
+    """By a cranio-caudal view and a lateral one, which sees upper and lower as they are, else an oblique one."""
+    placed = [(views[mark.image], mark.place) for mark in marks if mark.place is not None]
+    above = next((place for view, place in placed if view.is_craniocaudal), None)
+    beside = sorted(((view, place) for view, place in placed if view.is_oblique), key=lambda one: view_angle(one[0]))
+    if above is None or not beside:
+        return None
+    return clock_of(above, beside[0][1], side, beside[0][0])
 
 
 def category_of(risk: float) -> Category | None:
@@ -152,9 +187,9 @@ def combined_risk(marks: Sequence[Mark]) -> tuple[float, float, float]:
     return risk, min(mark.risk_low for mark in known), max(mark.risk_high for mark in known)
 
 
-def _completed(finding: Finding, changes: Mapping[tuple[str, int], Change]) -> Finding:
+def _completed(finding: Finding, changes: Mapping[MarkKey, Change]) -> Finding:
     risk, low, high = combined_risk(finding.marks)
-    own = {mark.image: changes[key] for mark in finding.marks if (key := (mark.image, mark.cluster_id)) in changes}
+    own = {mark.image: changes[mark.key] for mark in finding.marks if mark.key in changes}
     return replace(finding, risk=risk, risk_low=low, risk_high=high, category=category_of(risk), changes=own)
 
 

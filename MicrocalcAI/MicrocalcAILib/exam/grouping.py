@@ -97,8 +97,8 @@ def _doubts(images: Sequence[ImageIdentity]) -> list[WarningRecord]:
                 f"The sources of “{image.name}” contradict each other about side or view; {image.label} was taken."
             )
             found.append(WarningRecord("view-conflict", message))
-    if "folder" in images[0].evidence:
-        message = "The files name no patient: images of one folder were taken as one woman's; please check."
+    if not {"folder", "scene"}.isdisjoint(images[0].evidence):
+        message = "The images name no patient: those of one folder were taken as one woman's; please check."
         found.append(WarningRecord("patient-by-folder", message))
     elif len({image.study for image in images}) > 1:
         message = "The images have different study UIDs; they were taken as one exam by patient and date."

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..analysis import Analysis
 from .coarse import CoarseBreast
+from .correspondences import MarkKey
 from .identity import ImageIdentity
 from .place import Frame, Place, place_of
 
@@ -49,6 +50,11 @@ class Mark:
     risk: float = math.nan
     risk_low: float = math.nan
     risk_high: float = math.nan
+
+    @property
+    def key(self) -> MarkKey:
+        """Image and cluster."""
+        return self.image, self.cluster_id
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Mark:

@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 
 from ..lexicon.vocabulary import words
+from .correspondences import NOTHING_SAID, Correspondences
 from .marks import Mark
 from .place import ROLL_MM
 
@@ -28,6 +29,7 @@ WORDS_WEIGHT = math.log(4.0)
 """The most that like or unlike words change the odds."""
 PRIOR_ODDS = 1.0
 LEAST_PROBABILITY = 0.5
+_CERTAIN = 1e6  # more than any log odds
 
 
 @dataclass(frozen=True)
@@ -46,28 +48,60 @@ class Match:
     reasons: tuple[str, ...]
 
 
-def match_marks(first: Sequence[Mark], second: Sequence[Mark]) -> dict[tuple[int, int], Match]:
-    """Pairs of clusters of two views of a breast, each cluster in at most one pair.
+BY_READER = Match(1.0, ("A reader said that this is one lesion.",))
+
+
+def match_marks(
+    lesions: Sequence[Sequence[Mark]], marks: Sequence[Mark], said: Correspondences = NOTHING_SAID
+) -> dict[tuple[int, int], Match]:
+    """Pairs of a lesion, as other views show it, and a cluster of one more view; each in at most one pair.
+
+    Parameters
+    ----------
+    lesions : sequence of sequences of Mark
+        The clusters of each lesion, one view each.
+    marks : sequence of Mark
+        Clusters of one image that none of the lesions has yet.
+    said : Correspondences
+        What a reader said; it goes before any likelihood.
 
     Returns
     -------
     dict
-        (index in ``first``, index in ``second``) to Match, only those that are more probably one lesion than two;
+        (index of the lesion, index in ``marks``) to Match, only those that are more probably one lesion than two;
         together they are the most probable pairing.
     """
     matches = {
-        (i, j): compare(one, other)
-        for i, one in enumerate(first)
-        for j, other in enumerate(second)
-        if one.place is not None and other.place is not None
+        (i, j): match
+        for i, lesion in enumerate(lesions)
+        for j, mark in enumerate(marks)
+        if (match := _match(lesion, mark, said)) is not None
     }
     if not matches:
         return {}
-    gain = np.zeros((len(first), len(second)))
+    gain = np.zeros((len(lesions), len(marks)))
     for pair, match in matches.items():
         gain[pair] = max(_log_odds(match.probability) - _log_odds(LEAST_PROBABILITY), 0.0)
+        if match is BY_READER:
+            gain[pair] = _CERTAIN
     rows, columns = linear_sum_assignment(gain, maximize=True)
     return {(int(i), int(j)): matches[int(i), int(j)] for i, j in zip(rows, columns, strict=True) if gain[i, j] > 0}
+
+
+def _match(lesion: Sequence[Mark], mark: Mark, said: Correspondences) -> Match | None:
+    """How likely a lesion and a cluster are one; None where a reader denied it, or places are not known.
+
+    The views of a lesion show the same calcifications: their log odds are averaged, not added up.
+    """
+    words = [said.says(own.key, mark.key) for own in lesion]
+    if True in words:
+        return BY_READER
+    placed = [own for own in lesion if own.place is not None]
+    if False in words or mark.place is None or not placed:
+        return None
+    compared = [compare(own, mark) for own in placed]
+    odds = sum(_log_odds(one.probability) for one in compared) / len(compared)
+    return Match(1 / (1 + math.exp(-odds)), max(compared, key=lambda one: one.probability).reasons)
 
 
 def compare(one: Mark, other: Mark) -> Match:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.stats import norm
 
 from ..base.errors import WarningRecord
@@ -269,8 +268,7 @@ def _line_length_mm(breast: CoarseBreast, nipple: Nipple, inward: tuple[float, f
 
 def _chest_wall_mm(breast: CoarseBreast, y_mm: float, x_mm: float) -> float:
     if breast.muscle.any():
-        row, column = breast.cells(np.array([y_mm, x_mm]))
-        away = ndimage.distance_transform_edt(~breast.muscle, sampling=breast.cell_mm)
-        return float(away[row, column])
+        offsets = breast.positions_mm(np.argwhere(breast.muscle)) - (y_mm, x_mm)
+        return float(np.sqrt((offsets**2).sum(axis=1).min()))
     last_mm = float(breast.positions_mm(np.array(breast.mask.shape) - 1)[1]) + breast.cell_mm[1] / 2
     return x_mm if breast.chest_wall_side == "left" else last_mm - x_mm

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import base64
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base.resources import resource_path
-from ..exam.change import NOT_COMPARABLE, Change
 from ..exam.exam import Exam, ExamView
 from ..exam.findings import Finding
 from ..exam.grouping import STANDARD_VIEWS
 from ..exam.marks import Mark
 from ..lexicon.predictive_values import predictive_value_sentence
-from ..lexicon.vocabulary import categories, word
+from ..lexicon.vocabulary import categories
 from .pictures import crop_file, shown_part, view_file
 from .schematic import schematic
+from .sentences import change_said, percent, place_said, risk_said, seen_said, strings, words_said
+from .stiffness import StiffnessReading
 
-TEMPLATE, STRINGS = "Reports/exam.html", "Reports/exam.en.json"
+TEMPLATE = "Reports/exam.html"
 _MARK_MARGIN_MM = 3.0
-_RANK = ("new", "more", "fewer", "unchanged", NOT_COMPARABLE)
+_PAPER_MM = (180.0, 235.0)  # of A4 or Letter without margins, a heading and a note
+_CAPTION_MM = 7.0
 
 
-def page_of(exam: Exam, folder: Path) -> str:
+def page_of(exam: Exam, folder: Path, readings: Sequence[StiffnessReading] = ()) -> str:
     """The page as HTML that needs no other file.
 
     Parameters
@@ -33,20 +33,21 @@ def page_of(exam: Exam, folder: Path) -> str:
     exam : Exam
     folder : Path
         Where the exam and its pictures lie.
+    readings : sequence of StiffnessReading
+        Elastography of its findings.
     """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resource_path(TEMPLATE).read_text(encoding="utf-8"))
-    text: dict[str, str] = json.loads(resource_path(STRINGS).read_text(encoding="utf-8"))
-    return template.render(**_Page(exam, Path(folder), text).content())
+    return template.render(**_Page(exam, Path(folder), strings(), readings).content())
 
 
 class _Page:
     """Collects what the template shows."""
 
-    def __init__(self, exam: Exam, folder: Path, text: dict[str, str]) -> None:
-        self.exam, self.folder, self.text = exam, folder, text
+    def __init__(self, exam: Exam, folder: Path, text: dict[str, str], readings: Sequence[StiffnessReading]) -> None:
+        self.exam, self.folder, self.text, self.readings = exam, folder, text, readings
         everything = (*exam.views, *exam.priors)
         self.numbers = {view.identity.name: number for number, view in enumerate(everything, start=1)}
         widths = [self._size_mm(view)[1] for view in everything]
@@ -61,6 +62,7 @@ class _Page:
         return {
             "text": text,
             "exam": exam,
+            "print_width_mm": self._print_width_mm,
             "labels": [view.identity.label for view in exam.views],
             "breasts": [
                 {
@@ -74,7 +76,7 @@ class _Page:
             "caveats": exam.caveats,
             "rows": rows,
             "more": more,
-            "prior_rows": self._hung(exam.priors)[0] if exam.priors else [],
+            "prior_rows": [row for rows in self._hung(exam.priors) for row in rows],
             "findings": findings,
             "schematics": drawings,
             "gone": [
@@ -95,7 +97,7 @@ class _Page:
             "asymmetry": exam.asymmetry,
             "not_measured": [
                 text["no_masses"],
-                text["no_elastography"],
+                *([] if self.readings else [text["no_elastography"]]),
                 *([] if exam.priors else [text["no_prior"]]),
             ],
             "warnings": [warning.message for warning in exam.warnings],
@@ -109,17 +111,17 @@ class _Page:
         return {
             "number": finding.number,
             "side": text[finding.laterality],
-            "words": ", ".join(word(kind, name).display for kind, name in words.items()) or text["unknown"],
-            "place": self._place(finding),
-            "seen": text["both_views"] if len(finding.marks) > 1 else text["one_view"],
+            "words": words_said(finding, text),
+            "place": place_said(finding, text),
+            "seen": seen_said(finding, self.exam, text),
             "size": "; ".join(
                 f"{self._label(mark)}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
                 for mark in finding.marks
             ),
-            "risk": self._risk(finding),
+            "risk": risk_said(finding, text),
             "category": finding.category,
-            "change": self._change(list(finding.changes.values())),
-            "match": "" if finding.match is None else _percent(finding.match.probability),
+            "change": change_said(finding, self.exam),
+            "match": "" if finding.match is None else percent(finding.match.probability),
             "reasons": () if finding.match is None else finding.match.reasons,
             "evidence": [
                 {"label": self._label(mark), "text": mark.evidence} for mark in finding.marks if mark.evidence
@@ -130,10 +132,11 @@ class _Page:
                     "label": self.exam.view(image).identity.label,
                     "call": change.call,
                     "reason": change.reason,
-                    "growth": "" if change.growth_mm is None else f"{change.growth_mm:+.0f}",
+                    "growth": "" if change.growth_mm is None else f"{round(change.growth_mm):+d}",
                 }
                 for image, change in finding.changes.items()
             ],
+            "stiffness": [self._stiffness(one) for one in self.readings if one.finding == finding.number],
             "mirror": finding.mirror,
             "crops": [
                 {
@@ -145,24 +148,15 @@ class _Page:
             ],
         }
 
+    def _stiffness(self, reading: StiffnessReading) -> str:
+        text = self.text
+        values = ", ".join(f"{text[key]} {value}" for key, value in reading.values.items()) or text["nothing_measured"]
+        doubts = f" ({text['doubts']}: {reading.doubts})" if reading.doubts else ""
+        reader = f", {text['reader']} {reading.reader}" if reading.reader else ""
+        return f"{reading.lesion}{reader}, {text['repeat']} {reading.repeat}: {values}{doubts}."
+
     def _label(self, mark: Mark) -> str:
         return self.exam.view(mark.image).identity.label
-
-    def _place(self, finding: Finding) -> str:
-        text, place = self.text, finding.marks[0].place
-        if finding.clock is not None:
-            clock = finding.clock
-            hour = text["central"] if clock.hour is None else f"{clock.quadrant}, {clock.hour} {text['o_clock']}"
-            sure = f" ({text['probability']} {_percent(clock.probability)})" if clock.hour is not None else ""
-            depth = f", {place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}" if place else ""
-            return f"{hour}{sure}{depth}"
-        if place is None:
-            return text["unknown"]
-        sure = (
-            "" if math.isnan(place.half_probability) else f" ({text['probability']} {_percent(place.half_probability)})"
-        )
-        half = f"{place.half}{sure}, " if place.half else ""
-        return f"{half}{place.depth} {text['third']}, {place.nipple_mm:.0f} {text['from_nipple']}"
 
     def _place_in_view(self, mark: Mark) -> str:
         text, place = self.text, mark.place
@@ -173,16 +167,6 @@ class _Page:
             f"{place.along_mm:.0f} {text['along']} {abs(place.across_mm):.0f} {text['across_line']}, "
             f"{place.skin_mm:.0f} {text['to_skin']}, {place.chest_wall_mm:.0f} {text['to_chest_wall']}"
         )
-
-    def _risk(self, finding: Finding) -> str:
-        if math.isnan(finding.risk):
-            return self.text["risk_unknown"]
-        return f"{finding.risk:.0%} ({finding.risk_low:.0%} – {finding.risk_high:.0%})"
-
-    def _change(self, changes: Sequence[Change]) -> str:
-        """The gravest change of the views."""
-        known = sorted({change.call for change in changes}, key=_RANK.index)
-        return known[0] if known else ""
 
     def _density(self, owner: Any) -> str:
         density = owner.density
@@ -210,7 +194,14 @@ class _Page:
             if any(place["view"] for place in row):
                 rows.append(row)
         rest = [self._hung_at(one.identity.laterality or "", one.identity.label, one) for one in left]
-        return rows, [rest] if rest else []
+        return rows, [rest[first : first + 2] for first in range(0, len(rest), 2)]
+
+    def _print_width_mm(self, rows: Sequence[Sequence[dict[str, Any]]]) -> float:
+        """How wide hung views are printed, so that all of their rows stand on one sheet of paper."""
+        heights_mm = [max((place["view"]["height_mm"] for place in row if place["view"]), default=0.0) for row in rows]
+        room_mm = _PAPER_MM[1] - _CAPTION_MM * len(rows)
+        scale = room_mm / max(sum(heights_mm), 1.0)
+        return round(min(_PAPER_MM[0], 2 * self.widest_mm * scale), 1)
 
     def _hung_at(self, side: str, label: str, view: ExamView | None) -> dict[str, Any]:
         return {"side": side, "label": label, "view": None if view is None else self._drawing(view)}
@@ -227,13 +218,15 @@ class _Page:
         marks = []
         for finding in self.exam.findings:
             for mark in finding.marks:
-                if mark.image != name:
+                position = self._position(finding, mark, name)
+                if position is None:
                     continue
-                x, y, radius = mark.x_mm - left_mm, mark.y_mm - top_mm, mark.extent_mm / 2 + _MARK_MARGIN_MM
+                x, y, radius = position[1] - left_mm, position[0] - top_mm, mark.extent_mm / 2 + _MARK_MARGIN_MM
                 above = y - radius > 9
                 marks.append(
                     {
                         "number": finding.number,
+                        "seen": mark.image == name,
                         "x": round(x, 1),
                         "y": round(y, 1),
                         "r": round(radius, 1),
@@ -265,6 +258,13 @@ class _Page:
             "nipple": nipple,
         }
 
+    def _position(self, finding: Finding, mark: Mark, name: str) -> tuple[float, float] | None:
+        """Where a cluster lies in an image (y, x), or, in a prior, where its place is; None in other images."""
+        if mark.image == name:
+            return mark.y_mm, mark.x_mm
+        change = finding.changes.get(mark.image)
+        return change.prior_mm if change is not None and self.exam.view(mark.image).prior == name else None
+
     def _schematic(self, drawing: dict[str, Any]) -> dict[str, Any]:
         for number, band in enumerate(drawing["bands"]):
             band |= {key: round(band[key], 1) for key in ("x1", "y1", "x2", "y2")}
@@ -274,13 +274,8 @@ class _Page:
                 "text_y": round(band["y1"] + along * (band["y2"] - band["y1"]) - 3, 1),
             }
         own = [one for one in self.exam.findings if one.laterality == drawing["laterality"]]
-        said = "; ".join(f"{self.text['finding']} {one.number}: {self._place(one)}" for one in own)
+        said = "; ".join(f"{self.text['finding']} {one.number}: {place_said(one, self.text)}" for one in own)
         return {**drawing, "alternative": said or self.text["no_findings"]}
-
-
-def _percent(probability: float) -> str:
-    """No estimate is certain."""
-    return "over 99 %" if probability > 0.99 else f"{probability:.0%}"
 
 
 def _data(path: Path) -> str:

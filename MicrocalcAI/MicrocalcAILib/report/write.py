@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.errors import MissingPackageError, ParameterError, ResultError
 from ..base.files import replaced_on_success, temporary_folder
 from ..exam.exam import load_exam
 from .page import page_of
+from .stiffness import StiffnessReading
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 _SECONDS = 300
 
 
-def write_report(exam_folder: Path, path: Path) -> None:
+def write_report(exam_folder: Path, path: Path, readings: Sequence[StiffnessReading] = ()) -> None:
     """Write the page of an exam.
 
     Parameters
@@ -24,11 +26,13 @@ def write_report(exam_folder: Path, path: Path) -> None:
         That ``microcalc analyze-exam`` wrote.
     path : Path
         Ends in ``.html`` or ``.pdf``.
+    readings : sequence of StiffnessReading
+        Elastography of its findings.
 
     Raises
     ------
     ParameterError
-        When the name ends in something else.
+        When the name ends in something else, or a reading is of a finding that there is not.
     ResultError
         When the exam or one of its pictures is missing.
     MissingPackageError
@@ -39,8 +43,10 @@ def write_report(exam_folder: Path, path: Path) -> None:
         raise ParameterError(f"A report is written as .html or .pdf, not as “{path.suffix}”.")
     browser = _browser() if path.suffix.lower() == ".pdf" else ""
     exam = load_exam(exam_folder)
+    if unknown := {reading.finding for reading in readings} - {finding.number for finding in exam.findings}:
+        raise ParameterError(f"The exam has no finding {min(unknown)}; it has {len(exam.findings)}, numbered from 1.")
     try:
-        page = page_of(exam, Path(exam_folder))
+        page = page_of(exam, Path(exam_folder), readings)
     except FileNotFoundError as error:
         missing = Path(str(error.filename)).name
         raise ResultError(f"The exam's picture “{missing}” is missing; please analyze the exam again.") from error
