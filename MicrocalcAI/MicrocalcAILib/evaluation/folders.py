@@ -32,6 +32,8 @@ from .strata import sensitivity_by_stratum
 TRUE_LABELS_FILE = "labels.nrrd"
 TRUE_CALCIFICATIONS_FILE = "calcifications.csv"
 TRUTH_FILE = "phantom.json"
+TRUTH_RECORD_FILE = "truth.json"
+"""Of annotated images: as ``phantom.json``, but spacing and breast area may be unknown."""
 
 
 @dataclass(frozen=True)
@@ -251,12 +253,14 @@ def _match_clusters(matches: Matches, image: _Image, rule: ClusterRule) -> Match
 def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_specks: bool) -> _Image:
     try:
         true_labels = read_label_map(true_folder / TRUE_LABELS_FILE)
-        truth_file = true_folder / TRUTH_FILE
-        record = json.loads(truth_file.read_text(encoding="utf-8")) if truth_file.is_file() else {}
+        files = [true_folder / name for name in (TRUTH_FILE, TRUTH_RECORD_FILE) if (true_folder / name).is_file()]
+        record = json.loads(files[0].read_text(encoding="utf-8")) if files else {}
         table_file = true_folder / TRUE_CALCIFICATIONS_FILE
         table = pd.read_csv(table_file) if table_file.is_file() else None
-        spacing_mm = _spacing(record["spacing_mm"]) if record else None
-        breast_area_cm2 = float(record["breast_area_cm2"]) if record else None
+        if files and files[0].name == TRUTH_FILE and not {"spacing_mm", "breast_area_cm2"} <= record.keys():
+            raise KeyError("spacing_mm")
+        spacing_mm = _spacing(record["spacing_mm"]) if record.get("spacing_mm") else None
+        breast_area_cm2 = float(record["breast_area_cm2"]) if "breast_area_cm2" in record else None
         ignored = [
             *record.get("ignore_regions", []),
             *(record.get("bright_specks", []) if ignore_bright_specks else []),
