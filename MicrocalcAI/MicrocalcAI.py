@@ -19,11 +19,13 @@ from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
 from MicrocalcAISlicer.probabilitymaps import findMap
 from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
 from MicrocalcAISlicer.showing import showVolume, useOneView
+from MicrocalcAISlicer.studypanel import StudyPanel
 from MicrocalcAISlicer.views import sliceViews
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.panel import ModulePanel, showText
 
 _POLLING_INTERVAL_MS = 100
+_CLOCK_INTERVAL_MS = 1000
 _SCENE_INTERVAL_MS = 300  # nodes come and go in bursts
 
 
@@ -87,6 +89,8 @@ class MicrocalcAIWidget(ModulePanel):
             lambda: self.parameters.exportFolder,
             lambda: (self.parameters.exportDicom, self.parameters.exportToDatabase),
         )
+        clock = self.makeTimer(_CLOCK_INTERVAL_MS, lambda: None)
+        self.study = StudyPanel(self.layout, self.logic, clock, self.onStudyReading)
         self.ui.applyButton.clicked.connect(self.onApplyButton)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
@@ -102,11 +106,18 @@ class MicrocalcAIWidget(ModulePanel):
         self._sceneTimer.stop()
         self.analyze.stop()
         self.clusters.forgetEdits()
+        self.study.close()
+
+    def enter(self):
+        """The module is opened."""
+        super().enter()
+        self.study.resume()
 
     def exit(self):
-        """Another module is opened; what runs goes on."""
+        """Another module is opened; what runs goes on, but the clock of a study's case stops."""
         super().exit()
         self.display.removeGraphs()
+        self.study.leave()
 
     def onSceneStartClose(self, caller, event):
         super().onSceneStartClose(caller, event)
@@ -155,6 +166,16 @@ class MicrocalcAIWidget(ModulePanel):
 
     def onClusterSelected(self):
         self.onViewChanged()
+
+    def onStudyReading(self, isReading):
+        """While a case of a study is read, nothing is offered that shows more than the study allows."""
+        for section in (
+            self.ui.imagesCollapsibleButton,
+            self.ui.analyzeCollapsibleButton,
+            self.ui.clustersCollapsibleButton,
+            self.ui.exportCollapsibleButton,
+        ):
+            section.setVisible(not isReading)
 
     # What happens in the scene
 

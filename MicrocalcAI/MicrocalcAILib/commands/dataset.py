@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     corrected.add_argument(
         "--images", type=Path, metavar="DIR", help="folder below which the images are; they are found by their digests"
     )
+    corrected.add_argument(
+        "--patients", type=Path, metavar="TABLE", help="CSV: image (name of its results' folder), patient"
+    )
     corrected.set_defaults(act=_from_results)
 
     sources = "; ".join(f"{name}: {source}" for name, (_, source) in LAYOUTS.items())
@@ -47,11 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _from_results(arguments: argparse.Namespace) -> None:
     from ..dataset.from_results import dataset_from_results
+    from ..evaluation.patients import read_patients
 
     dataset_from_results(
         arguments.folders,
         arguments.output,
         images=arguments.images,
+        patients=read_patients(arguments.patients) if arguments.patients else None,
         copies_images=arguments.copy_images,
         progress=show_progress,
     )

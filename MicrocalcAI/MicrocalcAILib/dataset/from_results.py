@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def dataset_from_results(
     output: Path,
     *,
     images: Path | None = None,
+    patients: Mapping[str, str] | None = None,
     copies_images: bool = False,
     progress: Progress = no_progress,
 ) -> int:
@@ -48,6 +50,8 @@ def dataset_from_results(
     output : Path
     images : Path, optional
         Folder below which the images are; each is found by its digest.
+    patients : mapping, name of the results' folder -> patient, optional
+        Results do not name patients; without this each image counts as a patient of its own.
     copies_images : bool
     progress : callable, optional
 
@@ -62,6 +66,7 @@ def dataset_from_results(
             "These folders hold no results of an analysis; give the folder that the panel exported to."
         )
     known = by_digest(images) if images is not None else {}
+    unnamed = 0
     with written_dataset(output, "results", {"results": len(found)}, copies_images) as writer:
         for number, folder in enumerate(found):
             progress("results", number, len(found))
@@ -73,7 +78,16 @@ def dataset_from_results(
             if path is None:
                 writer.warn("image-not-found", f"The image of “{folder.name}” was not found; give its folder.")
                 continue
-            writer.add(path, annotation_of(analysis), folder.name)
+            annotation = annotation_of(analysis)
+            patient = (patients or {}).get(folder.name) or patient_of(analysis.provenance)
+            unnamed += not patient
+            writer.add(path, replace(annotation, patient=patient or annotation.patient), folder.name)
+        if unnamed:
+            writer.warn(
+                "patients-unknown",
+                f"Nobody said whose {unnamed} image(s) are; each counts as a patient of its own. Name them with "
+                "--patients, so that the images of one are never split.",
+            )
         progress("results", len(found), len(found))
         return len(writer)
 
@@ -105,7 +119,7 @@ def annotation_of(analysis: Analysis) -> Annotation:
         table[name] = [word if _is_empty(said) else said for said, word in zip(own, named[name], strict=True)]
     provenance = analysis.provenance
     return Annotation(
-        patient=patient_of(provenance) or str(provenance.get("source", {}).get("sha256", ""))[:16],
+        patient=next(iter(_digests(analysis)), "")[:16],
         laterality=provenance.get("laterality") or "",
         view=provenance.get("view") or "",
         spacing_mm=float(analysis.spacing_mm[0]),
@@ -142,10 +156,14 @@ def _results(folder: Path) -> Iterator[Path]:
 
 def _image_of(folder: Path, analysis: Analysis, known: dict[str, Path]) -> Path | None:
     """The image itself by its digest, else the copy beside its results."""
-    source = analysis.provenance.get("source", {})
-    loaded = source.get("loaded_from", {})
-    for digest in (loaded.get("sha256"), source.get("sha256")):
+    for digest in _digests(analysis):
         if digest in known:
             return known[digest]
     beside = folder / IMAGE_FILE
     return beside if beside.is_file() else None
+
+
+def _digests(analysis: Analysis) -> list[str]:
+    """Digests of the image: of the file that it was loaded from, and of the file that was analyzed."""
+    source = analysis.provenance.get("source", {})
+    return [digest for digest in (source.get("loaded_from", {}).get("sha256"), source.get("sha256")) if digest]

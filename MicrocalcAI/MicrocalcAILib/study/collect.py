@@ -12,8 +12,8 @@ from ..base.errors import ResultError, WarningRecord
 from ..base.tables import write_table
 from .cases import Case, Truth, read_cases, read_truth
 from .plan import ADJUDICATION, MARKS, PROBABILITY, Question, StudyPlan, read_plan
-from .reader_file import Entry, ReaderFile, Task, reader_files, reader_path
-from .reading import DONE, Answers, answers_of
+from .reader_file import DONE, Entry, ReaderFile, Task, reader_files, reader_path
+from .reading import Answers, answers_of
 
 RATED = (PROBABILITY, MARKS)
 

@@ -22,6 +22,8 @@ from ..base.errors import ParameterError, ResultError
 SCHEMA = 1
 SUFFIX = ".sqlite"
 FOLDER = "readers"
+UNREAD, BEGUN, PUT_OFF, DONE = "unread", "begun", "later", "finished"
+"""How far a task is."""
 _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _BUSY_SECONDS = 10.0
 _TABLES = """

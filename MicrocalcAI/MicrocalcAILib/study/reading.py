@@ -12,10 +12,9 @@ from typing import Any
 from ..base.errors import MicrocalcError, ParameterError, ResultError
 from .cases import read_cases, read_truth
 from .plan import ADJUDICATION, AIDED, MARKS, Question, read_plan
-from .reader_file import Entry, ReaderFile, Task, reader_path
+from .reader_file import BEGUN, DONE, PUT_OFF, UNREAD, Entry, ReaderFile, Task, reader_path
 
 OPENED, CLOSED, FINISHED, LATER, NOTE = ":opened", ":closed", ":finished", ":later", ":note"
-UNREAD, BEGUN, PUT_OFF, DONE = "unread", "begun", "later", "finished"
 
 
 class ReadingError(MicrocalcError):
