@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def evaluate_folders(
     patients: Mapping[str, str] | None = None,
     images: Path | None = None,
     intents: Sequence[str] = (REQUIRED, OPTIONAL),
+    only: Collection[str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -108,6 +109,8 @@ def evaluate_folders(
         The DICOM images that CAD documents are about, named as the folders of their truth.
     intents : sequence of str
         Which marks of CAD documents count; see :class:`~MicrocalcAILib.dicom.marks.Mark`.
+    only : collection of str, optional
+        Images to compare; all by default.
     resamples, seed
         Of the bootstrap over patients.
     progress
@@ -121,7 +124,10 @@ def evaluate_folders(
     rule, cluster_rule = rule or MatchingRule(), cluster_rule or ClusterRule()
     true_folders = _true_folders(Path(truth))
     found = _find_predictions(Path(predictions), images, list(true_folders), intents)
-    warnings = [*found.warnings, *_pairing_doubts(found, true_folders)]
+    doubts = _pairing_doubts(found, true_folders, only)
+    if only is not None:
+        true_folders = {name: folder for name, folder in true_folders.items() if name in only}
+    warnings = [*found.warnings, *doubts]
     calcifications: list[Matches] = []
     clusters: list[Matches] | None = []
     for done, (name, true_folder) in enumerate(true_folders.items()):
@@ -221,7 +227,9 @@ def _find_predictions(
     return AnalysisFolders(folders or image_folders(path, ANALYSIS_FILE))
 
 
-def _pairing_doubts(found: Predictions, true_folders: Mapping[str, Path]) -> list[WarningRecord]:
+def _pairing_doubts(
+    found: Predictions, true_folders: Mapping[str, Path], only: Collection[str] | None
+) -> list[WarningRecord]:
     without_truth = sorted(set(found.names) - true_folders.keys())
     if without_truth:
         raise ResultError(
@@ -231,6 +239,7 @@ def _pairing_doubts(found: Predictions, true_folders: Mapping[str, Path]) -> lis
     return [
         WarningRecord("prediction-missing", f"Image “{name}” has no analysis and counts as nothing found.")
         for name in sorted(true_folders.keys() - set(found.names))
+        if only is None or name in only
     ]
 
 
