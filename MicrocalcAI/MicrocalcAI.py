@@ -14,6 +14,7 @@ from MicrocalcAISlicer.displaysection import DisplaySection
 from MicrocalcAISlicer.exportsection import ExportSection
 from MicrocalcAISlicer.imagessection import ImagesSection
 from MicrocalcAISlicer.inputvolume import hasPixels, mammogramNodes
+from MicrocalcAISlicer.learningpanel import LearningPanel
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
 from MicrocalcAISlicer.probabilitymaps import findMap
@@ -80,7 +81,8 @@ class MicrocalcAIWidget(ModulePanel):
         self._sceneTimer = self.makeTimer(_SCENE_INTERVAL_MS, self.onSceneTimer)
         timer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.analyze.onTimer())
         self.images = ImagesSection(self.ui, self.onImagePicked, self.onImagesChecked)
-        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded)
+        self.learning = LearningPanel(self.layout)
+        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded, self.learning.selector)
         self.clusters = ClustersSection(self.ui, self.onClusterSelected)
         self.display = DisplaySection(self.ui)
         self.export = ExportSection(

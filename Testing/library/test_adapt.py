@@ -13,12 +13,13 @@ from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.dataset.dataset import Annotation, written_dataset
+from MicrocalcAILib.editing.doubt import expected_disagreement, expected_mistakes
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
 from MicrocalcAILib.training.adapt import Adaptation, WorseModelError, adapt, compared, operating_points
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
-from MicrocalcAILib.training.next_image import expected_disagreement, expected_mistakes, most_doubtful
+from MicrocalcAILib.training.next_image import most_doubtful
 
 FRAME_MM = (40.0, 30.0)
 SHIFT = PhantomParameters(morphologies=("amorphous", "punctate"), clusters=(2, 2), distractors=(15, 20))

@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Adapt, write, say what it changed."""
     from ..dataset.dataset import read_dataset
     from ..networks.catalogue import user_folder
-    from ..training.adapt import Adaptation, adapt_selector, comparison_lines
+    from ..training.adapt import Adaptation, adapt_selector
+    from ..training.comparison import comparison_lines
 
     output = arguments.output or user_folder() / "AdaptedSelector"
     card = adapt_selector(
