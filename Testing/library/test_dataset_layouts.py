@@ -14,6 +14,9 @@ from MicrocalcAILib.cli import main
 from MicrocalcAILib.dataset.dataset import by_digest, locate, read_dataset
 from MicrocalcAILib.dataset.inbreast import read_outlines
 from MicrocalcAILib.dataset.layouts import import_dataset
+from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
+from MicrocalcAILib.phantom.writer import write_phantom
+from MicrocalcAILib.study.new import cases_of_dataset
 from MicrocalcAILib.training.annotations import read_annotated_images
 
 ROWS, COLUMNS = 120, 100
@@ -218,6 +221,21 @@ def test_own_tables_keep_label_maps_boxes_and_splits(tmp_path, capsys):
     assert len(first.marks) == 24
     assert second.marks[["row", "column"]].to_numpy().tolist() == [[30, 40]]
     assert (first.split, second.split) == ("train", "test")
+
+
+def test_phantoms_keep_their_exact_truth_and_their_background_is_their_patient(tmp_path):
+    for number in range(2):
+        background = power_law_background([5, number], BreastParameters(frame_mm=(30.0, 25.0)))
+        phantom = simulate(background, [5, number], PhantomParameters(clusters=(1, 1)))
+        write_phantom(tmp_path / "phantoms", f"phantom_{number}", phantom, ["nrrd"], [])
+    assert import_dataset("phantom", tmp_path / "phantoms", tmp_path / "dataset") == 2
+    dataset = read_dataset(tmp_path / "dataset")
+    assert dataset.record["patients"] == 2
+    assert (dataset.images[1].labels() == phantom.labels).all()
+    table = pd.read_csv(dataset.images[1].truth / "calcifications.csv")
+    assert (table["cluster_id"] > 0).sum() == (phantom.calcifications["cluster_id"] > 0).sum()
+    cases, truth = cases_of_dataset(dataset, None, 0, 1)
+    assert [truth[case.name].diseased for case in cases] == [True, True]
 
 
 def test_image_that_was_moved_is_found_by_its_digest(tmp_path):
