@@ -43,6 +43,7 @@ class StudyForm:
         self._isFilling = False
         self._labels: dict = {}
         self._markButtons: dict = {}
+        self._marking: set[str] = set()  # questions whose button is down
         self._markLayouts: dict = {}
         self.widgets: dict = {}
         self.markRows: list[tuple[str, str, object]] = []  # question, mark, spin box of the score
@@ -119,7 +120,7 @@ class StudyForm:
         button = qt.QPushButton(_("Mark places"))
         button.setCheckable(True)
         button.setToolTip(_("Click in the image to mark a place, drag a mark to move it; click here again to end."))
-        button.clicked.connect(lambda *_arguments, name=question.name: self._onMark(name))
+        button.toggled.connect(lambda isDown, name=question.name: self._onMarkToggled(name, bool(isDown)))
         layout.addWidget(button)
         rows = qt.QFormLayout()
         layout.addLayout(rows)
@@ -128,7 +129,11 @@ class StudyForm:
 
     def isMarking(self, name: str) -> bool:
         """Whether the reader wants to mark places."""
-        return bool(self._markButtons[name].isChecked())
+        return name in self._marking
+
+    def _onMarkToggled(self, name: str, isDown: bool) -> None:
+        (self._marking.add if isDown else self._marking.discard)(name)
+        self._onMark(name)
 
     def stopMarking(self) -> None:
         """The button is up again."""

@@ -41,6 +41,7 @@ class StudyPanel:
         self._form: StudyForm | None = None
         self._timer, self._onReading = timer, onReading
         self._left = None  # the task that was open when another module was chosen
+        self._noted = None  # the task whose note is shown
         self._listed: list[str] = []
         self.views = StudyViews(logic, self._onMarked, self._onUnmarked)
         actions = {
@@ -273,7 +274,8 @@ class StudyPanel:
             title = f"{reading.title(task)}, {condition[task.condition]} · {title}"
             found = reading.answers(task)
             self._form.show(reading.asked(), found.values, found.marks, self._others(task), found.state != DONE)
-            if not self.widgets.note.hasFocus():
+            if task is not self._noted:  # what is being typed stays
+                self._noted = task
                 self.widgets.note.setText(found.note)
         showText(self.widgets.title, title)
         self.widgets.formFrame.setVisible(task is not None)
