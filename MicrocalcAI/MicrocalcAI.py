@@ -18,16 +18,19 @@ from MicrocalcAISlicer.exampanel import ExamPanel
 from MicrocalcAISlicer.exportsection import ExportSection
 from MicrocalcAISlicer.imagessection import ImagesSection
 from MicrocalcAISlicer.inputvolume import hasPixels, mammogramNodes
+from MicrocalcAISlicer.learningpanel import LearningPanel
 from MicrocalcAISlicer.logic import MicrocalcAILogic
 from MicrocalcAISlicer.parameternode import Heatmap, MicrocalcAIParameterNode
 from MicrocalcAISlicer.probabilitymaps import findMap
 from MicrocalcAISlicer.selftest import MicrocalcAITest  # noqa: F401, Slicer looks for it here
 from MicrocalcAISlicer.showing import showVolume, useOneView
+from MicrocalcAISlicer.studypanel import StudyPanel
 from MicrocalcAISlicer.views import sliceViews
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.panel import ModulePanel, showText
 
 _POLLING_INTERVAL_MS = 100
+_CLOCK_INTERVAL_MS = 1000
 _SCENE_INTERVAL_MS = 300  # nodes come and go in bursts
 
 
@@ -82,7 +85,8 @@ class MicrocalcAIWidget(ModulePanel):
         self._sceneTimer = self.makeTimer(_SCENE_INTERVAL_MS, self.onSceneTimer)
         timer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.analyze.onTimer())
         self.images = ImagesSection(self.ui, self.onImagePicked, self.onImagesChecked)
-        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded)
+        self.learning = LearningPanel(self.layout)
+        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded, self.learning.selector)
         self.clusters = ClustersSection(self.ui, self.onClusterSelected)
         self.display = DisplaySection(self.ui)
         self.export = ExportSection(
@@ -92,6 +96,8 @@ class MicrocalcAIWidget(ModulePanel):
             lambda: (self.parameters.exportDicom, self.parameters.exportToDatabase),
         )
         self.exam = self._makeExamPanel()
+        clock = self.makeTimer(_CLOCK_INTERVAL_MS, lambda: None)
+        self.study = StudyPanel(self.layout, self.logic, clock, self.onStudyReading)
         self.ui.applyButton.clicked.connect(self.onApplyButton)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
@@ -108,11 +114,18 @@ class MicrocalcAIWidget(ModulePanel):
         self.exam.stop()
         self.analyze.stop()
         self.clusters.forgetEdits()
+        self.study.close()
+
+    def enter(self):
+        """The module is opened."""
+        super().enter()
+        self.study.resume()
 
     def exit(self):
-        """Another module is opened; what runs goes on."""
+        """Another module is opened; what runs goes on, but the clock of a study's case stops."""
         super().exit()
         self.display.removeGraphs()
+        self.study.leave()
 
     def onSceneStartClose(self, caller, event):
         super().onSceneStartClose(caller, event)
@@ -162,6 +175,16 @@ class MicrocalcAIWidget(ModulePanel):
 
     def onClusterSelected(self):
         self.onViewChanged()
+
+    def onStudyReading(self, isReading):
+        """While a case of a study is read, nothing is offered that shows more than the study allows."""
+        for section in (
+            self.ui.imagesCollapsibleButton,
+            self.ui.analyzeCollapsibleButton,
+            self.ui.clustersCollapsibleButton,
+            self.ui.exportCollapsibleButton,
+        ):
+            section.setVisible(not isReading)
 
     # What happens in the scene
 

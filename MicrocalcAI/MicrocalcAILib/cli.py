@@ -26,6 +26,8 @@ COMMANDS = {
         "judge places, findings and changes in simulated exams",
     ),
     "reader-study": ("MicrocalcAILib.commands.reader_study", "compare modalities that several readers read"),
+    "study": ("MicrocalcAILib.commands.study", "plan a reader study, read cases, collect and analyze the answers"),
+    "dataset": ("MicrocalcAILib.commands.dataset", "annotated images, public or corrected here, in one form"),
     "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
     "pacs": ("MicrocalcAILib.commands.pacs", "mammograms from an archive, results back; or be a node that analyzes"),
     "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),

@@ -34,14 +34,17 @@ class AnalyzeSection:
         Gets the :class:`~.analysisqueue.Outcome` of each image.
     onEnded : callable
         Called when nothing runs any more.
+    ownSelector : callable
+        Gives the folder of a selector that is used instead of the parameters' one; empty for none.
     """
 
-    def __init__(self, ui, logic, timer, onOutcome, onEnded):
+    def __init__(self, ui, logic, timer, onOutcome, onEnded, ownSelector):
         self.ui = ui
         self.logic = logic
         self._timer = timer
         self._onOutcome = onOutcome
         self._onEnded = onEnded
+        self._ownSelector = ownSelector
         self._queue = None
         ui.calcificationsCheckBox.setEnabled(False)  # without them there is nothing else
         showText(ui.statusLabel, "")
@@ -67,7 +70,7 @@ class AnalyzeSection:
                 heatmaps=_heatmaps(parameters) if hasNetworks else [],
                 detector="default" if hasNetworks and parameters.lesionBoxes and not _whyNoBoxes() else None,
                 device=parameters.device.value,
-                selector=parameters.selector.value,
+                selector=self._ownSelector() or parameters.selector.value,
                 classifier=None if parameters.classifierFolder == Path() else parameters.classifierFolder,
             )
         except MicrocalcError as error:

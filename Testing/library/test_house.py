@@ -23,6 +23,8 @@ ROOMS = {
             "pacs",
             "phantom",
             "evaluation",
+            "dataset",
+            "study",
         ),
         *("training", "commands", "cli", "__main__"),
     ),

@@ -27,18 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--predictions",
         type=Path,
-        required=True,
         metavar="DIR",
         help="folder with one folder per image as “microcalc analyze” writes it (or one such folder), or with "
-        "Mammography CAD SR documents of any maker (or one such file)",
+        "Mammography CAD SR documents of any maker (or one such file); not needed for a dataset, whose images are "
+        "analyzed then, into “analyses” of the output",
     )
-    parser.add_argument(
+    truth = parser.add_mutually_exclusive_group(required=True)
+    truth.add_argument(
+        "--dataset", type=Path, metavar="DATASET", help="of “microcalc dataset”: images, outlines and patients"
+    )
+    truth.add_argument(
         "--truth",
         type=Path,
-        required=True,
         metavar="DIR",
         help="folder with one folder of the same name per image as “microcalc phantom” writes it (or one such folder); "
         "“labels.nrrd” is enough",
+    )
+    parser.add_argument("--split", default="", help="of the dataset, for example “test” (default: all images)")
+    parser.add_argument(
+        "--selector", default="auto", metavar="NAME|DIR", help="who judges the candidates of a dataset's images"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the tables and the curve go")
     parser.add_argument(
@@ -103,12 +110,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the results, print the main numbers."""
+    from ..base.errors import ParameterError
+    from ..dataset.dataset import TRUTH_FOLDER, read_dataset
     from ..evaluation.folders import evaluate_folders
     from ..evaluation.free_response import sensitivity_gain
     from ..evaluation.matching import RULES
     from ..evaluation.patients import read_patients
     from ..evaluation.report import save_evaluation
-    from .terminal import shown_name
+    from .evaluate_dataset import analyze_dataset
+    from .terminal import show_progress, shown_name
 
     named = RULES[arguments.rule]
     rule = replace(
@@ -118,20 +128,33 @@ def run(arguments: argparse.Namespace) -> int:
         pieces_are_false=named.pieces_are_false or arguments.pieces_are_false,
     )
     patients = read_patients(arguments.patients) if arguments.patients else None
+    truth, predictions, only = arguments.truth, arguments.predictions, None
+    if arguments.dataset is not None:
+        dataset = read_dataset(arguments.dataset, arguments.split)
+        truth, only = arguments.dataset / TRUTH_FOLDER, {image.name for image in dataset.outlined}
+        patients = patients or {image.name: image.patient for image in dataset.images}
+        if not only:
+            raise ParameterError("The dataset outlines no single calcifications, which is what is compared here.")
+        if predictions is None:
+            predictions = arguments.output / "analyses"
+            analyze_dataset(dataset, predictions, arguments.selector, show_progress)
+    if predictions is None:
+        raise ParameterError("Say what is to be compared with the truth: give --predictions.")
     evaluation, *others = (
         evaluate_folders(
             folder,
-            arguments.truth,
+            truth,
             rule=rule,
             ignore_bright_specks=arguments.ignore_bright_specks,
             patients=patients,
             images=arguments.images,
             intents=MARKS[arguments.marks],
+            only=only,
         )
-        for folder in (arguments.predictions, *arguments.compare)
+        for folder in (predictions, *arguments.compare)
     )
     names = [folder.name for folder in arguments.compare]
-    save_evaluation(evaluation, arguments.output, arguments.predictions.name, dict(zip(names, others, strict=True)))
+    save_evaluation(evaluation, arguments.output, predictions.name, dict(zip(names, others, strict=True)))
     for warning in evaluation.warnings:
         print(f"Warning: {shown_name(warning.message)}")
     _print_points("calcifications", evaluation.free_response)
@@ -146,7 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, other in zip(names, others, strict=True):
         print(f"\nFor comparison, {shown_name(name)}:")
         _print_points("calcifications", other.free_response)
-        print(f"\nWhat {shown_name(arguments.predictions.name)} finds more than {shown_name(name)}, paired by patient:")
+        print(f"\nWhat {shown_name(predictions.name)} finds more than {shown_name(name)}, paired by patient:")
         for _, row in sensitivity_gain(evaluation.calcifications, other.calcifications).iterrows():
             print(
                 f"  {row['false_per_image']:g} false per image".ljust(23)

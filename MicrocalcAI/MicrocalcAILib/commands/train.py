@@ -6,7 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from . import detector_images, train_compare, train_detector, train_operating_points, train_patches
+from . import (
+    detector_images,
+    train_adapt,
+    train_compare,
+    train_detector,
+    train_operating_points,
+    train_patches,
+)
 from .terminal import show_progress
 
 
@@ -77,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     classifier.add_argument("--resampling", choices=("smote-enn", "none"), default="smote-enn")
     classifier.add_argument("--seed", type=int, default=1)
     classifier.set_defaults(train=_train_classifier)
+
+    adapted = models.add_parser("adapt", help="a selector of specks that learns from corrected images")
+    train_adapt.add_arguments(adapted)
+    adapted.set_defaults(train=train_adapt.run)
 
     compare = models.add_parser("compare", help="the papers' tables: ways to make a classifier, on identical folds")
     train_compare.add_arguments(compare)

@@ -19,12 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--architecture", choices=("alexnet", "resnet18", "resnet34"), default="alexnet")
     parser.add_argument(
         "--data",
+        "--dataset",
         required=True,
         type=Path,
         metavar="DIR",
         help="images.csv (image, patient, spacing_mm, labels, malignant, split) with annotations.csv (image, row, "
-        "column or row_min, row_max, column_min, column_max, malignant, group) or label maps; or phantoms; or patches "
-        "of “simulated-patches”",
+        "column or row_min, row_max, column_min, column_max, malignant, group) or label maps, as “microcalc dataset” "
+        "writes them; or phantoms; or patches of “simulated-patches”",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="model folder to write")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from .strata import sensitivity_by_stratum
 TRUE_LABELS_FILE = "labels.nrrd"
 TRUE_CALCIFICATIONS_FILE = "calcifications.csv"
 TRUTH_FILE = "phantom.json"
+TRUTH_RECORD_FILE = "truth.json"
+"""Of annotated images: as ``phantom.json``, but spacing and breast area may be unknown."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def evaluate_folders(
     patients: Mapping[str, str] | None = None,
     images: Path | None = None,
     intents: Sequence[str] = (REQUIRED, OPTIONAL),
+    only: Collection[str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -106,6 +109,8 @@ def evaluate_folders(
         The DICOM images that CAD documents are about, named as the folders of their truth.
     intents : sequence of str
         Which marks of CAD documents count; see :class:`~MicrocalcAILib.dicom.marks.Mark`.
+    only : collection of str, optional
+        Images to compare; all by default.
     resamples, seed
         Of the bootstrap over patients.
     progress
@@ -119,7 +124,10 @@ def evaluate_folders(
     rule, cluster_rule = rule or MatchingRule(), cluster_rule or ClusterRule()
     true_folders = _true_folders(Path(truth))
     found = _find_predictions(Path(predictions), images, list(true_folders), intents)
-    warnings = [*found.warnings, *_pairing_doubts(found, true_folders)]
+    doubts = _pairing_doubts(found, true_folders, only)
+    if only is not None:
+        true_folders = {name: folder for name, folder in true_folders.items() if name in only}
+    warnings = [*found.warnings, *doubts]
     calcifications: list[Matches] = []
     clusters: list[Matches] | None = []
     for done, (name, true_folder) in enumerate(true_folders.items()):
@@ -219,7 +227,9 @@ def _find_predictions(
     return AnalysisFolders(folders or image_folders(path, ANALYSIS_FILE))
 
 
-def _pairing_doubts(found: Predictions, true_folders: Mapping[str, Path]) -> list[WarningRecord]:
+def _pairing_doubts(
+    found: Predictions, true_folders: Mapping[str, Path], only: Collection[str] | None
+) -> list[WarningRecord]:
     without_truth = sorted(set(found.names) - true_folders.keys())
     if without_truth:
         raise ResultError(
@@ -229,6 +239,7 @@ def _pairing_doubts(found: Predictions, true_folders: Mapping[str, Path]) -> lis
     return [
         WarningRecord("prediction-missing", f"Image “{name}” has no analysis and counts as nothing found.")
         for name in sorted(true_folders.keys() - set(found.names))
+        if only is None or name in only
     ]
 
 
@@ -251,12 +262,14 @@ def _match_clusters(matches: Matches, image: _Image, rule: ClusterRule) -> Match
 def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_specks: bool) -> _Image:
     try:
         true_labels = read_label_map(true_folder / TRUE_LABELS_FILE)
-        truth_file = true_folder / TRUTH_FILE
-        record = json.loads(truth_file.read_text(encoding="utf-8")) if truth_file.is_file() else {}
+        files = [true_folder / name for name in (TRUTH_FILE, TRUTH_RECORD_FILE) if (true_folder / name).is_file()]
+        record = json.loads(files[0].read_text(encoding="utf-8")) if files else {}
         table_file = true_folder / TRUE_CALCIFICATIONS_FILE
         table = pd.read_csv(table_file) if table_file.is_file() else None
-        spacing_mm = _spacing(record["spacing_mm"]) if record else None
-        breast_area_cm2 = float(record["breast_area_cm2"]) if record else None
+        if files and files[0].name == TRUTH_FILE and not {"spacing_mm", "breast_area_cm2"} <= record.keys():
+            raise KeyError("spacing_mm")
+        spacing_mm = _spacing(record["spacing_mm"]) if record.get("spacing_mm") else None
+        breast_area_cm2 = float(record["breast_area_cm2"]) if "breast_area_cm2" in record else None
         ignored = [
             *record.get("ignore_regions", []),
             *(record.get("bright_specks", []) if ignore_bright_specks else []),

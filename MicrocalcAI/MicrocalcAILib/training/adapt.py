@@ -1,0 +1,324 @@
+"""A selector that learns from corrected images: more trees on top of its own, rehearsed on simulation, judged unseen.
+
+Corrected images and simulated ones weigh the same, so that what was learned first is not forgotten. Before and after
+are compared on patients whose images the judged trees did not see; a selector that got worse is not written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+
+from ..base.errors import MicrocalcError, ParameterError
+from ..base.model_folder import write_model_folder
+from ..base.progress import Progress, no_progress
+from ..base.provenance import provenance
+from ..base.trees import TreeEnsemble
+from ..dataset.dataset import Dataset
+from ..evaluation.free_response import free_response_curve, sensitivity_gain
+from ..evaluation.matching import FALSE, HIT, IGNORED, Matches
+from ..phantom import BreastParameters, PhantomParameters, power_law_background, simulate
+from ..segmentation.selection import MODEL_FILES, with_neighborhood
+from .corrections import Base, Corrected, Judge, corrected_image, corrected_phantom
+
+RATES = (1.0, 2.0, 5.0, 10.0)  # false marks per image at which before and after are compared
+_FOLDS, _INNER_FOLDS = 5, 2
+_LARGEST_LOSS_ON_SIMULATION = 0.05
+_TREES = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 7,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.6,
+    "lambda_l2": 5.0,
+    "num_threads": 1,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+
+
+class WorseModelError(MicrocalcError):
+    """The adapted model does worse than the one it should replace."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How much is added and rehearsed.
+
+    Parameters
+    ----------
+    trees : int
+        Added to each of the two ensembles.
+    rehearsal : int
+        Simulated images that are learned along; as many others judge what was forgotten. 0: none.
+    frame_mm : (float, float)
+        Height and width of the simulated images.
+    seed : int
+    """
+
+    trees: int = 80
+    rehearsal: int = 4
+    frame_mm: tuple[float, float] = (233.0, 179.0)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.trees <= 1000 and 0 <= self.rehearsal <= 1000 and self.seed >= 0):
+            raise ParameterError("An adaptation adds 1 to 1000 trees and rehearses 0 to 1000 images.")
+
+
+def adapt_selector(
+    dataset: Dataset,
+    output: Path,
+    base_name: str | Path = "SpeckSelectorNetwork",
+    adaptation: Adaptation | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Adapt a selector to the images of a dataset and write it; return its card.
+
+    Raises
+    ------
+    ParameterError
+        When fewer than two patients have outlined calcifications.
+    WorseModelError
+        When it got worse on corrected images it had not seen, or forgot what it knew; nothing is written.
+    """
+    adaptation = adaptation or Adaptation()
+    base = Base.load(base_name)
+    images = []
+    for number, image in enumerate(dataset.outlined):
+        progress("corrected images", number, len(dataset.outlined))
+        images.append(corrected_image(image, base))
+    progress("corrected images", len(images), len(images))
+    rehearsed, judging = (
+        list(simulated(base, adaptation.rehearsal, adaptation.frame_mm, [adaptation.seed, part], progress))
+        for part in (0, 1)
+    )
+    models, comparison, unseen = adapt(base, images, rehearsed, judging, adaptation, progress)
+    _refuse_worse(comparison)
+    card = {
+        **{key: value for key, value in base.card.items() if key not in ("sha256", "figures", "provenance", "origin")},
+        "name": f"{base.card['name']}, adapted",
+        "description": f"{base.card['description']} Adapted to corrected images.",
+        "operating_points": operating_points(unseen) or base.card["operating_points"],
+        "training_data": f"{base.card['training_data']} Adapted to {len(images)} corrected images of "
+        f"{len({image.patient for image in images})} patients.",
+        "adaptation": {
+            **asdict(adaptation),
+            "from": {"name": base.name, "sha256": base.card["sha256"]},
+            "images": [{"name": image.name, "sha256": image.sha256} for image in dataset.outlined],
+            "comparison": comparison,
+        },
+        "provenance": provenance(),
+    }
+    files: dict[str, str | bytes] = {**base.files, **dict(zip(MODEL_FILES, models, strict=True))}
+    return write_model_folder(output, base.kind, base.schema, card, files)
+
+
+def simulated(
+    base: Base, count: int, frame_mm: tuple[float, float], seed: Sequence[int], progress: Progress = no_progress
+) -> Any:
+    """Simulated images as the selector sees them, one after the other."""
+    for number in range(count):
+        progress("simulated images", number, count)
+        own = [*seed, number]
+        background = power_law_background(own, BreastParameters(frame_mm=frame_mm))
+        yield corrected_phantom(simulate(background, own, PhantomParameters()), base, f"simulated {own}")
+
+
+def adapt(
+    base: Base,
+    images: Sequence[Corrected],
+    rehearsed: Sequence[Corrected],
+    judging: Sequence[Corrected],
+    adaptation: Adaptation,
+    progress: Progress = no_progress,
+) -> tuple[tuple[str, str], dict[str, Any], list[Matches]]:
+    """The adapted ensembles, before against after, and what held-out judgments found.
+
+    Raises
+    ------
+    ParameterError
+        When there are fewer than two patients, or no calcification.
+    """
+    patients = [image.patient for image in images]
+    if len(set(patients)) < 2:
+        raise ParameterError(
+            "Adapting needs corrected images of at least two patients, so that before and after can be compared on "
+            "images that were not learned from."
+        )
+    if not any((image.truth == 1).any() for image in images):
+        raise ParameterError("No candidate of the corrected images is a calcification; there is nothing to learn.")
+    folds = list(GroupKFold(min(_FOLDS, len(set(patients)))).split(patients, groups=patients))
+    after: list[Matches | None] = [None] * len(images)
+    for number, (learn, judge) in enumerate(folds):
+        progress("held-out judgments", number, len(folds))
+        own = Judge(fit(base, [images[i] for i in learn], rehearsed, adaptation))
+        for i in judge:
+            after[i] = images[i].matches(images[i].judged_by(own))
+    progress("held-out judgments", len(folds), len(folds))
+    unseen = [match for match in after if match is not None]
+    earlier = Judge(base.models)
+    before = [image.matches(image.judged_by(earlier)) for image in images]
+    models = fit(base, images, rehearsed, adaptation)
+    comparison = {"corrected": compared(before, unseen)}
+    if judging:
+        old, new = ([image.matches(image.judged_by(judge)) for image in judging] for judge in (earlier, Judge(models)))
+        comparison["simulated"] = compared(old, new)
+    return models, comparison, unseen
+
+
+def fit(
+    base: Base, images: Sequence[Corrected], rehearsed: Sequence[Corrected], adaptation: Adaptation
+) -> tuple[str, str]:
+    """Both ensembles with more trees; the second learns from judgments by trees that did not see the image."""
+    everything = [*images, *rehearsed]
+    weights = _weights(images, rehearsed)
+    alone = [image.values.to_numpy(np.float64) for image in everything]
+    first = _more_trees(base.models[0], alone, everything, weights, adaptation)
+    together = [
+        with_neighborhood(values, judged, image.positions_mm)
+        for values, judged, image in zip(
+            alone, _unseen_first(base, alone, everything, weights, adaptation), everything, strict=True
+        )
+    ]
+    return first, _more_trees(base.models[1], together, everything, weights, adaptation)
+
+
+def _unseen_first(
+    base: Base,
+    alone: Sequence[NDArray[np.float64]],
+    images: Sequence[Corrected],
+    weights: Sequence[float],
+    adaptation: Adaptation,
+) -> list[NDArray[np.float64]]:
+    """First judgments of each image by trees that learned from other patients."""
+    patients = [image.patient for image in images]
+    judged: list[NDArray[np.float64]] = [np.empty(0)] * len(images)
+    count = min(_INNER_FOLDS, len(set(patients)))
+    if count < 2:
+        ensemble = TreeEnsemble(base.models[0])
+        return [ensemble.predict(values) for values in alone]
+    for learn, unseen in GroupKFold(count).split(patients, groups=patients):
+        model = _more_trees(
+            base.models[0],
+            [alone[i] for i in learn],
+            [images[i] for i in learn],
+            [weights[i] for i in learn],
+            adaptation,
+        )
+        ensemble = TreeEnsemble(model)
+        for i in unseen:
+            judged[i] = ensemble.predict(alone[i])
+    return judged
+
+
+def _weights(images: Sequence[Corrected], rehearsed: Sequence[Corrected]) -> list[float]:
+    """Of one candidate of each image: corrected and simulated images weigh the same in all."""
+    counts = [sum(int((image.truth >= 0).sum()) for image in part) for part in (images, rehearsed)]
+    if not rehearsed:
+        return [1.0] * len(images)
+    shares = [sum(counts) / (2 * max(count, 1)) for count in counts]
+    return [*[shares[0]] * len(images), *[shares[1]] * len(rehearsed)]
+
+
+def _more_trees(
+    model: str,
+    values: Sequence[NDArray[np.float64]],
+    images: Sequence[Corrected],
+    weights: Sequence[float],
+    adaptation: Adaptation,
+) -> str:
+    import lightgbm
+
+    earlier = lightgbm.Booster(model_str=model)
+    used = [image.truth >= 0 for image in images]
+    data = lightgbm.Dataset(
+        np.concatenate([table[chosen] for table, chosen in zip(values, used, strict=True)]),
+        np.concatenate([image.truth[chosen] for image, chosen in zip(images, used, strict=True)]),
+        weight=np.concatenate([np.full(int(chosen.sum()), w) for chosen, w in zip(used, weights, strict=True)]),
+        feature_name=earlier.feature_name(),
+        free_raw_data=False,
+    )
+    options = {**_TREES, "seed": adaptation.seed}
+    rising = _monotone_constraints(model)
+    if rising:
+        options["monotone_constraints"] = rising
+    return str(lightgbm.train(options, data, adaptation.trees, init_model=earlier).model_to_string())
+
+
+def _monotone_constraints(model: str) -> list[int]:
+    """Which features may only raise the probability, as the model's text says."""
+    for line in model.splitlines():
+        name, _, text = line.partition("=")
+        if name == "monotone_constraints":
+            return [int(word) for word in text.split()]
+        if name == "Tree":
+            break
+    return []
+
+
+def compared(before: Sequence[Matches], after: Sequence[Matches]) -> dict[str, Any]:
+    """Sensitivity before and after at the rates of :data:`RATES`, and the gain with its interval over patients."""
+    curves = [free_response_curve(matches, false_per_image=RATES, false_per_cm2=()) for matches in (before, after)]
+    points = [curve.operating_points[curve.operating_points["per"] == "image"] for curve in curves]
+    gain = sensitivity_gain(after, before, false_per_image=RATES)
+    rates = []
+    for index, rate in enumerate(RATES):
+        row = gain.iloc[index]
+        values = {"gain": row["gain"], "gain_low": row["gain_low"], "gain_high": row["gain_high"]}
+        for name, of in zip(("before", "after"), points, strict=True):
+            values[name] = of["sensitivity"].iloc[index]
+        rates.append({"false_per_image": rate, **{key: _json(value) for key, value in values.items()}})
+    mean = float(gain["gain"].mean())
+    return {"images": len(before), "patients": curves[0].patients, "rates": rates, "mean_gain": _json(mean)}
+
+
+def operating_points(
+    unseen: Sequence[Matches], rates: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+) -> list[dict[str, float]]:
+    """For rates of false marks per cm²: threshold and sensitivity on images that were not learned from.
+
+    Only rates at which at least three false marks are counted; empty when there are fewer than two such rates.
+    """
+    area = sum(match.breast_area_cm2 for match in unseen)
+    false = np.sort(np.concatenate([m.marks.loc[m.marks["outcome"] == FALSE, "probability"] for m in unseen]))[::-1]
+    truths = [match.truths[match.truths["outcome"] != IGNORED] for match in unseen]
+    hits = np.concatenate([table.loc[table["outcome"] == HIT, "probability"].to_numpy(float) for table in truths])
+    count = sum(map(len, truths))
+    points = []
+    for rate in rates:
+        position = round(rate * area)
+        if 3 <= position < len(false):
+            threshold = float(false[position])
+            share = float((hits >= threshold).sum()) / max(count, 1)
+            points.append(
+                {"false_marks_per_cm2": rate, "threshold": threshold, "share_of_calcifications": round(share, 4)}
+            )
+    return points if len(points) > 1 else []
+
+
+def _refuse_worse(comparison: dict[str, Any]) -> None:
+    gain = comparison["corrected"]["mean_gain"] or 0.0
+    if gain < 0:
+        raise WorseModelError(
+            f"The adapted selector finds less than before on corrected images it had not seen (mean gain {gain:+.3f}); "
+            "nothing was written. Correct more images, or check the corrections."
+        )
+    loss = -(comparison.get("simulated", {}).get("mean_gain") or 0.0)
+    if loss > _LARGEST_LOSS_ON_SIMULATION:
+        raise WorseModelError(
+            f"The adapted selector forgot what it knew: on simulated images it finds {loss:.3f} less; nothing was "
+            "written. Rehearse more (--rehearsal), or correct more images."
+        )
+
+
+def _json(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 4)

@@ -1,0 +1,174 @@
+"""A case of a reader study in the scene: its images under blind names, results where allowed, the reader's marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcSlicerShared.geometry import ijkToRas
+
+from .mammogramloading import loadMammogram
+from .showing import showVolume
+
+if TYPE_CHECKING:  # pandas need not be installed yet
+    from MicrocalcAILib.study.reading import Reading
+
+_STUDY_YEAR = "Microcalc.StudyYear"
+
+
+class StudyViews:
+    """Shows one case at a time; another one takes its place.
+
+    Parameters
+    ----------
+    logic : MicrocalcAILogic
+        Shows results.
+    onMarked : callable
+        Gets ``image, row, column, item`` of a mark that was set (``item`` empty) or moved, and returns its name.
+    onUnmarked : callable
+        Gets the image and the names of its marks that are left after one was taken away in the views.
+    """
+
+    def __init__(
+        self, logic, onMarked: Callable[[int, float, float, str], str], onUnmarked: Callable[[int, set[str]], None]
+    ):
+        self._logic = logic
+        self._onMarked, self._onUnmarked = onMarked, onUnmarked
+        self._nodes: list = []
+        self._observed: list[tuple] = []
+        self._isFilling = False
+        self.volumeNodes: list = []
+        self._markNodes: list = []
+
+    def show(self, reading: Reading, marks: dict[str, dict]) -> None:
+        """Show the open task of a reading with the marks that are there.
+
+        Raises
+        ------
+        MicrocalcError
+            When an image or a result cannot be read; the scene then holds nothing of the case.
+        """
+        from MicrocalcAILib.analysis import load_analysis
+
+        self.clear()
+        task = reading.current
+        try:
+            for number, path in enumerate(reading.images(task), start=1):
+                name = reading.title(task) if reading.plan.blind_names else path.name
+                volumeNode = loadMammogram(path, f"{name} ({number})" if len(reading.images(task)) > 1 else name)
+                self._keep(volumeNode)
+                self.volumeNodes.append(volumeNode)
+                if reading.plan.blind_dates:
+                    volumeNode.RemoveAttribute(_STUDY_YEAR)
+            for volumeNode, folder in zip(self.volumeNodes, reading.results(task), strict=False):
+                shown = self._logic.showAnalysis(load_analysis(folder), volumeNode)
+                for node in (shown.segmentationNode, shown.calcificationsTableNode, shown.clustersTableNode):
+                    self._keep(node)
+        except Exception:
+            self.clear()
+            raise
+        self._hang(reading.plan.hanging)
+        self.showMarks(marks)
+
+    def showMarks(self, marks: dict[str, dict]) -> None:
+        """Draw the marks, each with its score; what was drawn before goes."""
+        self._isFilling = True
+        try:
+            for image, volumeNode in enumerate(self.volumeNodes):
+                if image == len(self._markNodes):
+                    self._markNodes.append(self._makeMarkNode(volumeNode))
+                node = self._markNodes[image]
+                node.RemoveAllControlPoints()
+                for item, mark in marks.items():
+                    if mark["image"] == image:
+                        place = ijkToRas(volumeNode) @ [mark["column"], mark["row"], 0.0, 1.0]
+                        index = node.AddControlPoint(vtk.vtkVector3d(*place[:3]), f"{mark['score']:g}")
+                        node.SetNthControlPointDescription(index, item)
+        finally:
+            self._isFilling = False
+
+    def startMarking(self, image: int) -> None:
+        """Let the next clicks in the views mark places of an image.
+
+        Raises
+        ------
+        ParameterError
+            When no case is shown.
+        """
+        if not 0 <= image < len(self._markNodes):
+            raise ParameterError("Open a case first.")
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsFiducialNode")
+        selection.SetActivePlaceNodeID(self._markNodes[image].GetID())
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        interaction.SetPlaceModePersistence(1)
+        interaction.SetCurrentInteractionMode(interaction.Place)
+
+    def stopMarking(self) -> None:
+        """Clicks in the views mark nothing any more."""
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+
+    def showImage(self, image: int) -> None:
+        """Show another image of the case."""
+        if 0 <= image < len(self.volumeNodes):
+            showVolume(self.volumeNodes[image])
+
+    def clear(self) -> None:
+        """Take the case out of the scene."""
+        for node, tag in self._observed:
+            node.RemoveObserver(tag)
+        for node in self._nodes:
+            if node.GetScene() is not None:
+                slicer.mrmlScene.RemoveNode(node)
+        self._nodes, self._observed, self._markNodes, self.volumeNodes = [], [], [], []
+
+    def _keep(self, node) -> None:
+        self._nodes.append(node)
+
+    def _hang(self, hanging: str) -> None:
+        if hanging == "four views" and len(self.volumeNodes) > 1:
+            from .hanging import showFourViews
+
+            showFourViews(self.volumeNodes)
+        elif self.volumeNodes:
+            showVolume(self.volumeNodes[0])
+
+    def _makeMarkNode(self, volumeNode):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Marks"))
+        node.CreateDefaultDisplayNodes()
+        self._keep(node)
+        for event, slot in (
+            (node.PointPositionDefinedEvent, self._onPointsChanged),
+            (node.PointEndInteractionEvent, self._onPointsChanged),
+            (node.PointRemovedEvent, self._onPointRemoved),
+        ):
+            self._observed.append((node, node.AddObserver(event, slot)))
+        return node
+
+    def _onPointsChanged(self, node, _event) -> None:
+        if self._isFilling or node not in self._markNodes:
+            return
+        image = self._markNodes.index(node)
+        toIjk = np.linalg.inv(ijkToRas(self.volumeNodes[image]))
+        for index in range(node.GetNumberOfControlPoints()):
+            if node.GetNthControlPointPositionStatus(index) != node.PositionDefined:
+                continue  # the point under the pointer, which is not set yet
+            column, row = (toIjk @ [*node.GetNthControlPointPosition(index), 1.0])[:2]
+            item = node.GetNthControlPointDescription(index) or ""
+            name = self._onMarked(image, float(row), float(column), item)
+            if name and not item:
+                node.SetNthControlPointDescription(index, name)
+
+    def _onPointRemoved(self, node, _event) -> None:
+        if self._isFilling or node not in self._markNodes:
+            return
+        image = self._markNodes.index(node)
+        left = {node.GetNthControlPointDescription(index) for index in range(node.GetNumberOfControlPoints())}
+        self._onUnmarked(image, left)
