@@ -9,6 +9,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from MicrocalcSlicerShared import layouts
+
 from . import inputvolume
 from .mammogramloading import loadedAs, sideAndView
 from .views import backgroundVolume
@@ -67,14 +69,7 @@ def showFourViews(volumeNodes: Sequence | None = None) -> list[str]:
 
 def registerLayout() -> None:
     """Tell Slicer what the layout of four views looks like; a scene that was saved in it opens in it then."""
-    layoutManager = slicer.app.layoutManager()
-    if layoutManager is None:
-        return
-    layoutNode = layoutManager.layoutLogic().GetLayoutNode()
-    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, layoutDescription())
-        if layoutNode.GetViewArrangement() == LAYOUT_ID:  # asked for before it was known: an empty area until now
-            layoutNode.SetViewArrangement(LAYOUT_ID)
+    layouts.describe(LAYOUT_ID, layoutDescription())
 
 
 def hangInItsPlace(volumeNode) -> bool:

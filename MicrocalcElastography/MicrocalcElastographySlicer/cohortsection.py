@@ -3,11 +3,11 @@
 import enum
 from pathlib import Path
 
-import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.nodes import numberOf, tableRows
+from MicrocalcSlicerShared.pages import openPage
 from MicrocalcSlicerShared.panel import enable, showText, valueOf
 
 from . import views
@@ -95,7 +95,7 @@ class CohortSection(Section):
             views.showChart(list(study.chartNodes.values())[index])
 
     def onOpenReport(self):
-        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._report())))
+        showText(self.ui.cohortLabel, openPage(self._report()))
 
     def show(self):
         isRunning = self.state is CohortState.RUNNING

@@ -31,13 +31,6 @@ NOT_IN_SLICER = ("pandas", "skimage", "numba", "lightgbm", "sklearn", "matplotli
 HEAVY = (*NOT_IN_SLICER, "scipy", "pydicom")
 
 
-@pytest.fixture(scope="session")
-def description(configured):
-    """The extension's description as CMake sees it."""
-    text = (configured / "description.txt").read_text(encoding="utf-8")
-    return dict(line.split("=", 1) for line in text.splitlines())
-
-
 def relative_files(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
