@@ -1,4 +1,4 @@
-"""What Slicer's Extensions Index shows of the extension: the catalog entry, CMake's description and the home page agree."""
+"""What the Extensions Index shows of the extension: catalog entry, CMake's description and home page agree."""
 
 import json
 import re
