@@ -22,6 +22,7 @@ from MicrocalcAISlicer.showing import showVolume, useOneView
 from MicrocalcAISlicer.views import sliceViews
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.panel import ModulePanel, showText
+from MicrocalcSlicerShared.reach import Shortcut
 
 _POLLING_INTERVAL_MS = 100
 _SCENE_INTERVAL_MS = 300  # nodes come and go in bursts
@@ -92,6 +93,18 @@ class MicrocalcAIWidget(ModulePanel):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
 
+    def shortcuts(self):
+        ui = self.ui
+        return (
+            Shortcut("N", (), self.clusters.selectNext),
+            Shortcut("P", (), self.clusters.selectPrevious),
+            Shortcut("A", (ui.acceptButton,), ui.acceptButton.click),
+            Shortcut("R", (ui.rejectButton,), ui.rejectButton.click),
+            Shortcut("U", (ui.undoButton,), ui.undoButton.click),
+            Shortcut("H", (ui.heatmapComboBox,), self.onHeatmapKey),
+            Shortcut("O", (ui.outlinesCheckBox,), self.onOutlinesKey),
+        )
+
     def selectInput(self):
         found = mammogramNodes()
         if found and self.parameters.inputVolume not in found:  # the selector takes whatever volume came first
@@ -155,6 +168,15 @@ class MicrocalcAIWidget(ModulePanel):
 
     def onClusterSelected(self):
         self.onViewChanged()
+
+    def onHeatmapKey(self):
+        """Show the heatmap of the image, or hide it; of two the one that was shown last."""
+        if self.parameters is not None:
+            self.display.toggleHeatmap(self.parameters)
+
+    def onOutlinesKey(self):
+        if self.parameters is not None:
+            self.parameters.showOutlines = not self.parameters.showOutlines
 
     # What happens in the scene
 

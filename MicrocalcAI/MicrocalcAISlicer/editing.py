@@ -160,9 +160,11 @@ class EditingSession:
 
     @property
     def finder(self) -> SpeckFinder:
-        """Finds specks; made at the first use."""
+        """Finds specks; made at the first use, with everything else that the first mark would wait for."""
         if self._finder is None:
             self._finder = self._makeFinder()
+            _ = self._finder.nipple
+            self._tables.prepare()
         return self._finder
 
     @property

@@ -11,6 +11,7 @@ from MicrocalcAILib.base.errors import MicrocalcError
 
 from . import dependencies
 from .pathfields import PathFieldConnector
+from .reach import followFont, makeShortcuts, nameControls, withKey
 
 _REST_MS = 0  # image data arrive in several steps; the panel looks when they are through
 
@@ -33,6 +34,7 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.missingPackages = []
         self._connection = None
         self._timers = []
+        self._shortcuts = []
         self._imageTimer = None
         self._followedImage = None
 
@@ -48,6 +50,10 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def connectWidgets(self):
         """Connect the widgets; called once, before the first parameter node."""
+
+    def shortcuts(self):
+        """The keys of the panel: a sequence of :class:`.reach.Shortcut`."""
+        return ()
 
     def selectInput(self):
         """Select an input if none is selected; called whenever the module is entered or a scene was closed."""
@@ -75,8 +81,11 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._imageTimer = self.makeTimer(_REST_MS, self.onImageTimer)
         self._imageTimer.setSingleShot(True)
         self.ui.installButton.clicked.connect(self.onInstallButton)
+        followFont(uiWidget)
         self.connectWidgets()
+        self._shortcuts = makeShortcuts(self.parent, self.shortcuts())
         self.enter()
+        nameControls(uiWidget)
 
     def cleanup(self):
         """Called when the application closes or the module is reloaded."""
@@ -212,7 +221,7 @@ def showText(label, text):
 def enable(widget, missing, purpose):
     """Enable a widget unless something is missing; its tooltip says what that is, otherwise what it is for."""
     widget.setEnabled(not missing)
-    widget.setToolTip(missing or purpose)
+    widget.setToolTip(withKey(widget, missing or purpose))
 
 
 def valueOf(qtProperty):

@@ -177,7 +177,7 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
         """Bring the tables in step with the segments now."""
         self._onButton(lambda session: session.refresh())
         if self._timer is not None:
-            self._timer.stop()  # new colors are no edit
+            self._timer.stop()  # new segments' names are no edit
         self._follow()
 
     def _onPress(self, session, drag):
@@ -253,7 +253,7 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
             session = self._editor.session(isWanted=False)
             if session is not None:
                 session.segmentsChanged()
-                if self._timer is not None:  # the last update gives new colors when the effect is left
+                if self._timer is not None:  # the last update may name segments when the effect is left
                     self._timer.start()
 
     def _say(self, text):

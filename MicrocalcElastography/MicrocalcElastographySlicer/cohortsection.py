@@ -9,11 +9,12 @@ from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.nodes import numberOf, tableRows
 from MicrocalcSlicerShared.pages import openPage
 from MicrocalcSlicerShared.panel import enable, showText, valueOf
+from MicrocalcSlicerShared.reach import fitColumns
 
 from . import views
 from .cohortnodes import findStudy
 from .cohortrun import REPORT_FOLDER, StudyRequest, StudySource
-from .section import Section, fillCells, numberText, prepareTable
+from .section import Section, fillCells, numberText
 
 _POLLING_INTERVAL_MS = 100
 
@@ -43,8 +44,8 @@ class CohortSection(Section):
         self.ui.chartButton.clicked.connect(self.onShowChart)
         self.ui.reportButton.clicked.connect(self.onOpenReport)
         self._timer = self.panel.makeTimer(_POLLING_INTERVAL_MS, self.onTimer)
-        prepareTable(self.ui.columnsTable, fitted=(0,), stretched=(1,))
-        prepareTable(self.ui.aucTable, fitted=(1, 2, 3, 4), stretched=(0,))
+        fitColumns(self.ui.columnsTable, fitted=(0,), stretched=(1,))
+        fitColumns(self.ui.aucTable, fitted=(1, 2, 3, 4), stretched=(0,))
         self.ui.progressBar.setVisible(False)
         showText(self.ui.cohortLabel, "")
 

@@ -21,6 +21,7 @@ def describe_calcifications(
     breast: BreastRegion,
     measurements: pd.DataFrame,
     probabilities: NDArray[np.float64],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> pd.DataFrame:
     """One row per calcification of a label map, in the order of their ids.
 
@@ -31,13 +32,15 @@ def describe_calcifications(
     measurements : DataFrame
         The selector's measurements, one row per calcification, in the order of the ids.
     probabilities : float array, shape (calcifications,)
+    places : (rows, columns), optional
+        Where ``labels`` is not 0, when that is known: a large image need not be looked through.
 
     Returns
     -------
     DataFrame
         Columns as in :class:`~MicrocalcAILib.analysis.Analysis`, without ``cluster_id``.
     """
-    rows, columns = np.nonzero(labels)
+    rows, columns = np.nonzero(labels) if places is None else places
     ids, index, counts = np.unique(labels[rows, columns], return_inverse=True, return_counts=True)
     row_mm, column_mm = mammogram.spacing_mm
     center_row = np.bincount(index, rows, minlength=len(ids)) / counts
