@@ -1,5 +1,7 @@
 """What the panels of this extension have in common: set-up, the parameter node, closing scenes, missing packages."""
 
+from pathlib import Path
+
 import qt
 import slicer
 import vtk
@@ -19,9 +21,9 @@ _REST_MS = 0  # image data arrive in several steps; the panel looks when they ar
 class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Base of a module's panel; a panel fills in the hooks below.
 
-    ``uiFile`` is the ``.ui`` file below ``Resources``; it has a ``dependencyFrame`` with a ``dependencyLabel`` and an
-    ``installButton``. ``self.ui`` holds the widgets by name, ``self.logic`` the logic and ``self.parameters`` the
-    wrapped parameter node, which is None while the module is not shown.
+    ``uiFile`` is the ``.ui`` file below ``Resources``; it has a ``dependencyFrame`` with a ``dependencyLabel``, an
+    ``installButton`` and a ``folderButton``. ``self.ui`` holds the widgets by name, ``self.logic`` the logic and
+    ``self.parameters`` the wrapped parameter node, which is None while the module is not shown.
     """
 
     uiFile = ""
@@ -81,6 +83,7 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._imageTimer = self.makeTimer(_REST_MS, self.onImageTimer)
         self._imageTimer.setSingleShot(True)
         self.ui.installButton.clicked.connect(self.onInstallButton)
+        self.ui.folderButton.clicked.connect(self.onFolderButton)
         followFont(uiWidget)
         self.connectWidgets()
         self._shortcuts = makeShortcuts(self.parent, self.shortcuts())
@@ -176,9 +179,18 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onInstallButton(self):
         """Install what is missing; why it was not installed is said in the panel."""
+        self._install(self.installPackages)
+
+    def onFolderButton(self):
+        """Install what is missing from a folder of packages that the user chooses."""
+        folder = qt.QFileDialog.getExistingDirectory(self.parent, _("Folder with the packages"))
+        if folder:
+            self._install(lambda: dependencies.installFromFolder(Path(folder)))
+
+    def _install(self, install):
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
-            self.installPackages()
+            install()
             problem = ""
         except MicrocalcError as error:
             problem = str(error)
@@ -200,6 +212,7 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         packages = ", ".join(self.missingPackages)
         self.ui.dependencyLabel.setText(_("Python packages to install: {packages}").format(packages=packages))
         self.ui.dependencyFrame.setVisible(bool(self.missingPackages))
+        self.ui.folderButton.setVisible(bool(self.missingPackages))
 
     # Helpers
 

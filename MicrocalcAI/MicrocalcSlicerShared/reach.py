@@ -53,9 +53,12 @@ def withKey(widget, toolTip: str) -> str:
 def nameControls(root) -> None:
     """Give every control below a widget that shows no text a name for screen readers.
 
-    It is the text of its label in a form, else its tooltip, else the name of the widget it is a part of; names that
+    It is the text of its label in a form, else its tooltip, else the heading of the section it lies in; names that
     were given already are kept.
     """
+    for tabs in root.findChildren(qt.QTabWidget):
+        for index in range(tabs.property("count")):
+            tabs.widget(index).setProperty("accessibleName", tabs.tabText(index))
     forms = root.findChildren(qt.QFormLayout)
     for widget in root.findChildren(qt.QWidget):  # a widget comes before its parts
         if widget.property("accessibleName") or widget.inherits("QLabel"):
@@ -64,8 +67,7 @@ def nameControls(root) -> None:
             continue
         labels = [form.labelForField(widget) for form in forms if _lies(widget, form)]
         texts = [label.property("text").rstrip(": ") for label in labels if label is not None]
-        whole = widget.parent()
-        name = (texts or [""])[0] or widget.property("toolTip") or whole.property("accessibleName")
+        name = (texts or [""])[0] or widget.property("toolTip") or _headingOver(widget, root)
         if name:
             widget.setProperty("accessibleName", name)
 
@@ -91,6 +93,17 @@ def fitColumns(table, fitted: Sequence[int], stretched: Sequence[int]) -> None:
         header.setSectionResizeMode(column, qt.QHeaderView.Stretch)
     table.setWordWrap(True)
     table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+
+
+def _headingOver(widget, root) -> str:
+    """The name, title or text of the nearest widget around a widget; '' when none has one."""
+    around = widget.parent()
+    while around is not None and around != root:
+        heading = next(filter(None, (around.property(name) for name in ("accessibleName", "title", "text"))), "")
+        if heading:
+            return heading
+        around = around.parent()
+    return ""
 
 
 def _lies(widget, form) -> bool:

@@ -8,7 +8,9 @@ import qt
 from references.color_vision import contrast
 
 LIGHT = {"Window": "#f0f0f0", "Base": "#ffffff", "AlternateBase": "#f7f7f7", "Text": "#000000", "Link": "#0000ee"}
+LIGHT["Highlight"] = "#0b5cad"
 DARK = {"Window": "#353535", "Base": "#232323", "AlternateBase": "#2d2d2d", "Text": "#ffffff", "Link": "#6cb6ff"}
+DARK["Highlight"] = "#2a5d8f"
 WIDTH = 460  # of a module panel in Slicer, at its usual type
 
 
@@ -21,11 +23,12 @@ def palette(colors):
     made = qt.QPalette(qt.QColor(colors["Window"]))
     for role in ("Window", "Button"):
         made.setColor(getattr(qt.QPalette, role), qt.QColor(colors["Window"]))
-    for role in ("Base", "AlternateBase", "Link"):
+    for role in ("Base", "AlternateBase", "Link", "Highlight"):
         made.setColor(getattr(qt.QPalette, role), qt.QColor(colors[role]))
     for group in (qt.QPalette.Active, qt.QPalette.Inactive):
         for role in ("Text", "WindowText", "ButtonText", "ToolTipText"):
             made.setColor(group, getattr(qt.QPalette, role), qt.QColor(colors["Text"]))
+        made.setColor(group, qt.QPalette.HighlightedText, qt.QColor("#ffffff"))
     return made
 
 
@@ -78,7 +81,7 @@ def text_widgets(panel):
     for kind in (qt.QLabel, qt.QAbstractButton, qt.QGroupBox):
         for widget in panel.parent.findChildren(kind):
             text = widget.title() if kind is qt.QGroupBox else widget.text()
-            if text and widget.isVisible() and widget.width() > 1:
+            if text and widget.isVisible() and not widget.visibleRegion().isEmpty():
                 found.append((widget, text))
     return found
 
@@ -113,6 +116,7 @@ def unreadable(panel, least):
                     item = table.item(row, column)
                     if item is None or not item.text().strip():
                         continue
+                    table.scrollToItem(item)
                     area = table.visualItemRect(item).intersected(table.viewport().rect()).adjusted(1, 1, -1, -1)
                     if area.isEmpty():
                         continue
@@ -127,6 +131,10 @@ def cut_off(panel):
     for page in pages(panel):
         for widget, text in text_widgets(panel):
             wraps = isinstance(widget, qt.QLabel) and widget.wordWrap()
+            if isinstance(widget, qt.QGroupBox):  # its own title; what is in it has its own turn
+                if widget.fontMetrics().horizontalAdvance(text) > widget.width():
+                    found.append((page, text[:60], widget.width()))
+                continue
             needed = widget.minimumSizeHint()
             tall = widget.heightForWidth(widget.width()) if wraps else needed.height()
             is_label = isinstance(widget, qt.QLabel)
@@ -136,7 +144,7 @@ def cut_off(panel):
             if (not wraps and widget.width() < wide) or widget.height() < min(tall, needed.height()):
                 found.append((page, text[:60], (widget.width(), widget.height()), (wide, tall)))
         for table in tables(panel):
-            found += [(page, *each) for each in _cut_cells(table)]
+            found += [(page, table.objectName(), *each) for each in _cut_cells(table)]
     return found
 
 
@@ -154,7 +162,7 @@ def _cut_cells(table):
                 continue
             room = table.visualItemRect(cell)
             longest = max((metrics.horizontalAdvance(word) for word in cell.text().split()), default=0)
-            box = metrics.boundingRect(0, 0, max(room.width() - 8, 1), 10000, int(qt.Qt.TextWordWrap), cell.text())
+            box = metrics.boundingRect(0, 0, max(room.width() - 6, 1), 10000, int(qt.Qt.TextWordWrap), cell.text())
             if longest > room.width() - 4 or box.height() > room.height() + 2:
                 yield "cell", cell.text(), (room.width(), room.height()), (longest, box.height())
 

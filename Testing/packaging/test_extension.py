@@ -26,7 +26,7 @@ ALLOWED_AT_FILE_SCOPE = {
     *sys.stdlib_module_names,
 }
 # What 3D Slicer 5.12 brings along.
-BUNDLED_WITH_SLICER = {"numpy", "scipy", "simpleitk", "pydicom", "pyjpegls", "pillow"}
+BUNDLED_WITH_SLICER = {"numpy", "scipy", "simpleitk", "pydicom", "pyjpegls", "pillow", "packaging"}
 NOT_IN_SLICER = ("pandas", "skimage", "numba", "lightgbm", "sklearn", "matplotlib", "torch")
 HEAVY = (*NOT_IN_SLICER, "scipy", "pydicom")
 
