@@ -10,6 +10,7 @@ from MicrocalcSlicerShared.reach import fitColumns
 from . import clustertext
 from .inputvolume import ijkToRas
 from .readercolumns import ACCEPTED, KINDS, REJECTED, UNDECIDED, ReaderEdits, currentWord, decision
+from .readerplaces import placeInWords
 from .results import clusterRows, imageRecord, volumeOf, wordsOf
 from .showing import showVolume
 from .views import centerViews, fitViews
@@ -204,7 +205,8 @@ class ClustersSection:
         table.clearSelection()
         table.setRowCount(len(self._rows))
         for index, row in enumerate(self._rows):
-            toolTip = clustertext.explanation(row, self._records.get(row["id"]))
+            record = self._records.get(row["id"])
+            toolTip = clustertext.explanation(row, record, self._placeOf(row))
             isRejected = decision(row) == REJECTED
             for column, text in enumerate(clustertext.cells(row)):
                 item = qt.QTableWidgetItem(text)
@@ -226,7 +228,9 @@ class ClustersSection:
         for widget in (*self._combos.values(), ui.acceptButton, ui.rejectButton):
             widget.setEnabled(row is not None)
         ui.clusterLabel.setText(
-            _("Select a cluster to go there and to judge it.") if row is None else clustertext.title(row)
+            _("Select a cluster to go there and to judge it.")
+            if row is None
+            else clustertext.title(row, self._placeOf(row))
         )
         decided = UNDECIDED if row is None else decision(row)
         ui.acceptButton.setChecked(decided == ACCEPTED)
@@ -258,6 +262,9 @@ class ClustersSection:
     def _selectedRow(self):
         index = self.ui.clusterTable.currentRow() if self.ui.clusterTable.selectedItems() else -1
         return self._rows[index] if 0 <= index < len(self._rows) else None
+
+    def _placeOf(self, row):
+        return placeInWords(volumeOf(self._results), imageRecord(self._results.segmentationNode), row)
 
     def _colorOf(self, row):
         segment = self._results.segmentationNode.GetSegmentation().GetSegment(f"MicrocalcCluster{row['id']:.0f}")

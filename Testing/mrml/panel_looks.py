@@ -135,13 +135,17 @@ def cut_off(panel):
                 if widget.fontMetrics().horizontalAdvance(text) > widget.width():
                     found.append((page, text[:60], widget.width()))
                 continue
-            needed = widget.minimumSizeHint()
-            tall = widget.heightForWidth(widget.width()) if wraps else needed.height()
-            is_label = isinstance(widget, qt.QLabel)
-            if not wraps and is_label and not widget.pixmap().isNull():
-                continue
-            wide = widget.sizeHint().width() if is_label or isinstance(widget, qt.QCheckBox) else needed.width()
-            if (not wraps and widget.width() < wide) or widget.height() < min(tall, needed.height()):
+            if isinstance(widget, qt.QLabel):
+                if not widget.pixmap().isNull():
+                    continue
+                wraps = widget.wordWrap()
+                wide = 0 if wraps else widget.sizeHint().width()
+                tall = widget.heightForWidth(widget.width()) if wraps else widget.sizeHint().height()
+            else:  # a button's style adds room around its text, which may shrink
+                box = widget.fontMetrics().boundingRect(0, 0, 10000, 10000, 0, text)
+                beside = 0 if isinstance(widget, qt.QPushButton) else widget.fontMetrics().height()  # box or circle
+                wide, tall = box.width() + beside + 4, box.height()
+            if widget.width() < wide or widget.height() < tall:
                 found.append((page, text[:60], (widget.width(), widget.height()), (wide, tall)))
         for table in tables(panel):
             found += [(page, table.objectName(), *each) for each in _cut_cells(table)]
