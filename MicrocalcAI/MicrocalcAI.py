@@ -144,7 +144,8 @@ class MicrocalcAIWidget(ModulePanel):
     def showDependencies(self):
         super().showDependencies()
         self._missingNetworkPackages = dependencies.missingNetworkPackages()
-        if self._missingNetworkPackages and not self.missingPackages:
+        if self._missingNetworkPackages and not self.missingPackages and not dependencies.foreignLibrary():
+            self.ui.installButton.setVisible(True)
             self.ui.dependencyLabel.setText(_("PyTorch is not installed. Only heatmaps and lesion boxes need it."))
             self.ui.dependencyFrame.setVisible(True)
 

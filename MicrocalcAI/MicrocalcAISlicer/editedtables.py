@@ -37,13 +37,25 @@ class EditedTables:
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._rows: pd.DataFrame | None = None
+        self._undescribed: set[int] = set()  # clusters that changed and wait for their words
+
+    @property
+    def lacksWords(self) -> bool:
+        """Whether clusters wait for their words and estimates."""
+        return bool(self._undescribed)
 
     def prepare(self) -> None:
         """Load what the first mark would otherwise wait for."""
         _ = self._bundledModels.words.ensembles
 
-    def follow(self, marks: Marks, finder: SpeckFinder) -> results.ResultNodes:
+    def follow(self, marks: Marks, finder: SpeckFinder, describes: bool = True) -> results.ResultNodes:
         """Bring everything in step with the marks; a segmentation without tables gets them.
+
+        Parameters
+        ----------
+        describes : bool
+            Whether clusters that changed get their words and estimates, which takes most of the time; without that
+            they have none until it is done.
 
         Raises
         ------
@@ -56,7 +68,9 @@ class EditedTables:
         shown = results.adopt(self._segmentationNode, self._volumeNode, _imageRecord(finder))
         before = self._before(shown, marks)
         models, notes = self._models()
-        refreshed = refresh(finder, marks.labels, marks.clusters, before, models, places=marks.places)
+        own = {"places": marks.places, "again": self._undescribed}
+        refreshed = refresh(finder, marks.labels, marks.clusters, before, models if describes else None, **own)
+        self._undescribed = set() if describes else set(refreshed.touched)
         removed = self._removed(before, marks)
         self._remember(refreshed.findings.calcifications)
         self._show(shown, refreshed, (*notes, *_editedNote(refreshed.findings.calcifications, removed)))

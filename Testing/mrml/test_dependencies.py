@@ -123,3 +123,15 @@ def test_the_panel_offers_a_folder_only_while_packages_are_missing(panel, missin
     panel.ui.folderButton.click()
     assert pip.options
     assert panel.ui.folderButton.isHidden()
+
+
+def test_a_library_of_another_installation_is_told(panel, monkeypatch):
+    import MicrocalcAILib
+
+    panel.showDependencies()
+    assert panel.ui.dependencyFrame.isHidden()
+    monkeypatch.setattr(MicrocalcAILib, "__file__", "/python/site-packages/MicrocalcAILib/__init__.py")
+    panel.showDependencies()
+    assert not panel.ui.dependencyFrame.isHidden()
+    assert panel.ui.installButton.isHidden()
+    assert "pip uninstall microcalc" in panel.ui.dependencyLabel.text()

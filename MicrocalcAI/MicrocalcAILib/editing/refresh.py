@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +68,7 @@ def refresh(
     models: DescriptionModels | None = None,
     progress: Progress = no_progress,
     places: Places | None = None,
+    again: Collection[int] = (),
 ) -> Refreshed:
     """Bring the findings in step with an edited label map.
 
@@ -89,11 +90,14 @@ def refresh(
     progress : callable, optional
     places : (rows, columns), optional
         Where ``labels`` is not 0, when that is known: a large image need not be looked through.
+    again : collection of int
+        Clusters that are described anew whether something changed or not.
     """
     before = before or Findings(pd.DataFrame(columns=["id", "cluster_id", *_GEOMETRY]), pd.DataFrame(columns=["id"]))
     rows, changed = _calcification_rows(finder, labels, before.calcifications, places)
     rows.insert(1, "cluster_id", rows["id"].map(dict(cluster_ids)).astype(np.int64))
     touched = _touched_clusters(rows, before.calcifications, changed, finder.mammogram.spacing_mm)
+    touched |= set(again) & set(rows["cluster_id"].tolist())
     clusters = _cluster_rows(rows, finder.mammogram.spacing_mm)
     untouched = ~clusters["id"].isin(touched)
     kept = before.clusters[before.clusters["id"].isin(clusters.loc[untouched, "id"])]
