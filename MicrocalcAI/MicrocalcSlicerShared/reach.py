@@ -73,15 +73,18 @@ def nameControls(root) -> None:
 
 
 def followFont(root) -> None:
-    """Let the smallest and largest sizes that are written in a panel's file grow with the type."""
+    """Let the smallest and largest sizes that a panel's file sets grow with the type and with translations."""
     for widget in root.findChildren(qt.QWidget):
-        ratio = widget.fontMetrics().height() / _DRAWN_FOR_PX
-        if ratio <= 1:
-            continue
+        ratio = max(widget.fontMetrics().height() / _DRAWN_FOR_PX, 1.0)
         for name in ("minimumWidth", "minimumHeight", "maximumWidth", "maximumHeight"):
             size = widget.property(name)
-            if 0 < size < _UNLIMITED:
-                widget.setProperty(name, round(size * ratio))
+            if not 0 < size < _UNLIMITED:
+                continue
+            wanted = round(size * ratio)
+            if name == "maximumWidth" and widget.inherits("QAbstractButton"):
+                wanted = max(wanted, widget.property("sizeHint").width())
+            if wanted != size:
+                widget.setProperty(name, wanted)
 
 
 def fitColumns(table, fitted: Sequence[int], stretched: Sequence[int]) -> None:

@@ -143,13 +143,19 @@ def cut_off(panel):
                 tall = widget.heightForWidth(widget.width()) if wraps else widget.sizeHint().height()
             else:  # a button's style adds room around its text, which may shrink
                 box = widget.fontMetrics().boundingRect(0, 0, 10000, 10000, 0, text)
-                beside = 0 if isinstance(widget, qt.QPushButton) else widget.fontMetrics().height()  # box or circle
+                beside = 0 if isinstance(widget, qt.QPushButton) else _beside(widget)
                 wide, tall = box.width() + beside + 4, box.height()
             if widget.width() < wide or widget.height() < tall:
                 found.append((page, text[:60], (widget.width(), widget.height()), (wide, tall)))
         for table in tables(panel):
             found += [(page, table.objectName(), *each) for each in _cut_cells(table)]
     return found
+
+
+def _beside(checkBox):
+    """Width of the box or circle before a text."""
+    style, metrics = checkBox.style(), (qt.QStyle.PM_IndicatorWidth, qt.QStyle.PM_CheckBoxLabelSpacing)
+    return sum(style.pixelMetric(metric, None, checkBox) for metric in metrics) - 4
 
 
 def _cut_cells(table):

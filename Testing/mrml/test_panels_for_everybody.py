@@ -79,6 +79,25 @@ def test_nothing_is_cut_with_larger_type(request, percent):
             assert panel_looks.cut_off(panel) == []
 
 
+@pytest.mark.parametrize("name", ["filled", "elastography_panel"])
+def test_nothing_is_cut_with_longer_words_of_another_language(request, slicer, monkeypatch, name):
+    load = slicer.util.loadUI
+
+    def translated(path):
+        root = load(path)
+        for kind in (qt.QLabel, qt.QAbstractButton):
+            for widget in root.findChildren(kind):
+                if widget.text():
+                    widget.setText(widget.text() + "m" * (2 + len(widget.text()) // 4))
+        return root
+
+    monkeypatch.setattr(slicer.util, "loadUI", translated, raising=False)
+    with panel_looks.style(panel_looks.LIGHT):
+        panel = request.getfixturevalue(name)
+        panel_looks.shown(panel, percent=150)
+        assert panel_looks.cut_off(panel) == []
+
+
 def test_every_control_has_a_name_that_is_read_aloud(any_panel):
     silent = [
         widget.objectName() or widget.metaObject().className()

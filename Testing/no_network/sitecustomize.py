@@ -1,7 +1,8 @@
 """Python reads this at its start when its folder is on the path: no socket to any other computer, nor to this one.
 
 What was tried is written into the file that MICROCALC_SOCKETS names, by every process that inherits the environment.
-Sockets inside the computer that are files (worker processes) stay.
+Sockets inside the computer that are files (worker processes) stay, and so does the reservation of an address of this
+computer, which sends nothing (urllib3 looks so whether there is IPv6).
 """
 
 import os
@@ -9,6 +10,7 @@ import socket
 import sys
 import traceback
 
+_OWN = ("127.0.0.1", "::1", "localhost")
 _FILE = os.environ.get("MICROCALC_SOCKETS")
 
 
@@ -16,6 +18,8 @@ def _refuse(what):
     def refused(*arguments, **_named):
         of = arguments[0] if arguments and isinstance(arguments[0], socket.socket) else None
         if of is not None and of.family == getattr(socket, "AF_UNIX", None):
+            return _ORIGINAL[what](*arguments)
+        if what == "bind" and arguments[1][0] in _OWN:
             return _ORIGINAL[what](*arguments)
         with open(_FILE, "a", encoding="utf-8") as file:  # noqa: PTH123, as early and plain as possible
             caller = traceback.extract_stack(limit=6)

@@ -117,9 +117,10 @@ def _calcification_rows(
     """A row for each calcification of the label map, and the ids of those that are new or changed."""
     mammogram, breast = finder.mammogram, finder.breast
     reported = ["contrast_to_noise", "response", "edge_distance_mm", "probability"]
-    found = np.nonzero(labels) if places is None else places
-    blank = pd.DataFrame(np.nan, index=np.unique(labels[found]), columns=reported)
-    rows = describe_calcifications(labels, mammogram, breast, blank, blank["probability"].to_numpy(), found)
+    own_rows, own_columns = np.nonzero(labels) if places is None else places
+    blank = pd.DataFrame(np.nan, index=np.unique(labels[own_rows, own_columns]), columns=reported)
+    probabilities = blank["probability"].to_numpy()
+    rows = describe_calcifications(labels, mammogram, breast, blank, probabilities, (own_rows, own_columns))
     known = before.set_index("id").reindex(rows["id"])
     same = np.ones(len(rows), np.bool_)
     for name in _GEOMETRY:
