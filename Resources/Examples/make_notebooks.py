@@ -22,9 +22,8 @@ Research software, not for diagnosis.""",
         Code(
             """from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 
-breast = power_law_background(5, BreastParameters(spacing_mm=0.1))
-one_cluster = PhantomParameters(clusters=(1, 1), singles=(1, 1), distributions=("grouped",))
-phantom = simulate(breast, 5, one_cluster)
+kind = PhantomParameters(clusters=(1, 1), morphologies=("fine pleomorphic",), distributions=("grouped",))
+phantom = simulate(power_law_background(7, BreastParameters()), 7, kind)
 phantom.mammogram"""
         ),
         """What is in it is outlined, grouped and described; a result shows itself, and its tables are DataFrames.""",
@@ -116,6 +115,9 @@ def main() -> None:
         NotebookClient(notebook, timeout=_SECONDS, kernel_name="python3").execute()
         for cell in notebook.cells:
             cell.metadata.clear()  # times of execution
+            for output in cell.get("outputs", ()):
+                if "text/html" in output.get("data", {}):
+                    output["data"].pop("text/plain", None)  # long, and nobody reads it beside the picture
         notebook.metadata.pop("language_info", None)
         nbformat.write(notebook, FOLDER / f"{name}.ipynb")
         print(f"{name}.ipynb")
