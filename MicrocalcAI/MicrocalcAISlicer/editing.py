@@ -272,9 +272,11 @@ class EditingSession:
         Parameters
         ----------
         describes : bool
-            False leaves the words and estimates of clusters that changed for later.
+            False leaves the words and estimates of clusters that changed for later, and takes the marks as they are
+            known: for whoever calls :meth:`segmentsChanged` at every change.
         """
-        self.segmentsChanged()
+        if describes:
+            self.segmentsChanged()
         return self._tables.follow(self.marks, self.finder, describes)
 
     def _placed(self, added: dict[int, Pixels]) -> dict[int, int]:
