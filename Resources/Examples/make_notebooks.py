@@ -74,8 +74,10 @@ elastogram"""
             """import numpy as np
 
 lesion = screen.lesion & elastogram.valid
-print(f"lesion: {np.median(elastogram.values[lesion]):.0f} kPa, around it "
-      f"{np.median(elastogram.values[~screen.lesion & elastogram.valid]):.0f} kPa")"""
+print(
+    f"lesion: {np.median(elastogram.values[lesion]):.0f} kPa, around it "
+    f"{np.median(elastogram.values[~screen.lesion & elastogram.valid]):.0f} kPa"
+)"""
         ),
         """## A cohort""",
         Code(

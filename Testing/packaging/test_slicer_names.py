@@ -30,9 +30,7 @@ OF_THE_APPLICATION = {
     "slicer.util.confirmOkCancelDisplay",
     "slicer.util.selectModule",
     "slicer.util.getModuleWidget",
-    "slicer.util.launchConsoleProcess",
     "slicer.util.loadScene",
-    "slicer.util.saveScene",
 }
 
 
