@@ -87,10 +87,18 @@ def distribution(tmp_path_factory):
     return wheel, source
 
 
+def interpreter_of(python):
+    """Where pyenv has a version of Python, else its number, by which uv looks for it."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    return str(max(versions.glob(f"{python}.*/bin/python"), default=python))
+
+
 def environment_of(folder, python, *uv_arguments):
     """An empty environment with packages in it; gives its Python. Skips when there is no such Python."""
     uv = [sys.executable, "-m", "uv"]
-    made = subprocess.run([*uv, "venv", "-q", "--python", python, folder], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [*uv, "venv", "-q", "--python", interpreter_of(python), folder], capture_output=True, text=True, check=False
+    )
     if made.returncode:
         pytest.skip(f"there is no Python {python} here: {made.stderr.strip()[:200]}")
     interpreter = folder / ("Scripts/python.exe" if ON_WINDOWS else "bin/python")
