@@ -96,9 +96,8 @@ def interpreter_of(python):
 def environment_of(folder, python, *uv_arguments):
     """An empty environment with packages in it; gives its Python. Skips when there is no such Python."""
     uv = [sys.executable, "-m", "uv"]
-    made = subprocess.run(
-        [*uv, "venv", "-q", "--python", interpreter_of(python), folder], capture_output=True, text=True, check=False
-    )
+    command = [*uv, "venv", "-q", "--python", interpreter_of(python), str(folder)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
         pytest.skip(f"there is no Python {python} here: {made.stderr.strip()[:200]}")
     interpreter = folder / ("Scripts/python.exe" if ON_WINDOWS else "bin/python")
