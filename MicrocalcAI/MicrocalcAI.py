@@ -28,6 +28,7 @@ from MicrocalcAISlicer.studypanel import StudyPanel
 from MicrocalcAISlicer.views import sliceViews
 from MicrocalcSlicerShared import dependencies
 from MicrocalcSlicerShared.panel import ModulePanel, showText
+from MicrocalcSlicerShared.reach import Shortcut
 
 _POLLING_INTERVAL_MS = 100
 _CLOCK_INTERVAL_MS = 1000
@@ -103,6 +104,18 @@ class MicrocalcAIWidget(ModulePanel):
             self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
 
+    def shortcuts(self):
+        ui = self.ui
+        return (
+            Shortcut("N", (), self.clusters.selectNext),
+            Shortcut("P", (), self.clusters.selectPrevious),
+            Shortcut("A", (ui.acceptButton,), ui.acceptButton.click),
+            Shortcut("R", (ui.rejectButton,), ui.rejectButton.click),
+            Shortcut("U", (ui.undoButton,), ui.undoButton.click),
+            Shortcut("H", (ui.heatmapComboBox,), self.onHeatmapKey),
+            Shortcut("O", (ui.outlinesCheckBox,), self.onOutlinesKey),
+        )
+
     def selectInput(self):
         found = mammogramNodes()
         if found and self.parameters.inputVolume not in found:  # the selector takes whatever volume came first
@@ -150,7 +163,8 @@ class MicrocalcAIWidget(ModulePanel):
     def showDependencies(self):
         super().showDependencies()
         self._missingNetworkPackages = dependencies.missingNetworkPackages()
-        if self._missingNetworkPackages and not self.missingPackages:
+        if self._missingNetworkPackages and not self.missingPackages and not dependencies.foreignLibrary():
+            self.ui.installButton.setVisible(True)
             self.ui.dependencyLabel.setText(_("PyTorch is not installed. Only heatmaps and lesion boxes need it."))
             self.ui.dependencyFrame.setVisible(True)
 
@@ -177,14 +191,26 @@ class MicrocalcAIWidget(ModulePanel):
         self.onViewChanged()
 
     def onStudyReading(self, isReading):
-        """While a case of a study is read, nothing is offered that shows more than the study allows."""
+        """While a case of a study is read, nothing is offered that shows more than the study allows, nor by keys."""
         for section in (
             self.ui.imagesCollapsibleButton,
+            self._examSection,
             self.ui.analyzeCollapsibleButton,
             self.ui.clustersCollapsibleButton,
             self.ui.exportCollapsibleButton,
+            self.learning.section,
         ):
             section.setVisible(not isReading)
+        self.setShortcutsEnabled(not isReading)
+
+    def onHeatmapKey(self):
+        """Show the heatmap of the image, or hide it; of two the one that was shown last."""
+        if self.parameters is not None:
+            self.display.toggleHeatmap(self.parameters)
+
+    def onOutlinesKey(self):
+        if self.parameters is not None:
+            self.parameters.showOutlines = not self.parameters.showOutlines
 
     # What happens in the scene
 
@@ -286,7 +312,7 @@ class MicrocalcAIWidget(ModulePanel):
 
     def _makeExamPanel(self):
         """The section of exams, below that of the images."""
-        widget = slicer.util.loadUI(self.resourcePath(EXAM_UI_FILE))
+        widget = self._examSection = slicer.util.loadUI(self.resourcePath(EXAM_UI_FILE))
         layout = self.ui.imagesCollapsibleButton.parentWidget().layout()
         layout.insertWidget(layout.indexOf(self.ui.imagesCollapsibleButton) + 1, widget)
         workTimer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.exam.onWorkTimer())

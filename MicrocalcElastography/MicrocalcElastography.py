@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcElastographySlicer import sampledata
+from MicrocalcElastographySlicer import sampledata, views
 from MicrocalcElastographySlicer.cohortsection import CohortSection
 from MicrocalcElastographySlicer.elastogramnodes import isComplete
 from MicrocalcElastographySlicer.imagesection import ImageSection
@@ -37,6 +37,7 @@ class MicrocalcElastography(ScriptedLoadableModule):
             "by Olivier Seynnes (MIT license)."
         )
         parent.icon = qt.QIcon(self.resourcePath("MicrocalcElastography/Icons/MicrocalcElastography.png"))
+        slicer.app.connect("startupCompleted()", views.registerLayout)
         slicer.app.connect("startupCompleted()", sampledata.registerSampleData)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .base.errors import MicrocalcError, ResultError, WarningRecord
+from .base.notebook import card, dots
 from .base.tables import read_table, write_table
 from .base.volumes import read_label_map, write_volume
 from .networks.heatmap import Heatmap
@@ -24,6 +25,7 @@ from .reading.admission import AdmissionCard
 if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
     from .classification.feature_tables import FeatureTables
 
+_SHOWN = ("name", "count", "extent_mm", "morphology", "distribution", "descriptor_risk")  # in a notebook
 SINGLES = 0  # cluster_id of calcifications that belong to no cluster
 
 
@@ -80,6 +82,18 @@ class Analysis:
     warnings: tuple[WarningRecord, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     admission: AdmissionCard = field(default_factory=AdmissionCard)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        count, clusters = len(self.calcifications), len(self.clusters)
+        shown = [name for name in _SHOWN if name in self.clusters]
+        return card(
+            f"{count} calcifications, {clusters} {'cluster' if clusters == 1 else 'clusters'}",
+            (f"{self.breast_area_cm2:.0f} cm² of breast; research software, not for diagnosis",),
+            self.clusters[shown],
+            dots(self.labels.shape, self.breast_box, self.calcifications["row"], self.calcifications["column"]),
+            self.warnings,
+        )
 
 
 SCHEMA = 2

@@ -34,12 +34,15 @@ class Marks:
         Id of a calcification to the number of its cluster; 0: single.
     pixels : dict
         Id of a calcification to the rows and columns of its pixels.
+    places : (rows, columns)
+        Of all marked pixels, in reading order.
     """
 
     labels: np.ndarray
     segments: dict[int, str]
     clusters: dict[int, int]
     pixels: dict[int, Pixels]
+    places: Pixels = (np.empty(0, np.int64), np.empty(0, np.int64))
 
     def at(self, row: float, column: float, snapMm: float, spacingMm: tuple[float, float]) -> int | None:
         """The calcification under or next to the cursor."""
@@ -121,7 +124,7 @@ class MarkReader:
             segmentOf[identifier] = names[painted.owners[part[0]] - 1]
             pixels[identifier] = (painted.rows[part], painted.columns[part])
         clusters = {identifier: segments[segment] for identifier, segment in segmentOf.items()}
-        return Marks(labels, segmentOf, clusters, pixels)
+        return Marks(labels, segmentOf, clusters, pixels, places)
 
 
 def centersOf(pixels: dict[int, Pixels]) -> np.ndarray:

@@ -4,11 +4,13 @@ import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcSlicerShared.panel import showText
+from MicrocalcSlicerShared.panel import enable, showText
+from MicrocalcSlicerShared.reach import fitColumns
 
 from . import clustertext
 from .inputvolume import ijkToRas
 from .readercolumns import ACCEPTED, KINDS, REJECTED, UNDECIDED, ReaderEdits, currentWord, decision
+from .readerplaces import placeInWords
 from .results import clusterRows, imageRecord, volumeOf, wordsOf
 from .showing import showVolume
 from .views import centerViews, fitViews
@@ -16,7 +18,6 @@ from .views import centerViews, fitViews
 _SMALLEST_FIELD_OF_VIEW_MM = 20.0  # around a selected cluster
 _MARGIN = 3.0  # field of view by the extent of the cluster
 _WORDS_COLUMN = 2
-_COLUMN_WIDTHS = {0: 42, 1: 62, 3: 66, 4: 60, 5: 20}
 
 
 class ClustersSection:
@@ -80,6 +81,21 @@ class ClustersSection:
         shown = [warning.message for warning in results.warnings if warning.message not in notices] if results else []
         showText(self.ui.warningsLabel, "\n".join(f"⚠ {message}" for message in shown))
         self._showSelected()
+
+    def selectNext(self):
+        """Go to the next cluster of the list; from the last one nowhere."""
+        self._selectBy(1)
+
+    def selectPrevious(self):
+        """Go to the previous cluster of the list."""
+        self._selectBy(-1)
+
+    def _selectBy(self, step):
+        selected = self.selectedId
+        numbers = [int(row["id"]) for row in self._rows]
+        index = numbers.index(selected) + step if selected in numbers else 0
+        if 0 <= index < len(numbers):
+            self.ui.clusterTable.selectRow(index)
 
     def forgetEdits(self, tableNode=None):
         """Forget the undo steps of a table whose rows were replaced, or all of them."""
@@ -178,9 +194,10 @@ class ClustersSection:
             item = qt.QTableWidgetItem(text)
             item.setToolTip(toolTip)
             table.setHorizontalHeaderItem(column, item)
-        for column, width in _COLUMN_WIDTHS.items():
-            table.setColumnWidth(column, width)
-        table.horizontalHeader().setSectionResizeMode(_WORDS_COLUMN, qt.QHeaderView.Stretch)
+        fitted = [column for column in range(len(headings)) if column != _WORDS_COLUMN]
+        fitColumns(table, fitted, stretched=[_WORDS_COLUMN])
+        table.horizontalHeader().setMinimumSectionSize(1)  # the last heading is empty
+        table.setToolTip(_("Keys: N next cluster, P previous cluster."))
 
     def _fillTable(self, selected):
         table = self.ui.clusterTable
@@ -188,19 +205,21 @@ class ClustersSection:
         table.clearSelection()
         table.setRowCount(len(self._rows))
         for index, row in enumerate(self._rows):
-            toolTip = clustertext.explanation(row, self._records.get(row["id"]))
+            record = self._records.get(row["id"])
+            toolTip = clustertext.explanation(row, record, self._placeOf(row))
             isRejected = decision(row) == REJECTED
             for column, text in enumerate(clustertext.cells(row)):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(toolTip)
                 if isRejected:
-                    item.setForeground(qt.QBrush(qt.QColor(128, 128, 128)))
+                    font = item.font()
+                    font.setStrikeOut(True)
+                    item.setFont(font)
                 if column == 0:
                     item.setData(qt.Qt.DecorationRole, self._colorOf(row))
                 table.setItem(index, column, item)
             if row["id"] == selected:
                 table.selectRow(index)
-        table.resizeRowsToContents()
         table.blockSignals(False)
 
     def _showSelected(self):
@@ -209,7 +228,9 @@ class ClustersSection:
         for widget in (*self._combos.values(), ui.acceptButton, ui.rejectButton):
             widget.setEnabled(row is not None)
         ui.clusterLabel.setText(
-            _("Select a cluster to go there and to judge it.") if row is None else clustertext.title(row)
+            _("Select a cluster to go there and to judge it.")
+            if row is None
+            else clustertext.title(row, self._placeOf(row))
         )
         decided = UNDECIDED if row is None else decision(row)
         ui.acceptButton.setChecked(decided == ACCEPTED)
@@ -218,10 +239,8 @@ class ClustersSection:
             self._fillCombo(kind, combo, row)
         record = None if row is None else self._records.get(row["id"])
         showText(ui.evidenceLabel, "\n".join((record or {}).get("evidence", ())))
-        ui.undoButton.setEnabled(bool(self.edits.last))
-        ui.undoButton.setToolTip(
-            _("Take back: {what}").format(what=self.edits.last) if self.edits.last else _("There is nothing to undo.")
-        )
+        nothing = "" if self.edits.last else _("There is nothing to undo.")
+        enable(ui.undoButton, nothing, _("Take back: {what}").format(what=self.edits.last))
 
     def _fillCombo(self, kind, combo, row):
         from MicrocalcAILib.lexicon.vocabulary import words
@@ -243,6 +262,9 @@ class ClustersSection:
     def _selectedRow(self):
         index = self.ui.clusterTable.currentRow() if self.ui.clusterTable.selectedItems() else -1
         return self._rows[index] if 0 <= index < len(self._rows) else None
+
+    def _placeOf(self, row):
+        return placeInWords(volumeOf(self._results), imageRecord(self._results.segmentationNode), row)
 
     def _colorOf(self, row):
         segment = self._results.segmentationNode.GetSegmentation().GetSegment(f"MicrocalcCluster{row['id']:.0f}")

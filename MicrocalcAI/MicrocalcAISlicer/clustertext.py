@@ -72,10 +72,10 @@ def place(row: dict[str, Any]) -> str:
     return ""
 
 
-def title(row: dict[str, Any]) -> str:
-    """Name and position in the image, as rich text."""
-    where = _("row {row:.0f}, column {column:.0f}").format(row=row["row"], column=row["column"])
-    return f"<b>{html.escape(str(row['name']))}</b>  " + ", ".join(filter(None, (place(row), where)))
+def title(row: dict[str, Any], where: str = "") -> str:
+    """Name and place, as rich text; ``where`` as :func:`.readerplaces.placeInWords` says it."""
+    places = ", ".join(filter(None, (place(row), where)))
+    return f"<b>{html.escape(str(row['name']))}</b>  {html.escape(places)}".rstrip()
 
 
 def notice(row: dict[str, Any]) -> str:
@@ -84,7 +84,7 @@ def notice(row: dict[str, Any]) -> str:
     return "" if text in ("-", "") or _number(row, "probability_malignant") is None else str(text)
 
 
-def explanation(row: dict[str, Any], record: dict[str, Any] | None) -> str:
+def explanation(row: dict[str, Any], record: dict[str, Any] | None, where: str = "") -> str:
     """Everything that speaks for and against the words and the numbers of a cluster, as rich text.
 
     Parameters
@@ -93,8 +93,10 @@ def explanation(row: dict[str, Any], record: dict[str, Any] | None) -> str:
         Of the cluster table.
     record : dict or None
         Of the words (``analysis.words``); None when the cluster was not described.
+    where : str
+        As for :func:`title`.
     """
-    parts = [f"{title(row)}, {row['count']:.0f} × , {row['extent_mm']:.1f} mm"]
+    parts = [f"{title(row, where)}, {row['count']:.0f} × , {row['extent_mm']:.1f} mm"]
     for kind in KINDS:
         heading = _("Morphology") if kind == "morphology" else _("Distribution")
         own = readerWord(row, kind)

@@ -17,6 +17,20 @@ class DisplaySection:
     def __init__(self, ui):
         self.ui = ui
         self._isApplying = False
+        self._lastHeatmap = None  # that was shown before it was hidden with the key
+
+    def toggleHeatmap(self, parameters):
+        """Hide the heatmap, or show the one of the selected image that was shown last, else the first it has."""
+        if parameters.heatmap is not Heatmap.NONE:
+            self._lastHeatmap = parameters.heatmap
+            parameters.heatmap = Heatmap.NONE
+            return
+        results = findResults(parameters.inputVolume) if parameters.inputVolume is not None else None
+        if results is not None:
+            wanted = [each for each in (self._lastHeatmap, *Heatmap) if each not in (None, Heatmap.NONE)]
+            segmentationNode = results.segmentationNode
+            drawn = [each for each in wanted if probabilitymaps.findMap(segmentationNode, each.value) is not None]
+            parameters.heatmap = drawn[0] if drawn else Heatmap.NONE
 
     def apply(self, parameters, selectedId):
         """Show everything as the parameters say; ``selectedId`` is the cluster whose links are drawn."""

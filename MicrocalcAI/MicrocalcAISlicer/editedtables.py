@@ -1,4 +1,4 @@
-"""Tables, words, names and colors made to follow edited segments."""
+"""Tables, words and names made to follow edited segments."""
 
 from __future__ import annotations
 
@@ -37,9 +37,25 @@ class EditedTables:
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._rows: pd.DataFrame | None = None
+        self._undescribed: set[int] = set()  # clusters that changed and wait for their words
 
-    def follow(self, marks: Marks, finder: SpeckFinder) -> results.ResultNodes:
+    @property
+    def lacksWords(self) -> bool:
+        """Whether clusters wait for their words and estimates."""
+        return bool(self._undescribed)
+
+    def prepare(self) -> None:
+        """Load what the first mark would otherwise wait for."""
+        _ = self._bundledModels.words.ensembles
+
+    def follow(self, marks: Marks, finder: SpeckFinder, describes: bool = True) -> results.ResultNodes:
         """Bring everything in step with the marks; a segmentation without tables gets them.
+
+        Parameters
+        ----------
+        describes : bool
+            Whether clusters that changed get their words and estimates, which takes most of the time; without that
+            they have none until it is done.
 
         Raises
         ------
@@ -52,7 +68,9 @@ class EditedTables:
         shown = results.adopt(self._segmentationNode, self._volumeNode, _imageRecord(finder))
         before = self._before(shown, marks)
         models, notes = self._models()
-        refreshed = refresh(finder, marks.labels, marks.clusters, before, models)
+        own = {"places": marks.places, "again": self._undescribed}
+        refreshed = refresh(finder, marks.labels, marks.clusters, before, models if describes else None, **own)
+        self._undescribed = set() if describes else set(refreshed.touched)
         removed = self._removed(before, marks)
         self._remember(refreshed.findings.calcifications)
         self._show(shown, refreshed, (*notes, *_editedNote(refreshed.findings.calcifications, removed)))
@@ -84,8 +102,6 @@ class EditedTables:
             self._rows = everything.drop_duplicates("id", keep="last")
 
     def _show(self, shown: results.ResultNodes, refreshed: Refreshed, notes: tuple[WarningRecord, ...]) -> None:
-        from MicrocalcAILib.export.segmentation import cluster_color
-
         findings = refreshed.findings
         segmentation = self._segmentationNode.GetSegmentation()
         segmentOf = {number: segment for segment, number in clusterSegments(self._segmentationNode).items()}
@@ -93,11 +109,6 @@ class EditedTables:
         clusters = findings.clusters.assign(name=names)
         results.replaceRows(shown, findings.calcifications, clusters)
         results.replaceWords(self._segmentationNode, findings.words)
-        for _, cluster in clusters[clusters["id"].isin(refreshed.touched)].iterrows():
-            segment = segmentation.GetSegment(segmentOf[cluster["id"]])
-            color = cluster_color(cluster)
-            if "descriptor_risk" in cluster and not np.allclose(segment.GetColor(), color):
-                segment.SetColor(color)
         kept = [record for record in shown.warnings if record.code != results.EDITED_BY_READER]
         known = {record.code for record in kept}
         new = [record for record in (*refreshed.warnings, *notes) if record.code not in known]
@@ -146,7 +157,7 @@ def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:
             f"The cluster segments hold {len(marks.pixels)} separate spots, which are no calcifications; "
             "undo the last edit, or paint into another segment."
         )
-    areaMm2 = np.count_nonzero(marks.labels) * spacingMm[0] * spacingMm[1]
+    areaMm2 = len(marks.places[0]) * spacingMm[0] * spacingMm[1]
     if areaMm2 > _LARGEST_AREA_MM2:
         raise ResultError(
             f"The cluster segments cover {areaMm2 / 100:.0f} cm², which calcifications do not; "

@@ -160,9 +160,11 @@ class EditingSession:
 
     @property
     def finder(self) -> SpeckFinder:
-        """Finds specks; made at the first use."""
+        """Finds specks; made at the first use, with everything else that the first mark would wait for."""
         if self._finder is None:
             self._finder = self._makeFinder()
+            _ = self._finder.nipple
+            self._tables.prepare()
         return self._finder
 
     @property
@@ -254,13 +256,25 @@ class EditingSession:
         self._move(moved, {}, referenceImage, modify)
         return len(moved)
 
-    def refresh(self) -> results.ResultNodes:
-        """Make tables, words and colors follow the segments.
+    @property
+    def lacksWords(self) -> bool:
+        """Whether clusters that changed wait for their words; :meth:`refresh` gives them."""
+        return self._tables.lacksWords
+
+    def refresh(self, describes: bool = True) -> results.ResultNodes:
+        """Make tables and words follow the segments.
 
         A segmentation without tables gets them. What a reader said about a cluster stays with its number.
+
+        Parameters
+        ----------
+        describes : bool
+            False leaves the words and estimates of clusters that changed for later, and takes the marks as they are
+            known: for whoever calls :meth:`segmentsChanged` at every change.
         """
-        self.segmentsChanged()
-        return self._tables.follow(self.marks, self.finder)
+        if describes:
+            self.segmentsChanged()
+        return self._tables.follow(self.marks, self.finder, describes)
 
     def _placed(self, added: dict[int, Pixels]) -> dict[int, int]:
         """Clusters of new calcifications, and of single ones that go with them."""

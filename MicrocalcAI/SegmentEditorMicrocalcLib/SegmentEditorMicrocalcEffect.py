@@ -22,6 +22,7 @@ _SEGMENT_EVENTS = (
     slicer.vtkSegmentation.SegmentRemoved,
 )
 _REFRESH_DELAY_MS = 150  # the outline appears at once, the tables follow
+_WORDS_DELAY_MS = 1500  # words and estimates take longer: they come when the hand rests
 
 
 class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObservationMixin):
@@ -43,7 +44,7 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
         self._editor = SpeckEditor(scriptedEffect, self._views, self._say)
         self._drag = None
         self._observed = None
-        self._timer = None  # there while the effect is active
+        self._timer = self._wordsTimer = None  # there while the effect is active
 
     def clone(self):
         """A new effect for another segment editor."""
@@ -106,19 +107,18 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
 
     def activate(self):
         """The effect was selected."""
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REFRESH_DELAY_MS)
-        self._timer.timeout.connect(self.onUpdateTables)
+        self._timer = _singleShot(_REFRESH_DELAY_MS, self.onMarksChanged)
+        self._wordsTimer = _singleShot(_WORDS_DELAY_MS, self.onHandRests)
         self._say("")
         self._follow()
 
     def deactivate(self):
         """Another effect was selected: finish, and leave nothing in the views."""
         if self._timer is not None:
-            isWaiting = self._timer.isActive()
+            isWaiting = self._timer.isActive() or self._wordsTimer.isActive()
             self._timer.stop()
-            self._timer = None
+            self._wordsTimer.stop()
+            self._timer = self._wordsTimer = None
             if isWaiting:
                 self.onUpdateTables()
         self.removeObservers()
@@ -177,8 +177,27 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
         """Bring the tables in step with the segments now."""
         self._onButton(lambda session: session.refresh())
         if self._timer is not None:
-            self._timer.stop()  # new colors are no edit
+            self._timer.stop()  # new segments' names are no edit
+            self._wordsTimer.stop()
         self._follow()
+
+    def onMarksChanged(self):
+        """A moment after an edit: rows and outlines follow, words wait until the hand rests."""
+        with self._editor.sayingErrors():
+            session = self._editor.session()
+            if session is not None:
+                session.refresh(describes=False)
+                self._timer.stop()
+                if session.lacksWords:
+                    self._wordsTimer.start()
+        self._follow()
+
+    def onHandRests(self):
+        """The words and estimates of clusters that changed, unless something is being drawn."""
+        if self._drag is None:
+            self.onUpdateTables()
+        else:
+            self._wordsTimer.start()
 
     def _onPress(self, session, drag):
         if not session.isInside(*drag.path[0]):
@@ -253,9 +272,18 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
             session = self._editor.session(isWanted=False)
             if session is not None:
                 session.segmentsChanged()
-                if self._timer is not None:  # the last update gives new colors when the effect is left
+                if self._timer is not None:  # the last update may name segments when the effect is left
                     self._timer.start()
+                    self._wordsTimer.stop()
 
     def _say(self, text):
         for options in self._options:
             options.say(text)
+
+
+def _singleShot(milliseconds, slot):
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(slot)
+    return timer

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
+from MicrocalcAILib.base.notebook import card, small
 
 from .geometry import Rectangle
 
@@ -193,6 +194,17 @@ class Elastogram:
                 f"A pixel spacing of {self.spacing_mm[0]:g} × {self.spacing_mm[1]:g} mm is impossible for ultrasound; "
                 "give the distance between pixel centers in millimeters (usually 0.03 to 0.3)."
             )
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it; of the screen nothing but the box."""
+        rows, columns = self.values.shape
+        spacing = "unknown" if self.spacing_mm is None else "{:.3g} × {:.3g} mm".format(*self.spacing_mm)
+        facts = [f"{rows} × {columns} pixels, spacing {spacing} ({self.spacing_source})"]
+        if self.valid.any():
+            known = self.values[self.valid]
+            facts.append(f"median {np.median(known):.3g}, {known.min():.3g} to {known.max():.3g} {self.unit}")
+        facts.append(f"{1 - self.valid.mean():.0%} without a value")
+        return card(f"Elastogram in {self.unit}", facts, picture=small(self.values), warnings=self.warnings)
 
     def in_unit(self, unit: Unit, density_kg_m3: float = TISSUE_DENSITY_KG_M3) -> Elastogram:
         """The same elastogram in kPa or m/s, converted pixel by pixel with E = 3 ρ c².

@@ -3,17 +3,18 @@
 import enum
 from pathlib import Path
 
-import qt
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.nodes import numberOf, tableRows
+from MicrocalcSlicerShared.pages import openPage
 from MicrocalcSlicerShared.panel import enable, showText, valueOf
+from MicrocalcSlicerShared.reach import fitColumns
 
 from . import views
 from .cohortnodes import findStudy
 from .cohortrun import REPORT_FOLDER, StudyRequest, StudySource
-from .section import Section, fillCells, numberText, prepareTable
+from .section import Section, fillCells, numberText
 
 _POLLING_INTERVAL_MS = 100
 
@@ -43,8 +44,8 @@ class CohortSection(Section):
         self.ui.chartButton.clicked.connect(self.onShowChart)
         self.ui.reportButton.clicked.connect(self.onOpenReport)
         self._timer = self.panel.makeTimer(_POLLING_INTERVAL_MS, self.onTimer)
-        prepareTable(self.ui.columnsTable, fitted=(0,), stretched=(1,))
-        prepareTable(self.ui.aucTable, fitted=(1, 2, 3, 4), stretched=(0,))
+        fitColumns(self.ui.columnsTable, fitted=(0,), stretched=(1,))
+        fitColumns(self.ui.aucTable, fitted=(1, 2, 3, 4), stretched=(0,))
         self.ui.progressBar.setVisible(False)
         showText(self.ui.cohortLabel, "")
 
@@ -95,7 +96,7 @@ class CohortSection(Section):
             views.showChart(list(study.chartNodes.values())[index])
 
     def onOpenReport(self):
-        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._report())))
+        showText(self.ui.cohortLabel, openPage(self._report()))
 
     def show(self):
         isRunning = self.state is CohortState.RUNNING

@@ -2,23 +2,22 @@
 
 from dataclasses import replace
 
-import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.nodes import tableRows
-from MicrocalcSlicerShared.panel import enable, showText
+from MicrocalcSlicerShared.panel import enable, showText, valueOf
+from MicrocalcSlicerShared.reach import fitColumns
 
 from .drawings import Drawings
 from .measurementtexts import headline, protocolRows, ratioRows, statisticsRows
 from .parameternode import BoxPlace
-from .section import Section, fillCells, prepareTable
+from .section import Section, fillCells
 
 _INTERVAL_MS = 40  # between two measurements while something is dragged
-_MEASURED_PX = 130  # width of a column
-_STATUS_COLORS = {"pass": "#2e8b57", "warn": "#d95f0e", "cannot tell": "#808080"}
+_MEASURED_CHARACTERS = 20  # width of a column
 
 
 class MeasureSection(Section):
@@ -48,10 +47,11 @@ class MeasureSection(Section):
         ui.takeOverButton.clicked.connect(self.onTakeOver)
         ui.boxPointButton.clicked.connect(self.onPlaceBox)
         ui.measureButton.clicked.connect(self.onMeasure)
-        prepareTable(ui.statisticsTable, fitted=(0,), stretched=(1, 2, 3, 4))
-        prepareTable(ui.ratiosTable, fitted=(0, 1), stretched=(2,))
-        prepareTable(ui.protocolTable, fitted=(0,), stretched=(1,))
-        ui.protocolTable.setColumnWidth(2, _MEASURED_PX)
+        fitColumns(ui.statisticsTable, fitted=(0,), stretched=(1, 2, 3, 4))
+        fitColumns(ui.ratiosTable, fitted=(0, 1), stretched=(2,))
+        fitColumns(ui.protocolTable, fitted=(0,), stretched=(1,))
+        width = _MEASURED_CHARACTERS * ui.protocolTable.fontMetrics().averageCharWidth()
+        ui.protocolTable.setColumnWidth(2, width)
         # One measurement at a time, the next one not before the interval is over: this is the throttle.
         self._timer = self.panel.makeTimer(_INTERVAL_MS, self.onTimer)
         self._timer.setSingleShot(True)
@@ -218,8 +218,11 @@ class MeasureSection(Section):
         fillCells(self.ui.ratiosTable, ratioRows(rows))
         fillCells(self.ui.protocolTable, protocolRows(checks))
         for row, check in enumerate(checks):
-            color = qt.QColor(_STATUS_COLORS[check["status"]])
-            self.ui.protocolTable.item(row, 0).setForeground(qt.QBrush(color))
+            for column in range(valueOf(self.ui.protocolTable.columnCount)):
+                item = self.ui.protocolTable.item(row, column)
+                font = item.font()
+                font.setBold(check["status"] == "warn")
+                item.setFont(font)
         warnings = found.warnings if isCurrent else ()
         showText(self.ui.measureWarningsLabel, "\n".join(f"⚠ {warning.message}" for warning in warnings))
 

@@ -6,9 +6,10 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.panel import enable, showText
+from MicrocalcSlicerShared.reach import fitColumns
 
 from . import readernames, readingsnodes
-from .section import Section, fillCells, numberText, prepareTable
+from .section import Section, fillCells, numberText
 
 _LONGEST_HISTORY = 50
 _SYMBOLS = {"pass": "✓", "warn": "⚠", "cannot tell": "?"}
@@ -33,7 +34,7 @@ class ReadingsSection(Section):
         self.ui.pictureButton.clicked.connect(self.onExportPicture)
         self.ui.toCohortButton.clicked.connect(self.onUseAsStudy)
         self.ui.readingsTable.itemSelectionChanged.connect(self.onSelectionChanged)
-        prepareTable(self.ui.readingsTable, fitted=(1, 2, 3, 4, 5, 6), stretched=(0,))
+        fitColumns(self.ui.readingsTable, fitted=(1, 2, 3, 4, 5, 6), stretched=(0,))
         showText(self.ui.readingsStatusLabel, "")
         showText(self.ui.exportLabel, "")
 

@@ -56,15 +56,6 @@ class Section:
 _DECIMALS = {"kPa": 1, "m/s": 2, "%": 1, "mm": 1, "mm²": 1, "": 2, "strain": 3}
 
 
-def prepareTable(table, fitted, stretched):
-    """Let a table fill its width: columns as wide as their content, and others that share the rest."""
-    header = table.horizontalHeader()
-    for column in fitted:
-        header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-    for column in stretched:
-        header.setSectionResizeMode(column, qt.QHeaderView.Stretch)
-
-
 def fillCells(table, rows):
     """Fill a table widget with rows of texts; a pair in place of a text is the text and its tooltip."""
     table.setRowCount(len(rows))

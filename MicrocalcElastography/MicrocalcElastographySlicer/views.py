@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import slicer
 
+from MicrocalcSlicerShared import layouts
+
 B_MODE_VIEW, STIFFNESS_VIEW = "MicrocalcBMode", "MicrocalcStiffness"
-_LAYOUT_ID = 91850
+LAYOUT_ID = 91850
 _LAYOUT = f"""<layout type="horizontal">
  <item><view class="vtkMRMLSliceNode" singletontag="{B_MODE_VIEW}">
   <property name="orientation" action="default">Axial</property>
@@ -126,13 +128,16 @@ def _placeLegend(plotWidget) -> None:
     legend.SetVerticalAlignment(legend.BOTTOM)
 
 
+def registerLayout() -> None:
+    """Tell Slicer what the layout of two views looks like; a scene that was saved in it opens in it then."""
+    layouts.describe(LAYOUT_ID, _LAYOUT)
+
+
 def _useLayout() -> None:
-    layoutNode = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    if layoutNode is None:
-        return
-    if not layoutNode.IsLayoutDescription(_LAYOUT_ID):
-        layoutNode.AddLayoutDescription(_LAYOUT_ID, _LAYOUT)
-    layoutNode.SetViewArrangement(_LAYOUT_ID)
+    registerLayout()
+    node = layouts.layoutNode()
+    if node is not None:
+        node.SetViewArrangement(LAYOUT_ID)
 
 
 def _fit(names) -> None:

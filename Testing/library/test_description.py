@@ -104,13 +104,10 @@ def test_described_results_load_again_with_their_words_and_features(described, t
     assert {image for image, _ in tables.clusters.index} == {"case"}
 
 
-def test_colors_rise_from_blue_to_red_with_the_probability(described):
+def test_segments_have_the_colors_of_their_clusters(described):
     analysis = described[1]
     shown = [segment.color for segment in segments(analysis)[1] if segment.name.startswith("Cluster")]
     assert shown == [cluster_color(cluster) for _, cluster in analysis.clusters.iterrows()]
-    lowest, highest = (cluster_color(pd.Series({"id": 1, "descriptor_risk": p})) for p in (0.0, 1.0))
-    assert lowest[2] > lowest[0]
-    assert highest[0] > highest[2]
 
 
 def test_an_image_without_clusters_has_empty_columns(models, tmp_path):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,41 @@ def test_a_failed_file_leaves_the_earlier_one(tmp_path):
         (tmp_path / "missing").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["a.seg.nrrd"]
     assert file.read_text() == "earlier"
+
+
+class Held:
+    """A file that another program holds, as Windows tells it, for a number of attempts."""
+
+    def __init__(self, monkeypatch, attempts):
+        self.left, replace = attempts, Path.replace
+
+        def refusing(path, target):
+            if self.left:
+                self.left -= 1
+                raise PermissionError(errno.EACCES, "being used by another process", str(target))
+            return replace(path, target)
+
+        monkeypatch.setattr(Path, "replace", refusing)
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+
+def test_a_file_that_is_held_for_a_moment_is_replaced_after_it(tmp_path, monkeypatch):
+    path = tmp_path / "Tabelle für 医院.csv"
+    path.write_text("old")
+    Held(monkeypatch, 3)
+    with replaced_on_success(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_a_file_that_stays_open_in_another_program_is_named_and_kept(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    Held(monkeypatch, 100)
+    with pytest.raises(ResultError, match="a program has it open"), replaced_on_success(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_failed_folder_leaves_the_earlier_one(tmp_path):

@@ -40,13 +40,12 @@ def calcifications(*rows):
     return pd.DataFrame(rows, columns=["cluster_id", "y_mm", "x_mm"])
 
 
-def test_there_are_ten_levels_from_blue_to_red():
+def test_there_are_ten_levels_from_dark_to_bright():
     assert len(LEVELS) == 10
     assert LEVELS[0][0] == "0 %–10 %"
     assert LEVELS[9][0] == "90 %–100 %"
-    (red, _, blue), (last_red, _, last_blue) = LEVELS[0][1], LEVELS[9][1]
-    assert blue > 2 * red
-    assert last_red > 2 * last_blue
+    brightness = [0.2126 * red + 0.7152 * green + 0.0722 * blue for _, (red, green, blue) in LEVELS]
+    assert brightness == sorted(brightness)
 
 
 def test_labels_are_tenths_of_probability_and_zero_outside_the_breast():

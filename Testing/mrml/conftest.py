@@ -65,13 +65,14 @@ def make_view(slicer):
 
 @pytest.fixture
 def reopened(slicer, tmp_path):
-    """Save the scene as Slicer's bundle does, close it, and open it again."""
+    """Save the scene as Slicer's bundle does, close it, and open it again, in an application started anew if told."""
 
-    def reopen():
-        folder = tmp_path / "bundle"
+    def reopen(restart=lambda: None):
+        folder = tmp_path / f"bundle{len(list(tmp_path.glob('bundle*')))}"
         folder.mkdir()
         assert slicer.mrmlScene.SaveSceneToSlicerDataBundleDirectory(str(folder), None)
         slicer.mrmlScene.Clear(0)
+        restart()
         (file,) = folder.rglob("*.mrml")
         slicer.mrmlScene.SetURL(str(file))
         assert slicer.mrmlScene.Import()

@@ -356,3 +356,22 @@ def test_a_table_that_was_saved_as_text_has_numbers_again(slicer, session, tmp_p
     again = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
     assert storage.ReadData(again)
     pd.testing.assert_frame_equal(tableFrame(again)[before.columns], before, check_dtype=False, rtol=1e-4)
+
+
+def test_words_of_changed_clusters_come_when_the_hand_rests_and_are_those_of_a_full_update(session):
+    before = clusters(session).set_index("id")
+    number = int(before.index[0])
+    removed = next(each for each, cluster in session.marks.clusters.items() if cluster == number)
+    edit = no_editor(session)
+    session.removeCalcifications([removed], edit.reference, edit.modify)
+    session.refresh(describes=False)
+    quick = clusters(session).set_index("id")
+    assert quick.loc[number, "count"] == before.loc[number, "count"] - 1
+    assert quick.loc[number, "morphology"] in ("-", "")
+    assert session.lacksWords
+    session.refresh()
+    assert not session.lacksWords
+    described = clusters(session).set_index("id")
+    assert described.loc[number, "morphology"] not in ("-", "")
+    others = [each for each in before.index if each != number]
+    assert list(described.loc[others, "morphology"]) == list(before.loc[others, "morphology"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import MicrocalcElastography
-from MicrocalcElastographySlicer import sampledata
+from MicrocalcElastographySlicer import sampledata, views
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
 from mrml.elastography_panel import discard, make_panel
 from stand_ins import application
@@ -22,7 +22,8 @@ def test_module_describes_itself_and_registers_its_sample_data_when_slicer_has_s
     MicrocalcElastography.MicrocalcElastography(parent)
     assert "not for diagnosis" in parent.helpText
     assert not parent.icon.isNull()
-    assert slicer.app.connections[-1] == ("startupCompleted()", sampledata.registerSampleData)
+    slots = [views.registerLayout, sampledata.registerSampleData]
+    assert slicer.app.connections[-2:] == [("startupCompleted()", slot) for slot in slots]
 
 
 def test_samples_are_offered_and_loaded_into_the_views(slicer, monkeypatch):

@@ -288,9 +288,19 @@ def test_report_can_be_opened_where_it_was_written(panel, table_file, tmp_path, 
     panel.ui.reportEdit.setCurrentPath(str(tmp_path))
     assert panel.ui.reportButton.isEnabled()
     opened = []
-    monkeypatch.setattr(qt.QDesktopServices, "openUrl", opened.append)
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: not opened.append(url))
     panel.cohortSection.onOpenReport()
     assert opened[0].toLocalFile() == str(report)
+    assert panel.ui.cohortLabel.text() == ""
+
+
+def test_report_that_no_program_opens_is_named_with_its_place(panel, tmp_path, monkeypatch):
+    import qt
+
+    panel.ui.reportEdit.setCurrentPath(str(tmp_path))
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: False)
+    panel.cohortSection.onOpenReport()
+    assert str(tmp_path / "microcalc_study" / "report.html") in panel.ui.cohortLabel.text()
 
 
 def test_tab_fits_a_narrow_panel(panel, running, study, tmp_path):

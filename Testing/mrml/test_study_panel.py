@@ -128,8 +128,12 @@ def test_sections_that_would_show_more_are_hidden_while_a_case_is_read(open_stud
     study = open_study()
     assert panel.ui.analyzeCollapsibleButton.isHidden()
     assert panel.ui.clustersCollapsibleButton.isHidden()
+    assert panel.exam.ui.examComboBox.parentWidget().isHidden()
+    assert panel.learning.section.isHidden()
+    assert not any(shortcut.isEnabled() for shortcut in panel._shortcuts)
     study.close()
     assert not panel.ui.analyzeCollapsibleButton.isHidden()
+    assert all(shortcut.isEnabled() for shortcut in panel._shortcuts)
 
 
 def test_answer_is_in_the_file_as_soon_as_it_is_given(open_study, tmp_path):

@@ -58,6 +58,13 @@ def configured(cmake, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def description(configured):
+    """The extension's description as CMake sees it."""
+    text = (configured / "description.txt").read_text(encoding="utf-8")
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+@pytest.fixture(scope="session")
 def installed(cmake, configured, tmp_path_factory):
     """Folder with the modules of the extension as CMake installs them."""
     prefix = tmp_path_factory.mktemp("extension")

@@ -26,16 +26,9 @@ ALLOWED_AT_FILE_SCOPE = {
     *sys.stdlib_module_names,
 }
 # What 3D Slicer 5.12 brings along.
-BUNDLED_WITH_SLICER = {"numpy", "scipy", "simpleitk", "pydicom", "pyjpegls", "pillow"}
+BUNDLED_WITH_SLICER = {"numpy", "scipy", "simpleitk", "pydicom", "pyjpegls", "pillow", "packaging"}
 NOT_IN_SLICER = ("pandas", "skimage", "numba", "lightgbm", "sklearn", "matplotlib", "torch")
 HEAVY = (*NOT_IN_SLICER, "scipy", "pydicom")
-
-
-@pytest.fixture(scope="session")
-def description(configured):
-    """The extension's description as CMake sees it."""
-    text = (configured / "description.txt").read_text(encoding="utf-8")
-    return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def relative_files(folder):

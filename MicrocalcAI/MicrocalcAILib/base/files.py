@@ -23,6 +23,7 @@ from .errors import ResultError
 _LEFTOVER = re.compile(r"\.(?P<name>.+)-microcalc[0-9a-f]{8}(?P<previous>-previous)?(?P<suffixes>\.[^/]*)?")
 _WRITTEN_FILE = ".written.sha256"
 """In a folder of ours: what we wrote there, as ``sha256sum`` lists it; everything else is the user's."""
+_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)  # for whoever holds a file on Windows
 _SECONDS_OF_A_SWAP = 60.0
 _SECONDS_OF_A_RUN = 24 * 3600.0
 
@@ -45,10 +46,23 @@ def replaced_on_success(path: Path) -> Iterator[Path]:
         with disk_errors_reported(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            temporary.replace(path)
+            _put_in_place(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    """Rename over a file; on Windows another program may hold that for a moment, a virus scanner for example."""
+    for seconds in _WAITS_S:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            if not path.is_file():
+                raise
+            time.sleep(seconds)
+    temporary.replace(path)
 
 
 @contextlib.contextmanager
@@ -72,8 +86,10 @@ _DISK_SENTENCES = {
     errno.ENOSPC: "The disk is full: “{name}” could not be written; make room or choose another folder.",
     errno.EDQUOT: "Your share of the disk is used up: “{name}” could not be written; make room.",
     errno.EROFS: "The disk cannot be written: “{name}” could not be saved; choose another folder.",
-    errno.EACCES: "“{name}” could not be written, for lack of permission; choose another folder.",
-    errno.EPERM: "“{name}” could not be written, for lack of permission; choose another folder.",
+    errno.EACCES: "“{name}” could not be written, for lack of permission, or because a program has it open; "
+    "close that, or choose another folder.",
+    errno.EPERM: "“{name}” could not be written, for lack of permission, or because a program has it open; "
+    "close that, or choose another folder.",
     errno.ENOTDIR: "“{name}” should be written into a folder, but a file stands in its place; choose another folder.",
     errno.EEXIST: "“{name}” should be written into a folder, but a file stands in its place; choose another folder.",
     errno.EISDIR: "“{name}” should be a file, but a folder stands in its place; choose another name.",

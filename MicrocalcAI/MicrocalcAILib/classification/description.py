@@ -98,6 +98,7 @@ def describe(
     models: DescriptionModels,
     deep_features: pd.DataFrame | None = None,
     progress: Progress = no_progress,
+    nipple: tuple[float, float] | None = None,
 ) -> Description:
     """Describe the clusters of an analyzed mammogram.
 
@@ -110,8 +111,10 @@ def describe(
     deep_features : DataFrame, optional
         What networks say of each cluster, index ``cluster_id``; they join the features of the clusters.
     progress : callable, optional
+    nipple : (float, float), optional
+        Row and column, when :func:`~MicrocalcAILib.features.estimate_nipple` was asked already.
     """
-    nipple = estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
+    nipple = nipple or estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
     context = BreastContext(breast.area_cm2, nipple, mammogram.view in _LATERAL_VIEWS)
     words = describe_clusters(mammogram.pixels, labels, calcifications, mammogram.spacing_mm, context, models.words)
     features = measure_features(mammogram, labels, calcifications, breast.mask, nipple, progress=progress)

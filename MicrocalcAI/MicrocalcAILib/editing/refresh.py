@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from ..classification.description import DescriptionModels, describe
 from ..features import FeatureSettings
 from ..segmentation.tables import MACHINE, describe_calcifications, describe_clusters
 from .specks import SpeckFinder
+
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]  # rows, columns
 
 READER, EDITED = "reader", "edited"  # ``source`` of calcifications that a reader drew, or whose outline was changed
 _GEOMETRY = ("row", "column", "row_min", "row_max", "column_min", "column_max", "area_mm2")
@@ -65,6 +67,8 @@ def refresh(
     before: Findings | None = None,
     models: DescriptionModels | None = None,
     progress: Progress = no_progress,
+    places: Places | None = None,
+    again: Collection[int] = (),
 ) -> Refreshed:
     """Bring the findings in step with an edited label map.
 
@@ -84,11 +88,16 @@ def refresh(
     models : DescriptionModels, optional
         Without them clusters are only counted and measured.
     progress : callable, optional
+    places : (rows, columns), optional
+        Where ``labels`` is not 0, when that is known: a large image need not be looked through.
+    again : collection of int
+        Clusters that are described anew whether something changed or not.
     """
     before = before or Findings(pd.DataFrame(columns=["id", "cluster_id", *_GEOMETRY]), pd.DataFrame(columns=["id"]))
-    rows, changed = _calcification_rows(finder, labels, before.calcifications)
+    rows, changed = _calcification_rows(finder, labels, before.calcifications, places)
     rows.insert(1, "cluster_id", rows["id"].map(dict(cluster_ids)).astype(np.int64))
     touched = _touched_clusters(rows, before.calcifications, changed, finder.mammogram.spacing_mm)
+    touched |= set(again) & set(rows["cluster_id"].tolist())
     clusters = _cluster_rows(rows, finder.mammogram.spacing_mm)
     untouched = ~clusters["id"].isin(touched)
     kept = before.clusters[before.clusters["id"].isin(clusters.loc[untouched, "id"])]
@@ -103,13 +112,15 @@ def refresh(
 
 
 def _calcification_rows(
-    finder: SpeckFinder, labels: NDArray[np.int32], before: pd.DataFrame
+    finder: SpeckFinder, labels: NDArray[np.int32], before: pd.DataFrame, places: Places | None
 ) -> tuple[pd.DataFrame, set[int]]:
     """A row for each calcification of the label map, and the ids of those that are new or changed."""
     mammogram, breast = finder.mammogram, finder.breast
     reported = ["contrast_to_noise", "response", "edge_distance_mm", "probability"]
-    blank = pd.DataFrame(np.nan, index=np.unique(labels[labels > 0]), columns=reported)
-    rows = describe_calcifications(labels, mammogram, breast, blank, blank["probability"].to_numpy())
+    own_rows, own_columns = np.nonzero(labels) if places is None else places
+    blank = pd.DataFrame(np.nan, index=np.unique(labels[own_rows, own_columns]), columns=reported)
+    probabilities = blank["probability"].to_numpy()
+    rows = describe_calcifications(labels, mammogram, breast, blank, probabilities, (own_rows, own_columns))
     known = before.set_index("id").reindex(rows["id"])
     same = np.ones(len(rows), np.bool_)
     for name in _GEOMETRY:
@@ -177,7 +188,8 @@ def _described(
         message = "Edited clusters have no estimate by the features, which needs a network; analyze the image again."
         notes = (WarningRecord("edited-without-network", message),)
     chosen = rows.assign(cluster_id=rows["cluster_id"].where(rows["cluster_id"].isin(clusters["id"]), SINGLES))
-    described = describe(finder.mammogram, finder.breast, labels, chosen, clusters, models, progress=progress)
+    image = finder.mammogram, finder.breast, labels
+    described = describe(*image, chosen, clusters, models, progress=progress, nipple=finder.nipple)
     return described.clusters, described.records, (*described.warnings, *notes)
 
 

@@ -7,6 +7,7 @@ for on the spot, with the same formulas and the same noise.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..base.parameters import CandidateParameters
 from ..base.progress import Progress, no_progress
+from ..features import estimate_nipple
 from ..features.regions import ids_and_boxes
 from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion, edge_distance
@@ -106,6 +108,11 @@ class SpeckFinder:
         self._specks = np.sort(without_overlaps(self._candidates, self._probabilities, pixels.shape))
         self._boxes = _boxes(self._candidates)[self._specks]
         self._listed: tuple[tuple[float, float], list[Speck]] | None = None  # the last thresholds, and what passes
+
+    @functools.cached_property
+    def nipple(self) -> tuple[float, float] | None:
+        """Row and column of the nipple; found once for all edits of the image."""
+        return estimate_nipple(self.breast.mask, self.breast.chest_wall_side, self.mammogram.spacing_mm)
 
     def speck_at(
         self,

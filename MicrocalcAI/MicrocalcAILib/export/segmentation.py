@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from ..base.volumes import write_volume
 
 SINGLES_NAME = "Singles"
 SINGLES_COLOR = (0.75, 0.75, 0.75)
+# Bright on a dark image, apart from gray tissue, and far from each other also with a color vision deficiency.
+CLUSTER_COLORS = ((1.0, 0.0, 0.5), (0.45, 0.86, 1.0), (1.0, 1.0, 0.45), (0.0, 0.5, 1.0), (0.75, 0.61, 0.19))
 _TERMINOLOGY = (
     "Segmentation category and type - DICOM master list~SCT^49755003^Morphologically Altered Structure~"
     "SCT^{code}~^^~Anatomic codes - DICOM master list~SCT^76752008^Breast~^^"
@@ -35,16 +36,11 @@ class Segment:
 
 
 def cluster_color(cluster: pd.Series) -> tuple[float, float, float]:
-    """Red, green, blue in [0, 1] for a row of the table of clusters.
+    """Red, green, blue in [0, 1] for a row of the table of clusters, by its id.
 
-    From blue (0) over green and yellow to red (1) by the probability of malignancy of its words where there is one
-    (fitted on patients, unlike the bundled classifier); otherwise a hue of its own for each id (golden angle: neighbors
-    in number differ clearly).
+    A color says which cluster it is and nothing about its risk, which stands in words and numbers.
     """
-    probability = cluster.get("descriptor_risk", np.nan)
-    if np.isnan(probability):
-        return colorsys.hsv_to_rgb((0.11 + (cluster["id"] - 1) * 0.618034) % 1.0, 0.85, 1.0)
-    return colorsys.hsv_to_rgb(0.58 * (1 - float(probability)), 0.85, 1.0)
+    return CLUSTER_COLORS[(int(cluster["id"]) - 1) % len(CLUSTER_COLORS)]
 
 
 def segments(analysis: Analysis) -> tuple[NDArray[np.uint16], list[Segment]]:

@@ -7,6 +7,7 @@ which, and how often they were right on simulated mammograms that were held out.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,17 @@ class WordModel:
             raise ModelError(f"The model “{folder.name}” knows “{unknown[0]}”, which is no word of the lexicon.")
         return cls({kind: files[name] for kind, name in MODEL_FILES.items()}, card)
 
+    @functools.cached_property
+    def ensembles(self) -> dict[str, TreeEnsemble]:
+        """The models by kind of word, ready for use; reading them from their text takes a second or two, once."""
+        return {kind: TreeEnsemble(text) for kind, text in self.models.items()}
+
     def probabilities(self, kind: str, measurements: pd.DataFrame) -> pd.DataFrame:
         """Probability of each word; rows as in ``measurements``, columns are the words, rows sum to 1."""
         names = self.card["words"][kind]
         if measurements.empty:
             return pd.DataFrame(np.empty((0, len(names))), columns=names)
-        raw = TreeEnsemble(self.models[kind]).scores(as_inputs(kind, measurements))
+        raw = self.ensembles[kind].scores(as_inputs(kind, measurements))
         return pd.DataFrame(softmax(raw, self.card["temperature"][kind]), index=measurements.index, columns=names)
 
     def contributions(self, kind: str, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -78,7 +84,7 @@ class WordModel:
             Word to table; rows as in ``measurements``, columns ``MEASUREMENTS_FOR[kind]``.
         """
         names, columns = self.card["words"][kind], list(MEASUREMENTS_FOR[kind])
-        values = TreeEnsemble(self.models[kind]).contributions(as_inputs(kind, measurements))
+        values = self.ensembles[kind].contributions(as_inputs(kind, measurements))
         return {
             name: pd.DataFrame(values[:, position, :-1], index=measurements.index, columns=columns)
             for position, name in enumerate(names)

@@ -22,12 +22,16 @@ LEVELS: tuple[tuple[str, tuple[int, int, int]], ...] = tuple(
     (f"{10 * level} %–{10 * level + 10} %", color)
     for level, color in enumerate(
         (
-            *((36, 48, 190), (34, 98, 224), (24, 148, 240), (22, 194, 214), (38, 206, 140)),
-            *((140, 214, 62), (226, 212, 40), (250, 164, 32), (240, 96, 30), (214, 24, 28)),
+            *((30, 12, 69), (71, 11, 106), (111, 25, 110), (149, 38, 103), (186, 54, 85)),
+            *((218, 78, 60), (241, 113, 31), (251, 155, 6), (249, 203, 53), (243, 246, 138)),
         )
     )
 )
-"""Name and color (red, green, blue; 0–255) of each tenth of probability, from blue to red as in the paper."""
+"""Name and color (red, green, blue; 0–255) of each tenth of probability.
+
+From dark violet over red to bright yellow (part of matplotlib's ``inferno``, CC0): every step is brighter than the one
+before, so that the order can be seen with any color vision and in gray.
+"""
 
 DEEP_PREFIX = "deep_"  # how the cluster classifier recognizes features of networks
 SCHEMA = "1"

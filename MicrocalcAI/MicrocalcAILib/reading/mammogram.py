@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import ParameterError, WarningRecord
+from ..base.notebook import card, small
 from .admission import AdmissionCard
 
 
@@ -81,3 +82,13 @@ class Mammogram:
             )
         if self.valid is not None and self.valid.shape != self.pixels.shape:
             raise ParameterError("The mask of valid pixels has another shape than the image.")
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        rows, columns = self.pixels.shape
+        title = " ".join(filter(None, ("Mammogram", self.laterality, self.view)))
+        facts = (
+            f"{rows} × {columns} pixels of {self.spacing_mm[0]:.3g} × {self.spacing_mm[1]:.3g} mm",
+            f"spacing: {self.spacing_source}",
+        )
+        return card(title, facts, picture=small(self.pixels, self.valid), warnings=self.warnings)

@@ -12,6 +12,10 @@ from ..reading.mammogram import Mammogram
 from .breast import BreastRegion
 
 MACHINE = "machine"  # ``source`` of a calcification that no reader has touched
+_OF_MEMBERS = (  # what a cluster's row is made from
+    *("row", "column", "x_mm", "y_mm", "row_min", "row_max", "column_min", "column_max"),
+    *("probability", "in_pectoral_muscle"),
+)
 _REPORTED_MEASUREMENTS = ("contrast_to_noise", "response", "edge_distance_mm")
 
 
@@ -21,6 +25,7 @@ def describe_calcifications(
     breast: BreastRegion,
     measurements: pd.DataFrame,
     probabilities: NDArray[np.float64],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> pd.DataFrame:
     """One row per calcification of a label map, in the order of their ids.
 
@@ -31,13 +36,15 @@ def describe_calcifications(
     measurements : DataFrame
         The selector's measurements, one row per calcification, in the order of the ids.
     probabilities : float array, shape (calcifications,)
+    places : (rows, columns), optional
+        Where ``labels`` is not 0, when that is known: a large image need not be looked through.
 
     Returns
     -------
     DataFrame
         Columns as in :class:`~MicrocalcAILib.analysis.Analysis`, without ``cluster_id``.
     """
-    rows, columns = np.nonzero(labels)
+    rows, columns = np.nonzero(labels) if places is None else places
     ids, index, counts = np.unique(labels[rows, columns], return_inverse=True, return_counts=True)
     row_mm, column_mm = mammogram.spacing_mm
     center_row = np.bincount(index, rows, minlength=len(ids)) / counts
@@ -68,21 +75,25 @@ def describe_calcifications(
 
 def describe_clusters(calcifications: pd.DataFrame, spacing_mm: tuple[float, float]) -> pd.DataFrame:
     """One row per cluster of a calcification table (``cluster_id`` above 0), in the order of their ids."""
-    clusters = [
-        _describe_cluster(number, calcifications[calcifications["cluster_id"] == number], spacing_mm)
-        for number in range(1, int(calcifications["cluster_id"].max() if len(calcifications) else 0) + 1)
-    ]
-    example = pd.DataFrame([dict.fromkeys(calcifications.columns, 1.0)])
-    columns = _describe_cluster(1, example, spacing_mm).keys()
-    return pd.DataFrame(clusters, columns=list(columns))
+    numbers = calcifications["cluster_id"].to_numpy()
+    columns = {name: calcifications[name].to_numpy(np.float64) for name in _OF_MEMBERS}
+    clusters = []
+    for number in range(1, int(numbers.max(initial=0)) + 1):
+        own = numbers == number
+        clusters.append(_describe_cluster(number, {name: values[own] for name, values in columns.items()}, spacing_mm))
+    names = _describe_cluster(1, dict.fromkeys(_OF_MEMBERS, np.ones(1)), spacing_mm).keys()
+    return pd.DataFrame(clusters, columns=list(names))
 
 
-def _describe_cluster(number: int, members: pd.DataFrame, spacing_mm: tuple[float, float]) -> dict[str, object]:
+def _describe_cluster(
+    number: int, members: dict[str, NDArray[np.float64]], spacing_mm: tuple[float, float]
+) -> dict[str, object]:
     row, column = float(members["row"].mean()), float(members["column"].mean())
+    centers_mm = np.column_stack((members["x_mm"], members["y_mm"]))
     return {
         "id": number,
         "name": f"Cluster {number}",
-        "count": len(members),
+        "count": len(centers_mm),
         "row": row,
         "column": column,
         "x_mm": column * spacing_mm[1],
@@ -91,8 +102,8 @@ def _describe_cluster(number: int, members: pd.DataFrame, spacing_mm: tuple[floa
         "row_max": int(members["row_max"].max()),
         "column_min": int(members["column_min"].min()),
         "column_max": int(members["column_max"].max()),
-        "extent_mm": _largest_distance(members[["x_mm", "y_mm"]].to_numpy()),
-        "area_mm2": _hull_area(members[["x_mm", "y_mm"]].to_numpy()),
+        "extent_mm": _largest_distance(centers_mm),
+        "area_mm2": _hull_area(centers_mm),
         "mean_probability": float(members["probability"].mean()),
         "in_pectoral_muscle": int(members["in_pectoral_muscle"].sum()),
     }

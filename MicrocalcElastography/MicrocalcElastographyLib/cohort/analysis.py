@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.notebook import card
 from MicrocalcAILib.base.progress import Progress, no_progress
 from MicrocalcAILib.base.provenance import provenance
 
@@ -143,6 +145,23 @@ class CohortAnalysis:
     def best(self) -> Performance | None:
         """The parameter with the largest AUC."""
         return max(self.performances, key=lambda performance: performance.auc.value, default=None)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        malignant = self.cohort.malignant
+        areas = pd.DataFrame(
+            [
+                {
+                    "parameter": each.variable.title,
+                    "AUC": each.auc.value,
+                    "95 % from": each.auc.low,
+                    "to": each.auc.high,
+                    "best cut-off": each.cutoffs[0].value if each.cutoffs else float("nan"),
+                }
+                for each in self.performances
+            ]
+        )
+        return card(f"{len(malignant)} lesions, {int(malignant.sum())} malignant", table=areas)
 
 
 def analyze_cohort(

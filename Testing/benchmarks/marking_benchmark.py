@@ -1,0 +1,82 @@
+"""How long the window is blocked by each mark of the segment-editor effect, on a real film in a real MRML scene.
+
+Everything that Slicer runs in its main thread is timed: the click itself (press, release, undo state, segment, marks
+read again), the update of rows and outlines a moment later, and the words of changed clusters when the hand rests.
+Milliseconds of CPU, which on an idle computer are those of the clock; drawing on the screen is Slicer's own and is no
+part of it.
+
+Run from the root of the repository:
+``PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing:Testing/library python Testing/benchmarks/marking_benchmark.py``
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from library.known_cluster import film_with_cluster
+from MicrocalcAILib.base.resources import resource_path
+from MicrocalcAILib.classification.description import DescriptionModels
+from MicrocalcAILib.pipeline import analyze
+from MicrocalcAILib.segmentation.selection import MeasurementSelector
+from stand_ins import application
+
+slicer = application.startWithWidgets()
+
+from MicrocalcAISlicer import editing, results  # noqa: E402, they need Slicer
+from mrml.editor_scene import Editor, unmarked_specks  # noqa: E402
+
+_MARKS = 25
+_DESCRIBED = 6  # times that the hand rests
+_BLOCKED_MS = 100.0  # longest that a reader may wait for a mark, in all
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return 1000 * (time.process_time() - start)
+
+
+def main() -> None:
+    mammogram = film_with_cluster().mammogram
+    selector = MeasurementSelector.load(resource_path("Models/SpeckSelector"))
+    analysis = analyze(mammogram, selector=selector, models=DescriptionModels.load())
+    down, across = mammogram.spacing_mm
+    matrix = np.diag([-across, -down, 1.0, 1.0])
+    volumeNode = slicer.util.addVolumeFromArray(mammogram.pixels[np.newaxis].astype(np.int16), matrix, "Right MLO")
+    shown = results.showResults(analysis, volumeNode)
+    session = editing.sessionFor(volumeNode, shown.segmentationNode)
+    loop = milliseconds(lambda: [None for _ in range(10_000_000)])
+    print(f"10 million steps of an empty loop: {loop:.0f} ms (some 250 on an idle computer of 2024)")
+    rows, columns = mammogram.pixels.shape
+    print(f"image of {rows} × {columns}, {len(analysis.calcifications)} calcifications")
+    editor = Editor(session, center=tuple(analysis.clusters[["row", "column"]].to_numpy(float)[0]))
+    place = tuple(np.array(session.shape) / 2)
+    print(f"effect opened, image judged once: {milliseconds(lambda: editor.event('MouseMove', place)):.0f} ms")
+    cluster = analysis.clusters[["row", "column"]].to_numpy(float)[0]
+    specks = unmarked_specks(session, lowest_contrast=3.0)
+    likely = [speck.peak for speck in specks][:_MARKS]
+    near = sorted((speck.peak for speck in specks), key=lambda peak: float(np.hypot(*(peak - cluster))))[:_MARKS]
+    for what, places in (("likely specks anywhere", likely), ("specks at a cluster, which is described anew", near)):
+        clicks, updates, words = [], [], []
+        for peak in places:
+            editor.event("MouseMove", peak)
+            click = milliseconds(lambda peak=peak: editor.click(peak))
+            if editor.effect._timer.isActive():  # otherwise it was marked by a click nearby
+                clicks.append(click)
+                updates.append(milliseconds(editor.effect.onMarksChanged))
+                if session.lacksWords and len(words) < _DESCRIBED:
+                    words.append(milliseconds(editor.effect.onHandRests))
+        blocked = np.add(clicks, updates)
+        print(f"{what}: first mark {clicks[0]:.0f} + {updates[0]:.0f} ms")
+        print(f"   {len(clicks)} marks: click {np.median(clicks):.0f} ms, update {np.median(updates):.0f} ms (medians)")
+        print(f"   in all: median {np.median(blocked):.0f} ms, longest {blocked.max():.0f} ms")
+        if words:
+            print(f"   words when the hand rests: first {words[0]:.0f} ms, then median {np.median(words[1:]):.0f} ms")
+        print(f"   within {_BLOCKED_MS:g} ms: {np.mean(blocked <= _BLOCKED_MS):.0%}")
+
+
+if __name__ == "__main__":
+    main()
