@@ -55,9 +55,9 @@ _LIMITS = {"low": 0.1, "high": 1000.0, "usual_low": 1.0, "usual_high": 300.0}
 
 # The first pattern that fits a heading wins, so the special ones stand before the general ones.
 QUANTITIES: tuple[Quantity, ...] = (
-    Quantity("interval", "End of the interval of a value", "", "continuous", False, r"\binterval\b", low=0.0),
     Quantity("elasticity_sd", "Elasticity, standard deviation", "kPa", "continuous", False,
              r"(?=.*(\b(elasticity|stiffness|kpa|swe)\b|\besd\b))(?=.*\b(sd|std|esd|standard deviation)\b)", low=0.0),
+    Quantity("interval", "End of the interval of a value", "", "continuous", False, r"\binterval\b", low=0.0),
     Quantity("void", "Share without a value", "%", "continuous", False, r"\bvoid\b", low=0.0, high=100.0),
     Quantity("saturated", "Share at an end of the scale", "%", "continuous", False, r"\bsaturat", low=0.0, high=100.0),
     Quantity("inside", "Share of the box inside the lesion", "%", "continuous", False, r"\b(roi|box) inside\b",
