@@ -14,6 +14,7 @@ from .color_scale import ColorScale, bundled_color_scale, table_names
 from .colorbar import ScaleLabels, color_scale_from_bar, find_color_bars, read_scale_labels
 from .elastogram import Unit, impossible_value
 from .geometry import Rectangle
+from .ground import ground_color
 from .screen.choice import best_pair
 from .screen.frame import ScreenFrame
 from .screen.opacity import read_printed_opacity
@@ -22,7 +23,7 @@ from .screen.panels import brightest_channel, color_mask, find_color_boxes, find
 from .screen.printed import PrintedValues, read_printed_values
 from .screen.ruler import Ruler, read_depth_ruler
 from .screen.spacing import spacing_from_regions
-from .text import Word, read_words
+from .text import Word, read_enlarged, read_words
 
 GIVEN = "given by the user"
 _ON_SCREEN, _IN_REGIONS = "found on the screen", "regions of the DICOM file"
@@ -31,6 +32,7 @@ _FILLED_SHARE = 0.5  # of such a region that the bounds of its colors cover
 _WHOLE_SCREEN = 0.9  # a region that covers more of the screen than this says nothing of its panels
 _RULER_AGREEMENT = 0.03
 _REGION_MARGIN_PX = 4
+_AROUND_BAR, _ENLARGED = 0.4, 3  # of its length, around a bar; how often its surroundings are enlarged to be read again
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,8 @@ class _Search:
         if bar is None or {"values_at_ends", "unit"} <= self._answers.keys():
             return
         labels: ScaleLabels = read_scale_labels(self.words, bar, self._panels)
+        if labels.values_at_ends is None or labels.unit is None:
+            labels = self._read_again(labels, bar)
         if labels.values_at_ends is not None and "values_at_ends" not in self._answers:
             self._set("values_at_ends", labels.values_at_ends, f"{labels.agreeing} labels of the color bar")
             if labels.doubtful:
@@ -257,6 +261,22 @@ class _Search:
                 self._warn("unit-impossible", f"The labels of the color bar were read as {impossible}")
             else:
                 self._set("unit", labels.unit, "labels of the color bar")
+
+    def _read_again(self, labels: ScaleLabels, bar: Rectangle) -> ScaleLabels:
+        """The labels with what small print around the bar tells beside them, unless it contradicts."""
+        blanked = self._frame.rgb.copy()
+        for place in (*self._panels, bar):
+            blanked[place.slices] = ground_color(blanked)
+        try:
+            words = read_enlarged(blanked, bar.grown(round(_AROUND_BAR * max(bar.height, bar.width))), _ENLARGED)
+        except ParameterError:
+            return labels
+        again = read_scale_labels(words, bar, self._panels)
+        if labels.values_at_ends is None and labels.unit in (None, again.unit):
+            return again
+        if again.values_at_ends == labels.values_at_ends:
+            return again._replace(doubtful=labels.doubtful or again.doubtful)
+        return labels._replace(doubtful=labels.doubtful or again.values_at_ends is not None)
 
     def find_opacity_and_pair(self) -> None:
         rgb = self._frame.rgb

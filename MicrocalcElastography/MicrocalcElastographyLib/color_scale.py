@@ -22,6 +22,9 @@ SMALLEST_CHROMA = 24.0
 """A table whose most colorful entry lies closer to gray than this (8-bit levels) is a gray table."""
 SMALLEST_SEPARATION = 9.0
 """Two values of a table that differ by more than 5 % of its range have to differ in color by this (8-bit levels)."""
+MOST_AMBIGUOUS = 0.4
+"""Values that share their color with others carry none; a table with a larger share of them is refused."""
+_PARTS = 128
 DISPLAY_LEVELS = 256
 """Colors a display shows; a table sampled from a shorter bar is interpolated to this many."""
 
@@ -73,7 +76,7 @@ class ColorScale:
             colors[part] = self.colors[end] + np.outer(wanted[part] - entries[end], slope)
         return np.clip(colors, 0.0, 255.0)
 
-    def values(self, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, fractions: NDArray[np.floating]) -> NDArray[np.floating]:
         """Values at the given fractions (0 to 1) of the scale."""
         return self.low + fractions * (self.high - self.low)
 
@@ -83,28 +86,36 @@ class ColorScale:
         index = np.clip((fraction * len(self.colors)).astype(np.intp), 0, len(self.colors) - 1)
         return self.colors[index]
 
+    def ambiguous(self, with_b_mode: bool) -> NDArray[np.bool_]:
+        """Which of 128 equal parts of the scale share their color with clearly different values; shape (128,).
+
+        With the paired B-mode image, or at an opacity of 100 %, the brightness of a color counts too, without it only
+        its chroma.
+        """
+        chroma = self.resampled(_PARTS) @ CHROMA_AND_GRAY.T
+        compared = chroma if with_b_mode else chroma[:, :2]
+        steps = np.arange(_PARTS)
+        apart = np.abs(steps[:, None] - steps[None, :]) > 0.05 * _PARTS
+        distance = np.linalg.norm(compared[:, None] - compared[None, :], axis=2)
+        found: NDArray[np.bool_] = (apart & (distance < SMALLEST_SEPARATION)).any(axis=1)
+        return found
+
     def check_usable(self, with_b_mode: bool) -> None:
         """Refuse tables whose colors cannot be turned back into values.
-
-        With the paired B-mode image the brightness of a color counts too, without it only its chroma.
 
         Raises
         ------
         UnsupportedImageError
-            When the table is gray, or when clearly different values have nearly the same color.
+            When the table is gray, or when a large part of it is ambiguous.
         """
-        chroma = self.resampled(128) @ CHROMA_AND_GRAY.T
+        chroma = self.resampled(_PARTS) @ CHROMA_AND_GRAY.T
         if np.linalg.norm(chroma[:, :2], axis=1).max() < SMALLEST_CHROMA:
             raise UnsupportedImageError(
                 "The scale is gray: gray elasticity cannot be told from the B-mode image; export the frame in color."
             )
-        compared = chroma if with_b_mode else chroma[:, :2]
-        steps = np.arange(len(compared))
-        apart = np.abs(steps[:, None] - steps[None, :]) > 0.05 * len(compared)
-        distance = np.linalg.norm(compared[:, None] - compared[None, :], axis=2)
-        if distance[apart].min() < SMALLEST_SEPARATION:
+        if self.ambiguous(with_b_mode).mean() > MOST_AMBIGUOUS:
             raise UnsupportedImageError(
-                "This color table is ambiguous: two clearly different values have nearly the same color"
+                "This color table is ambiguous: clearly different values have nearly the same color"
                 + (
                     "."
                     if with_b_mode

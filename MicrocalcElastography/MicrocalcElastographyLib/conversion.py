@@ -61,6 +61,7 @@ def elastogram_of_screen(
     return Elastogram(
         values=inversion.values,
         valid=inversion.valid,
+        uncertainty=inversion.uncertainty,
         unit=scale.unit,
         direction=Direction.SOFTER_IS_HIGHER if scale.unit == Unit.STRAIN else Direction.STIFFER_IS_HIGHER,
         quality=inversion.quality,

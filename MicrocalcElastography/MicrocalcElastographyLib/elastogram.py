@@ -13,6 +13,7 @@ from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from MicrocalcAILib.base.notebook import card, small
 
 from .geometry import Rectangle
+from .uncertainty import Uncertainty
 
 TISSUE_DENSITY_KG_M3 = 1000.0
 
@@ -130,6 +131,8 @@ class Elastogram:
         One value per pixel of the box in ``unit``; NaN where ``valid`` is False, so that a void can never be averaged
         in as soft tissue.
     valid : bool array, shape (rows, columns)
+    uncertainty : Uncertainty or None
+        Standard deviations of the values; None for maps that do not tell them.
     unit : Unit
     direction : Direction
         Always ``STIFFER_IS_HIGHER`` for kPa and m/s; stated by the color bar or the user for strain.
@@ -166,6 +169,7 @@ class Elastogram:
     quality: Quality
     direction: Direction = Direction.STIFFER_IS_HIGHER
     value_range: tuple[float, float] | None = None
+    uncertainty: Uncertainty | None = None
     b_mode: NDArray[np.uint8] | None = None
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str = "unknown"
@@ -223,9 +227,16 @@ class Elastogram:
         if self.value_range is not None:
             low, high = self.value_range
             value_range = (convert(low, density_kg_m3), convert(high, density_kg_m3))
+        values = convert(self.values, density_kg_m3).astype(np.float32)
+        uncertainty = self.uncertainty
+        if uncertainty is not None:
+            # E = 3 ρ c² changes 2 E / c times as fast as c, and c c / 2 E times as fast as E.
+            slope = 2.0 * values / self.values if unit == Unit.KILOPASCAL else 0.5 * values / self.values
+            uncertainty = uncertainty.scaled(slope)
         return replace(
             self,
-            values=convert(self.values, density_kg_m3).astype(np.float32),
+            values=values,
+            uncertainty=uncertainty,
             unit=unit,
             value_range=value_range,
             source={**self.source, "density_kg_m3": density_kg_m3},

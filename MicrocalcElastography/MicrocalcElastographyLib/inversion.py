@@ -10,14 +10,19 @@ from scipy import ndimage
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
+from .blends import Blend, follows_brightness, likeliest_blend, recovered
 from .color_scale import ColorScale
+from .color_uncertainty import uncertainty_of
 from .elastogram import Quality
-from .unblending import estimate_opacity, match_colors
+from .unblending import OpacityEstimate, estimate_opacity, match_colors
+from .uncertainty import Uncertainty
 
 _WIDE_OPACITY_INTERVAL = 0.15  # relative to the opacity
 _OPACITY_DISAGREEMENT = 0.1
 _POOR_FIT = 12.0  # mean distance from the color table, in gray levels, that calls for a warning
 _MUCH_OFF_TABLE = 0.1
+_PRINTED_OPACITY_SD = 0.004  # printed in whole percents
+_WORTH_SAYING = 0.005  # share of the box
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,11 @@ class InversionParameters:
 
 @dataclass(frozen=True)
 class Inversion:
-    """Values of a color box: ``values`` float32 (NaN where ``valid`` is False), quality and warnings."""
+    """Values of a color box: ``values`` float32 (NaN where not ``valid``), their uncertainty, quality, warnings."""
 
     values: NDArray[np.float32]
     valid: NDArray[np.bool_]
+    uncertainty: Uncertainty
     quality: Quality
     warnings: tuple[WarningRecord, ...]
 
@@ -108,11 +114,20 @@ def invert(
         raise ParameterError("The paired B-mode image has another shape than the elastography box.")
     if opacity is not None and not 0.05 <= opacity <= 1.0:
         raise ParameterError(f"An opacity of {opacity:g} is impossible; give 0.05 to 1 (100 %).")
-    scale.check_usable(with_b_mode=b_mode is not None)
 
     warnings: list[WarningRecord] = []
     interval = None
+    blend = Blend.DISPLAY
+    unusual = None if b_mode is None or opacity == 1.0 else likeliest_blend(colors, b_mode, scale, opacity)
     estimate = estimate_opacity(colors, scale, b_mode) if opacity is None or b_mode is not None else None
+    if unusual is not None:
+        blend, estimate = unusual.blend, OpacityEstimate(unusual.opacity, (unusual.opacity, unusual.opacity))
+        warnings.append(
+            WarningRecord(
+                "blend-unusual",
+                f"The colors were blended {blend}, as the paired B-mode image shows; this was undone.",
+            )
+        )
     if opacity is None:
         opacity, interval = estimate if estimate is not None else (1.0, (0.0, 1.0))
         opacity_source = "paired B-mode" if b_mode is not None else "least residual"
@@ -127,11 +142,23 @@ def invert(
             )
         )
 
+    with_brightness = b_mode is not None or opacity == 1.0
+    scale.check_usable(with_brightness)
     match = match_colors(colors, scale, opacity, b_mode, parameters.smoothing_px)
+    if blend is not Blend.DISPLAY and b_mode is not None:
+        before = match_colors(recovered(colors, b_mode, opacity, blend), scale, 1.0, None, parameters.smoothing_px)
+        match = match._replace(
+            fractions=before.fractions, distance_to_scale=np.float32(opacity) * before.distance_to_scale
+        )
     # At equal distance a pixel is void, never soft.
     like_b_mode = match.distance_to_b_mode <= np.minimum(match.distance_to_scale, parameters.off_table_limit)
     void = match.colorless | like_b_mode
     off_table = (match.distance_to_scale > parameters.off_table_limit) & ~void
+    rivals = scale.ambiguous(with_brightness)
+    ambiguous = rivals[(match.fractions * len(rivals)).astype(np.intp)] & ~void if rivals.any() else np.False_
+    if (share := float(np.mean(ambiguous))) > _WORTH_SAYING:
+        warnings.append(_ambiguous(share))
+    off_table = off_table | ambiguous
     border = _near(void | off_table, parameters.border_px)
     valid = ~(void | off_table | border)
     values = np.where(valid, scale.values(match.fractions), np.nan).astype(np.float32)
@@ -149,7 +176,14 @@ def invert(
         opacity_source=opacity_source,
         opacity_interval=interval,
     )
-    return Inversion(values, valid, quality, (*warnings, *_fit_warnings(quality)))
+    is_usual = blend is Blend.DISPLAY and opacity < 1.0
+    if is_usual and follows_brightness(match.distance_to_scale[valid], colors.max(axis=2)[valid]):
+        warnings.append(_blend_unknown())
+    opacity_sd = _PRINTED_OPACITY_SD if interval is None else max((interval[1] - interval[0]) / 4, _PRINTED_OPACITY_SD)
+    uncertainty = uncertainty_of(
+        match.fractions, match.distance_to_scale, valid, scale, opacity, opacity_sd, with_brightness
+    )
+    return Inversion(values, valid, uncertainty, quality, (*warnings, *_fit_warnings(quality)))
 
 
 def _near(excluded: NDArray[np.bool_], border_px: int) -> NDArray[np.bool_]:
@@ -158,6 +192,22 @@ def _near(excluded: NDArray[np.bool_], border_px: int) -> NDArray[np.bool_]:
         return np.zeros_like(excluded)
     square = np.ones((2 * border_px + 1, 2 * border_px + 1), dtype=bool)
     return ndimage.binary_dilation(np.pad(excluded, 1, constant_values=True), square)[1:-1, 1:-1] & ~excluded
+
+
+def _ambiguous(share: float) -> WarningRecord:
+    return WarningRecord(
+        "ambiguous-colors",
+        f"{share:.0%} of the box shows colors that stand for two clearly different values of this scale once the gray "
+        "of the B-mode image is taken away; they carry no value.",
+    )
+
+
+def _blend_unknown() -> WarningRecord:
+    return WarningRecord(
+        "blend-unknown",
+        "The colors lie the farther from the color bar the brighter they are: they were blended in another way than "
+        "in display levels, so the values are uncertain; use a frame with the paired B-mode panel or without B-mode.",
+    )
 
 
 def _opacity_uncertain(interval: tuple[float, float]) -> WarningRecord:

@@ -27,6 +27,7 @@ _RECORD, _WARNINGS = "Assessment", "Warnings"
 _BOX_ID, _LESION_ID, _FAT_ID = "MicrocalcMeasurementBox", "MicrocalcMeasuredLesion", "MicrocalcMeasuredFat"
 _COLORS = {_BOX_ID: (1.0, 0.31, 0.85), _LESION_ID: (1.0, 1.0, 1.0), _FAT_ID: (1.0, 0.88, 0.3)}
 
+_ENDS = ("lower end", "upper end")
 _STATISTICS = {
     "mean": "mean",
     "maximum": "maximum",
@@ -82,6 +83,7 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
     rows = _statistics(box, measurement.box_statistics, unit)
     rows += [
         ("ratios", "stiffness ratio", measurement.stiffness_ratio, "", "measurement box / fat"),
+        *_intervals("ratios", "stiffness ratio", measurement.stiffness_ratio_interval, ""),
         ("ratios", "stiffness ratio of the lesion", measurement.stiffness_ratio_lesion, "", "whole lesion / fat"),
         ("ratios", "strain ratio", measurement.strain_ratio, "", "strain in fat / strain in the lesion"),
     ]
@@ -129,8 +131,20 @@ def _statistics(region: str, found: RegionStatistics | None, unit: str) -> list[
     saturated = None if found.saturated_share is None else 100.0 * found.saturated_share
     return [
         *((region, title, getattr(found, key), unit, "") for key, title in _STATISTICS.items()),
+        *_intervals(region, "mean", found.mean_interval, unit),
+        *_intervals(region, "maximum", found.maximum_interval, unit),
         (region, "without a value", 100.0 * found.void_share, "%", "void is not soft"),
         (region, "at an end of the scale", saturated, "%", ""),
+    ]
+
+
+def _intervals(region: str, of: str, interval: tuple[float, float] | None, unit: str) -> list[tuple]:
+    """Both ends of a 95 % interval, from what reading the colors off the screen leaves uncertain."""
+    if interval is None:
+        return []
+    remark = "opacity, bins and ends of the bar, noise"
+    return [
+        (region, f"95 % {end} of the {of}", value, unit, remark) for end, value in zip(_ENDS, interval, strict=True)
     ]
 
 

@@ -12,6 +12,10 @@ _STATISTICS = (
     ("Emax", "maximum"),
     ("Emin", "minimum"),
     ("SD", "SD"),
+    ("Emean, 95 % from", "95 % lower end of the mean"),
+    ("Emean, 95 % to", "95 % upper end of the mean"),
+    ("Emax, 95 % from", "95 % lower end of the maximum"),
+    ("Emax, 95 % to", "95 % upper end of the maximum"),
     ("cmean", "mean shear-wave speed"),
     ("cmax", "maximum shear-wave speed"),
     ("c SD", "SD shear-wave speed"),
@@ -19,7 +23,15 @@ _STATISTICS = (
     ("scale end", "at an end of the scale"),
 )
 SYMBOLS = {"pass": "✓", "warn": "✗", "cannot tell": "?"}
-_IN_STRAIN = {"Emean": "mean", "Emax": "maximum", "Emin": "minimum"}  # strain is no modulus
+_IN_STRAIN = {  # strain is no modulus
+    "Emean": "mean",
+    "Emax": "maximum",
+    "Emin": "minimum",
+    "Emean, 95 % from": "mean, 95 % from",
+    "Emean, 95 % to": "mean, 95 % to",
+    "Emax, 95 % from": "maximum, 95 % from",
+    "Emax, 95 % to": "maximum, 95 % to",
+}
 
 
 def headline(rows):

@@ -46,6 +46,7 @@ _SCALES = {
     Unit.STRAIN: (1,),
 }
 _STRAIN_WORDS = (("Soft", "Hard"), ("SOFT", "HARD"), ("Weich", "Hart"), ("Mou", "Dur"), ("软", "硬"))
+_GAMMA = 2.2
 _OPACITY_TEXTS = ("O {} %", "Opacity {}%", "Op. {} %", "S 5/O {} %/G 79 %")
 _BANNER = (
     "B",
@@ -144,6 +145,7 @@ def random_look(seed: int) -> dict[str, Any]:
         "scaling": float(one_of((1.0, random.uniform(0.5, 2.0)), (0.35, 0.65))),
         "resampling": one_of(("BILINEAR", "BICUBIC", "LANCZOS")),
         "jpeg": one_of((None, 95, 85, 75), (0.4, 0.2, 0.2, 0.2)),
+        "blend": one_of(("display", "linear light", "modulated"), (0.84, 0.08, 0.08)),
     }
 
 
@@ -225,7 +227,14 @@ class _Drawing:
     def _blended(self, values: NDArray[np.float64]) -> NDArray[np.uint8]:
         gray = self.tissue.b_mode[self.tissue.box.slices][..., None].astype(np.float64)
         opacity = self.look["opacity"]
-        color = (1.0 - opacity) * gray + opacity * self._color(np.nan_to_num(values))
+        color = self._color(np.nan_to_num(values)).astype(np.float64)
+        if self.look["blend"] == "linear light":
+            linear = (1.0 - opacity) * (gray / 255.0) ** _GAMMA + opacity * (color / 255.0) ** _GAMMA
+            color = 255.0 * linear ** (1.0 / _GAMMA)
+        elif self.look["blend"] == "modulated":
+            color = color * (1.0 - (1.0 - opacity) * (1.0 - gray / 255.0))
+        else:
+            color = (1.0 - opacity) * gray + opacity * color
         return np.where(np.isnan(values)[..., None], gray, np.rint(color)).astype(np.uint8)
 
     def _places(self) -> tuple[Rectangle, Rectangle | None, tuple[int, int]]:

@@ -57,6 +57,7 @@ _LIMITS = {"low": 0.1, "high": 1000.0, "usual_low": 1.0, "usual_high": 300.0}
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("elasticity_sd", "Elasticity, standard deviation", "kPa", "continuous", False,
              r"(?=.*(\b(elasticity|stiffness|kpa|swe)\b|\besd\b))(?=.*\b(sd|std|esd|standard deviation)\b)", low=0.0),
+    Quantity("interval", "End of the interval of a value", "", "continuous", False, r"\binterval\b", low=0.0),
     Quantity("void", "Share without a value", "%", "continuous", False, r"\bvoid\b", low=0.0, high=100.0),
     Quantity("saturated", "Share at an end of the scale", "%", "continuous", False, r"\bsaturat", low=0.0, high=100.0),
     Quantity("inside", "Share of the box inside the lesion", "%", "continuous", False, r"\b(roi|box) inside\b",
@@ -95,7 +96,9 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("depth", "Lesion depth", "mm", "continuous", False, r"\bdepth\b", low=0.0, high=200.0, usual_high=80.0),
 )  # fmt: skip
 
-MEASUREMENT_KEYS = frozenset({"void", "saturated", "inside"})  # how well was measured; nothing about the lesion
+MEASUREMENT_KEYS = frozenset(
+    {"void", "saturated", "inside", "interval"}
+)  # how well was measured; nothing about the lesion
 
 
 def words_of(heading: str) -> str:

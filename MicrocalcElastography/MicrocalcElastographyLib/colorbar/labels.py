@@ -15,7 +15,7 @@ from ..elastogram import Unit
 from ..geometry import Rectangle
 from ..text import Word
 
-_UNIT = r"(?:[\(\[]?([kK][pP][aA]|[mM]/[sS])[\)\]]?)"
+_UNIT = r"(?:[\(\[]?([kKlI|h][pP][aA]|[mM]/[sS])[\)\]]?)"  # a small k looks like an l
 _NUMBER_AND_UNIT = re.compile(rf"{_UNIT}?[<>=≥≤~-]*(\d+(?:[.,]\d+)?)?-?{_UNIT}?")
 _SOFT = frozenset(
     [
@@ -196,7 +196,9 @@ def _regular(labels: list[_Label]) -> bool:
 
 def _straight(labels: list[_Label]) -> bool:
     """Whether rounded values (66.7 and 53.3 of 80) lie so exactly on a line that none of them can be misread."""
-    if len(labels) < _FEWEST_STRAIGHT:
+    are_sure = min(label.confidence for label in labels) >= _VERY_SURE
+    are_ends_named = all(any(_names_end(label, end) for label in labels) for end in (0.0, 1.0))
+    if len(labels) < (_FEW if are_sure and are_ends_named else _FEWEST_STRAIGHT):
         return False
     positions, values = np.array([label.position for label in labels]), np.array([label.value for label in labels])
     slope, intercept = np.polyfit(values, positions, 1)

@@ -180,8 +180,11 @@ def summary(reading: Reading) -> str:
     parts = []
     least = "≥ " if reading.bound else ""
     if reading.elasticity_mean_kpa is not None:
+        low, high = reading.mean_interval_low_kpa, reading.mean_interval_high_kpa
+        interval = "" if low is None else f" (95 % {low:.1f}–{high:.1f})"
         parts.append(
-            f"mean {least}{reading.elasticity_mean_kpa:.1f} kPa, maximum {least}{reading.elasticity_max_kpa:.1f} kPa"
+            f"mean {least}{reading.elasticity_mean_kpa:.1f} kPa{interval}, maximum {least}"
+            f"{reading.elasticity_max_kpa:.1f} kPa"
         )
     for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
         if getattr(reading, name) is not None:

@@ -1,12 +1,12 @@
-"""``microcalc elastography …``: measure elastograms, look through cines, simulate them."""
+"""``microcalc elastography …``: measure elastograms, look through cines, compute strain, simulate."""
 
 from __future__ import annotations
 
 import argparse
 
-from . import cine, measure, phantom
+from . import cine, measure, phantom, strain
 
-_ACTIONS = {"measure": measure, "cine": cine, "phantom": phantom}
+_ACTIONS = {"measure": measure, "cine": cine, "strain": strain, "phantom": phantom}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

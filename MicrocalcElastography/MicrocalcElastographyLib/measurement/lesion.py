@@ -109,6 +109,8 @@ class LesionMeasurement:
         Shear-wave speed in m/s, computed pixel by pixel; None for strain.
     stiffness_ratio, stiffness_ratio_lesion : float or None
         Mean of the box (of the whole lesion) / mean of the fat, in kPa; None for strain.
+    stiffness_ratio_interval : (float, float) or None
+        95 % interval of the first of them.
     strain_ratio : float or None
         Strain in fat / strain in the lesion; None for kPa and m/s.
     sizes : SizeRatio or None
@@ -138,6 +140,7 @@ class LesionMeasurement:
     lesion_length_mm: float
     lesion_area_mm2: float
     lesion_depth_mm: float | None
+    stiffness_ratio_interval: tuple[float, float] | None = None
     warnings: tuple[WarningRecord, ...] = ()
 
     @property
@@ -193,6 +196,7 @@ class LesionMeasurement:
             "statistics": {name: found.as_dict() if found else None for name, found in statistics.items()},
             "is_lower_bound": self.is_lower_bound,
             "stiffness_ratio": self.stiffness_ratio,
+            "stiffness_ratio_interval": self.stiffness_ratio_interval,
             "stiffness_ratio_lesion": self.stiffness_ratio_lesion,
             "strain_ratio": self.strain_ratio,
             "size_ratio": asdict(self.sizes) if self.sizes else None,
@@ -287,6 +291,7 @@ def measure(
         lesion_speed=region_statistics(speeds, lesion) if speeds else None,
         stiffness_ratio=ratios.stiffness_ratio(box_statistics),
         stiffness_ratio_lesion=ratios.stiffness_ratio(statistics),
+        stiffness_ratio_interval=ratios.stiffness_ratio_interval(box_statistics),
         strain_ratio=ratios.strain_ratio(),
         sizes=size_ratio(on_elastogram.mask, regions.lesion.mask, spacing) if on_elastogram else None,
         lesion_length_mm=longest_diameter_mm(regions.lesion.mask, spacing),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from MicrocalcAILib.base.errors import WarningRecord
 
 from ..elastogram import Direction, Elastogram, Unit
+from ..uncertainty import interval_of_ratio
 from .statistics import RegionStatistics
 
 
@@ -36,6 +37,14 @@ class Ratios:
         if self._elastogram.unit == Unit.STRAIN or stiff is None or self._fat is None:
             return None
         return self._quotient(stiff.mean, self._fat.mean)
+
+    def stiffness_ratio_interval(self, stiff: RegionStatistics | None) -> tuple[float, float] | None:
+        """95 % interval of lesion / fat; None where either has none."""
+        if self.stiffness_ratio(stiff) is None or stiff is None or self._fat is None:
+            return None
+        if stiff.mean_interval is None or self._fat.mean_interval is None or not stiff.mean or not self._fat.mean:
+            return None
+        return interval_of_ratio((stiff.mean, stiff.mean_interval), (self._fat.mean, self._fat.mean_interval))
 
     def strain_ratio(self) -> float | None:
         """Strain in fat / strain in the lesion. A map whose values rise with stiffness gives it upside down."""

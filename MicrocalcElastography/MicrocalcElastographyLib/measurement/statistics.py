@@ -12,6 +12,7 @@ from MicrocalcAILib.base.errors import ParameterError
 
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
+from ..uncertainty import interval_of_maximum, interval_of_mean
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class RegionStatistics:
         Of all pixels; None without pixel spacing.
     mean, maximum, minimum, standard_deviation, median, first_quartile, third_quartile : float or None
         Of the valid pixels; None when there is none. The standard deviation (n − 1) needs two.
+    mean_interval, maximum_interval : (float, float) or None
+        95 % intervals of mean and maximum from the noise of the pixels, the opacity, the bins and ends of the bar; None
+        for maps that do not tell how sure their values are.
     saturated_high_share, saturated_low_share : float or None
         Share of the valid pixels at the upper and the lower end of the scale, where the true value may lie beyond;
         None for maps without a scale.
@@ -44,6 +48,8 @@ class RegionStatistics:
     third_quartile: float | None
     saturated_high_share: float | None
     saturated_low_share: float | None
+    mean_interval: tuple[float, float] | None = None
+    maximum_interval: tuple[float, float] | None = None
 
     @property
     def void_share(self) -> float:
@@ -92,7 +98,9 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
     pixels = int(np.count_nonzero(mask))
     if not pixels:
         raise ParameterError("The region holds no pixel of the elastography box; draw it inside the box.")
-    values = elastogram.values[mask & elastogram.valid].astype(np.float64)
+    measured = mask & elastogram.valid
+    values = elastogram.values[measured].astype(np.float64)
+    intervals: list[tuple[float, float] | None] = [None, None]
     numbers: dict[str, float | None] = dict.fromkeys(
         ("mean", "maximum", "minimum", "standard_deviation", "median", "first_quartile", "third_quartile")
     )
@@ -108,6 +116,11 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
             "first_quartile": first,
             "third_quartile": third,
         }
+        if elastogram.uncertainty is not None:
+            intervals = [
+                interval_of_mean(float(values.mean()), elastogram.uncertainty, measured),
+                interval_of_maximum(float(values.max()), elastogram.uncertainty, measured),
+            ]
         if elastogram.value_range is not None:
             lowest, highest = InversionParameters().saturation_limits(*elastogram.value_range)
             high_share = float((values >= highest).mean())
@@ -120,5 +133,7 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
         area_mm2=None if spacing is None else pixels * spacing[0] * spacing[1],
         saturated_high_share=high_share,
         saturated_low_share=low_share,
+        mean_interval=intervals[0],
+        maximum_interval=intervals[1],
         **numbers,
     )

@@ -22,10 +22,11 @@ from ..elastogram import Elastogram
 from ..inversion import InversionParameters
 from ..screen.frame import ScreenFrame
 from . import dicom_file
+from .arrays import is_array_file, read_array
 from .cine import unique_elastography_frames
 from .dicom_screens import read_colors, read_dicom_screen
 from .pictures import read_picture
-from .value_maps import ValueMeaning, is_value_map, read_dicom_value_map, read_value_file
+from .value_maps import ValueMeaning, is_value_map, read_dicom_value_map, read_value_file, value_map
 
 DEFAULT_BYTE_BUDGET = 1 << 30
 _PICTURES = ("PNG", "JPEG", "TIFF")
@@ -39,7 +40,8 @@ def read_elastogram(
     parameters: InversionParameters | None = None,
     byte_budget: int = DEFAULT_BYTE_BUDGET,
 ) -> Elastogram:
-    """Read an elastogram from a screen (DICOM, PNG, JPEG, TIFF) or a map of values (DICOM, NRRD, MetaImage, NIfTI).
+    """Read an elastogram from a screen (DICOM, PNG, JPEG, TIFF) or a map of values (DICOM, NRRD, MetaImage, NIfTI,
+    NumPy, MATLAB, CSV).
 
     Parameters
     ----------
@@ -82,6 +84,8 @@ def _read(
     parameters: InversionParameters | None,
     byte_budget: int,
 ) -> Elastogram:
+    if Path(path).is_file() and is_array_file(Path(path)):
+        return _read_array_map(Path(path), frame, meaning or ValueMeaning(), byte_budget)
     path, kind, source = _identified(path)
     with damage_reported(kind):
         if kind == "DICOM":
@@ -92,6 +96,16 @@ def _read(
             return read_value_file(path, kind, frame or 0, meaning or ValueMeaning(), byte_budget, source)
     screen = read_screen(path, frame or 0, byte_budget)
     return elastogram_of_screen(screen, find_calibration(screen, given), parameters)
+
+
+def _read_array_map(path: Path, frame: int | None, meaning: ValueMeaning, byte_budget: int) -> Elastogram:
+    array = read_array(path, byte_budget)
+    frames = array[None] if array.ndim == 2 else array
+    number = frame or 0
+    if not 0 <= number < len(frames):
+        raise ParameterError(f"The file has {len(frames)} slices, counted from 0; there is no slice {number}.")
+    source = {"sha256": sha256_of_file(path), "kind": path.suffix.lower()[1:].upper(), "slice": number}
+    return value_map(frames[number], meaning, None, "unknown", {**source, "slices": len(frames)})
 
 
 def read_screen(path: Path, frame: int = 0, byte_budget: int = DEFAULT_BYTE_BUDGET) -> ScreenFrame:

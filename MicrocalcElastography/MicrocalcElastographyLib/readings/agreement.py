@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..cohort.readings import is_consensus, one_value_per_lesion
 from ..protocol import repeat_spread
-from .reading import AT_LEAST, KEY_COLUMNS, QUANTITY_COLUMNS, variable_of
+from .reading import AT_LEAST, HIGH_ENDS, KEY_COLUMNS, LOW_ENDS, QUANTITY_COLUMNS, variable_of
 from .table import DECIMALS
 
 CONSENSUS = "consensus"
@@ -118,6 +118,9 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
                 # The worst of its readings: a doubt about one is a doubt about their mean.
                 "saturated_percent": own["saturated_percent"].max(),
                 "roi_inside_percent": own["roi_inside_percent"].min(),
+                # The widest that any of them leaves possible.
+                **own[list(LOW_ENDS)].min().to_dict(),
+                **own[list(HIGH_ENDS)].max().to_dict(),
                 "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
                 "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
                 "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),

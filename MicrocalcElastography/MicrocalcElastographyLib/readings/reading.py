@@ -50,6 +50,10 @@ class Reading:
         Share of the values (of the box, for strain of the lesion) at an end of the scale.
     roi_inside_percent : float or None
         Share of the measurement box inside the outline of the lesion.
+    mean_interval_low_kpa, mean_interval_high_kpa : float or None
+        95 % interval of the mean elasticity, from what reading it off the screen leaves uncertain.
+    ratio_interval_low, ratio_interval_high : float or None
+        95 % interval of the stiffness ratio.
     bound : str
         ``>=`` when the lesion may be stiffer than measured (values at the stiff end of the scale, or mostly void):
         then elasticity and ratios are lower bounds. Empty otherwise.
@@ -80,6 +84,10 @@ class Reading:
     void_percent: float | None = None
     saturated_percent: float | None = None
     roi_inside_percent: float | None = None
+    mean_interval_low_kpa: float | None = None
+    mean_interval_high_kpa: float | None = None
+    ratio_interval_low: float | None = None
+    ratio_interval_high: float | None = None
     bound: str = ""
     frame: str = ""
     warnings: str = ""
@@ -92,8 +100,10 @@ class Reading:
             raise ParameterError("Repeats are counted from 1.")
 
 
-QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent")
-"""Shares that tell how far a value can be trusted; a table may lack them."""
+LOW_ENDS = ("mean_interval_low_kpa", "ratio_interval_low")
+HIGH_ENDS = ("mean_interval_high_kpa", "ratio_interval_high")
+QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS)
+"""Shares and intervals that tell how far a value can be trusted; a table may lack them."""
 TEXT_COLUMNS = ("bound", "frame", "warnings", "protocol_warnings")
 QUANTITY_COLUMNS = tuple(
     field.name
@@ -138,6 +148,10 @@ def reading_of(
         void_percent=100.0 * measurement.lesion_statistics.void_share,
         saturated_percent=_percent(measurement.measured.saturated_share if measurement.measured else None),
         roi_inside_percent=_percent(measurement.box_inside_share),
+        mean_interval_low_kpa=_end(box.mean_interval if box else None, 0),
+        mean_interval_high_kpa=_end(box.mean_interval if box else None, 1),
+        ratio_interval_low=_end(measurement.stiffness_ratio_interval, 0),
+        ratio_interval_high=_end(measurement.stiffness_ratio_interval, 1),
         bound=AT_LEAST if measurement.is_lower_bound else "",
         frame=measurement.elastogram.place_in_file,
         warnings=" ".join(dict.fromkeys(warning.code for warning in warnings)),
@@ -147,6 +161,10 @@ def reading_of(
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else 100.0 * share
+
+
+def _end(interval: tuple[float, float] | None, end: int) -> float | None:
+    return None if interval is None else interval[end]
 
 
 def references_beside(reading: Reading, cutoffs: Path | None = None) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from MicrocalcAILib.base.provenance import provenance
 from MicrocalcAILib.base.volumes import write_volume
 
 from ..assessment import Assessment
+from ..elastogram import Elastogram
 from ..reading import DIRECTION_KEY, UNIT_KEY
 from ..readings import (
     Reading,
@@ -45,18 +46,22 @@ def write_assessment(
     references : sequence of mapping
         Published cut-offs for the picture.
     """
-    elastogram = assessment.measurement.elastogram
+    write_map(assessment.measurement.elastogram, folder / f"{name}_values.nrrd")
+    figure = draw_assessment(assessment, title, references)
+    with replaced_on_success(folder / f"{name}.png") as temporary:
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())
+
+
+def write_map(elastogram: Elastogram, path: Path) -> None:
+    """Write the values of an elastogram, NaN without a value, with unit and direction, as an NRRD file."""
     write_volume(
         elastogram.values,
         elastogram.spacing_mm or (1.0, 1.0),
         (0.0, 0.0, 0.0),
         _IDENTITY,
-        folder / f"{name}_values.nrrd",
+        path,
         {UNIT_KEY: str(elastogram.unit), DIRECTION_KEY: str(elastogram.direction)},
     )
-    figure = draw_assessment(assessment, title, references)
-    with replaced_on_success(folder / f"{name}.png") as temporary:
-        figure.savefig(temporary, dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:

@@ -122,6 +122,8 @@ def _show_values(figure: Figure, axes: Axes, assessment: Assessment) -> None:
     bar.set_label(f"{unit}; {stiff} = stiff; gray = no value")
     statistics = assessment.measurement.box_statistics
     if statistics and statistics.mean is not None:
+        if statistics.mean_interval is not None:
+            bar.ax.plot(statistics.mean_interval, [1.0, 1.0], color=_BOX, clip_on=False, linewidth=3)
         bar.ax.plot([statistics.mean], [1.0], marker="v", color=_BOX, clip_on=False, markersize=7)
         bar.ax.annotate("mean of the box", (statistics.mean, 1.0), (0, 7), textcoords="offset points", ha="center",
                         color=_BOX, fontsize=8)  # fmt: skip
@@ -270,9 +272,11 @@ def _numbers(statistics: RegionStatistics, unit: str) -> str:
         return "no value"
     decimals = 1 if abs(statistics.mean) >= 10 else 3 if abs(statistics.mean) < 1 else 2
     spread = "" if statistics.standard_deviation is None else f" ± {statistics.standard_deviation:.{decimals}f}"
+    low, high = statistics.mean_interval or (statistics.mean, statistics.mean)
+    interval = "" if statistics.mean_interval is None else f" (95 % {low:.{decimals}f}–{high:.{decimals}f})"
     void = f", {statistics.void_share:.0%} without value" if statistics.void_share >= 0.005 else ""
     return (
-        f"mean {statistics.mean:.{decimals}f}{spread}{unit}, "
+        f"mean {statistics.mean:.{decimals}f}{spread}{unit}{interval}, "
         f"{statistics.minimum:.{decimals}f}–{statistics.maximum:.{decimals}f}{void}"
     )
 

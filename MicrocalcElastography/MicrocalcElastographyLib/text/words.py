@@ -84,6 +84,27 @@ def read_words(rgb: NDArray[np.uint8], blanked: Iterable[Rectangle] = ()) -> tup
     return _words[key]
 
 
+def read_enlarged(rgb: NDArray[np.uint8], place: Rectangle, factor: int) -> tuple[Word, ...]:
+    """The words of a part of a screen, enlarged before they are read: small print that was missed at first.
+
+    Parameters
+    ----------
+    rgb : uint8 array, shape (rows, columns, 3)
+    place : Rectangle
+        Where to look; as far as it lies on the screen.
+    factor : int
+    """
+    place = place.intersection(Rectangle(0, 0, *rgb.shape[:2]))
+    part = Image.fromarray(rgb[place.slices])
+    large = part.resize((factor * part.width, factor * part.height), Image.Resampling.BICUBIC)
+    found = []
+    for word in read_words(np.array(large)):
+        top, left, bottom, right = word.place
+        small = Rectangle(top // factor, left // factor, -(-bottom // factor), -(-right // factor))
+        found.append(word._replace(place=small.shifted(place.top, place.left)))
+    return tuple(found)
+
+
 def _read(rgb: NDArray[np.uint8]) -> tuple[Word, ...]:
     rows, columns = _inked(rgb)
     if not rows.size or not columns.size:
