@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +10,10 @@ import pandas as pd
 import pytest
 
 from cohort.cohort_tables import MakeCohort, as_cells
-from MicrocalcElastographyLib.cohort import combinations
 from MicrocalcElastographyLib.cohort.columns import ColumnChoices
 from MicrocalcElastographyLib.cohort.lesions import Cohort, build_cohort
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _few_gain_resamples() -> Iterator[None]:
-    """Most of the time of a study goes into intervals of gains; tests of these give a count of their own."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(combinations, "MOST_GAIN_RESAMPLES", 20)
-        yield
+from quick_studies import few_gain_resamples  # noqa: F401
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ def test_likelihood_ratio_of_a_value_approaches_the_ratio_of_the_two_densities()
         assert found.value == pytest.approx(truth, rel=0.2)
 
 
+@pytest.mark.slow
 def test_likelihood_ratio_intervals_from_a_cohort_cover_the_truth(random: np.random.Generator) -> None:
     """The variance is the predictor's less 1/malignant + 1/benign; without that the intervals would be too wide."""
     covered = 0

@@ -182,6 +182,7 @@ def test_small_and_clustered_and_gappy_cohorts_are_flagged(
     assert "case-control-mix" not in codes
 
 
+@pytest.mark.slow
 def test_a_published_cutoff_of_another_scale_is_flagged(published_cohort: Cohort) -> None:
     analysis = analyze_cohort(published_cohort, StudyOptions(model=("elasticity_kpa",), resamples=100))
     messages = [caution.message for caution in study_cautions(analysis) if caution.code == "reference-does-not-fit"]
@@ -242,6 +243,7 @@ def test_options_out_of_range_or_naming_no_column_are_refused(published_cohort: 
 # --- command line --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_from_simulated_table_to_report_by_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "cohort.csv"
     assert _run("simulate", "--output", table, "--malignant-count", 25, "--benign-count", 40, "--seed", 2) == 0

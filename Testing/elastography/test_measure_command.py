@@ -101,6 +101,7 @@ def test_three_acquisitions_give_their_mean_and_spread(run: Run, screens: Path, 
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.slow
 def test_a_second_reader_far_apart_needs_consensus(
     run: Run, screens: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +163,7 @@ def test_values_no_tissue_has_are_refused(run: Run, tmp_path: Path) -> None:
             run("measure", tmp_path / "map.nrrd", "--lesion", "40,40,9,9", "--unit", unit, "--output", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_ends_the_command_without_a_complaint(screens: Path, tmp_path: Path) -> None:
     words = ["measure", str(screens / "shear_0.png"), "--lesion", LESION, "--table", str(tmp_path / "t.csv")]
     command = [sys.executable, "-m", "MicrocalcAILib", "elastography", *words, "--output", str(tmp_path / "out")]

@@ -62,6 +62,7 @@ def test_without_a_difference_the_nested_estimate_is_chance(small_grid, tmp_path
     assert 0.35 < np.mean(values) < 0.65
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(trained, small_grid, tmp_path):
     card = train_classifier(
         example_cases(), tmp_path / "Example", QUICK, description={"notice": "Made up.", "simulated": True}
@@ -207,6 +208,7 @@ def test_tables_without_a_needed_feature_are_refused(model):
         model.predict(tables)
 
 
+@pytest.mark.slow
 def test_moments_are_selectable(small_grid, tmp_path):
     training = ClassifierTraining(aggregation="moments", folds=2, outer_folds=2)
     card = train_classifier(example_cases(48), tmp_path / "Moments", training)
@@ -215,6 +217,7 @@ def test_moments_are_selectable(small_grid, tmp_path):
     assert "region_area_mean" in model.preparation.features
 
 
+@pytest.mark.slow
 def test_features_of_a_network_are_used_when_they_are_in_the_table(small_grid, tmp_path):
     cases = example_cases(48, effect=0.0)
     cases.tables.clusters["deep_000"] = cases.malignant + np.random.default_rng(0).normal(0, 0.2, len(cases))

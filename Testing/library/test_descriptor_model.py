@@ -191,6 +191,7 @@ def test_impossible_descriptors_are_refused(wrong):
         Descriptors(**wrong)
 
 
+@pytest.mark.slow
 def test_a_model_of_a_made_up_table_ranks_its_words_and_says_what_it_was_made_of(tmp_path):
     train, test = made_up_table(tmp_path / "a.csv", 400, 1, 0), made_up_table(tmp_path / "b.csv", 100, 2, 1000)
     card = train_descriptor_model(train, test, tmp_path / "model", QUICK)

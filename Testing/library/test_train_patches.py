@@ -340,6 +340,7 @@ class _StopAfter:
             raise Cancelled("stop")
 
 
+@pytest.mark.slow
 def test_interrupted_training_continues_to_the_same_weights(torch, tmp_path):
     patches = toy_patches()
     whole = train_patch_network(patches, "malignancy", tmp_path / "whole", TINY, EXACT)
@@ -379,6 +380,7 @@ def test_a_cancelled_training_leaves_no_model_and_other_data_start_afresh(torch,
     assert counted[0] == 0
 
 
+@pytest.mark.slow
 def test_training_can_start_from_another_network_of_the_same_architecture(torch, tmp_path):
     first = train_patch_network(toy_patches(), "detection", tmp_path / "first", TINY, EXACT)
     start = PatchTraining(TINY.architecture, start=str(tmp_path / "first"), epochs=1, learning_rate=1e-9)

@@ -151,6 +151,7 @@ def test_odds_ratios_are_those_of_the_table_on_a_log_scale(logic, table_file):
     assert set(drawn(no_effect)[0]) == {1.0}
 
 
+@pytest.mark.slow
 def test_endless_odds_ratios_are_left_out_of_the_picture(logic, separated_file):
     shown = logic.analyzeCohort(separated_file, options=QUICK)
     printed = [row["odds_ratio_per_sd_high"] for row in tableRows(shown.tableNodes["regression"])]
@@ -216,6 +217,7 @@ def test_warnings_of_the_study_are_handed_over(logic, table_file):
     assert "small-group" in [warning.code for warning in warnings]
 
 
+@pytest.mark.slow
 def test_analyzing_again_replaces_the_own_nodes_and_no_others(slicer, logic, two_readers_file, tmp_path, lesions):
     other = tmp_path / "other.csv"
     lesions.to_csv(other, index=False)
