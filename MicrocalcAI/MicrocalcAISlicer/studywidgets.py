@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 _CASES_HEIGHT = 120
+_BUTTONS_IN_A_ROW = 3
 KEYS = {"previous": "F6", "next": "F7", "unfinished": "F8", "later": "F9", "finish": "F12"}
 
 
@@ -94,16 +95,16 @@ class StudyWidgets:
             "later": _("Later"),
             "finish": _("Finish"),
         }
-        line = qt.QHBoxLayout()
-        column.addLayout(line)
+        grid = qt.QGridLayout()  # in two rows: panels are narrow
+        column.addLayout(grid)
         self.buttons = {}
         self._shortcuts = []
-        for name, act in actions.items():
+        for place, (name, act) in enumerate(actions.items()):
             button = qt.QPushButton(texts[name])
             button.setToolTip(KEYS[name])
             button.clicked.connect(lambda *_arguments, act=act: act())
             shortcut = qt.QShortcut(qt.QKeySequence(KEYS[name]), self.section)
             shortcut.activated.connect(act)
-            line.addWidget(button)
+            grid.addWidget(button, place // _BUTTONS_IN_A_ROW, place % _BUTTONS_IN_A_ROW)
             self.buttons[name] = button
             self._shortcuts.append(shortcut)

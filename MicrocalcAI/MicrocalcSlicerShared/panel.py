@@ -92,7 +92,7 @@ class ModulePanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.connectWidgets()
         self._shortcuts = makeShortcuts(self.parent, self.shortcuts())
         self.enter()
-        nameControls(uiWidget)
+        nameControls(self.parent)
 
     def cleanup(self):
         """Called when the application closes or the module is reloaded."""
