@@ -57,6 +57,7 @@ def test_scatter_shows_every_lesion_in_its_group(charts: dict[tuple[str, str], C
     np.testing.assert_allclose(np.sort(shown), np.sort(study.cohort.values[first.variable.name]))
 
 
+@pytest.mark.slow
 def test_study_read_from_its_folder_says_what_was_computed(study: CohortAnalysis, tmp_path: Path) -> None:
     write_study(study, tmp_path / "out")
     read, computed = load_study(tmp_path / "out"), record_of(study)

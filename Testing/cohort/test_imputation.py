@@ -34,6 +34,7 @@ def test_without_gaps_imputation_changes_nothing() -> None:
     assert pooled.high - pooled.low == pytest.approx((plain.high - plain.low) * 1.02, rel=0.02)  # t for normal
 
 
+@pytest.mark.slow
 def test_the_same_seed_imputes_the_same() -> None:
     design, malignant, patients = lesions(80, 2)
     one, again, other = (fit_with_imputation(design, design, malignant, patients, seed=seed) for seed in (0, 0, 1))

@@ -220,6 +220,7 @@ def test_added_value_of_one_variable_is_its_own_likelihood_ratio_test(random: np
     assert added_value_p(design, malignant, ["a"], FIRTH) == pytest.approx(fit.p_values[1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_firth_survives_small_separated_cohorts_and_its_limits_are_those_of_the_profile() -> None:
     for seed in (0, 4, 7):
         random = np.random.default_rng(seed)

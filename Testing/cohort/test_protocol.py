@@ -110,6 +110,7 @@ def test_the_protocol_and_the_options_may_not_contradict_each_other(protocol_of:
     assert StudyOptions(prevalence=0.3, protocol=protocol_of(model=["age"])).with_protocol().model == ("age",)
 
 
+@pytest.mark.slow
 def test_a_hypothesis_is_shown_only_when_the_whole_interval_lies_above(
     published_cohort: Cohort, protocol_of: WriteProtocol
 ) -> None:

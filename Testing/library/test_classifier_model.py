@@ -357,6 +357,7 @@ def test_trees_that_do_not_fit_the_list_of_features_are_refused(model, tmp_path)
         ClusterClassifier.load(tmp_path / "Other")
 
 
+@pytest.mark.slow
 def test_expected_outcomes_are_learned_and_judged_by_the_real_ones(small_grid, tmp_path):
     cases = example_cases(96)
     noisy = cases.malignant ^ (np.random.default_rng(1).random(len(cases)) < 0.3)

@@ -172,6 +172,7 @@ def test_age_is_declined_in_words_where_the_table_had_none(model):
     assert with_age.estimate == model.probability(Descriptors(("amorphous",))).estimate
 
 
+@pytest.mark.slow
 def test_age_is_used_where_the_table_has_it(tmp_path):
     train = made_up_table(tmp_path / "train.csv", 400, 1, 0, age=True)
     test = made_up_table(tmp_path / "test.csv", 100, 2, 1000, age=True)

@@ -49,7 +49,9 @@ def test_a_socket_would_be_noticed_also_when_its_refusal_is_swallowed(offline):
         offline("-c", code)
 
 
-@pytest.mark.parametrize("names", [DEFAULT, OPTIONAL], ids=["default", "optional"])
+@pytest.mark.parametrize(
+    "names", [pytest.param(DEFAULT, id="default"), pytest.param(OPTIONAL, id="optional", marks=pytest.mark.slow)]
+)
 def test_importing_packages_asks_for_no_network(offline, names):
     installed = [name for name in names if importlib.util.find_spec(name) is not None]
     assert len(installed) > 2

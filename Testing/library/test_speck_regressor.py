@@ -163,6 +163,7 @@ def test_fewer_patients_than_folds_are_refused(tmp_path):
         fit_regressor([_example(1, "one")], tmp_path / "Regressor", SMALL)
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_leaves_nothing(tmp_path):
     def cancel(stage, done, total):
         raise Cancelled("enough")
@@ -183,6 +184,7 @@ def test_looks_are_altered_the_same_way_for_the_same_seed(breast):
     assert np.corrcoef(untouched.ravel(), pixels.ravel())[0, 1] == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_bundled_selector_says_the_same_in_reduced_precision(breast):
     mammogram, region, candidates = breast
     folder = find_network("SpeckSelectorNetwork")

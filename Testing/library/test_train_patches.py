@@ -359,6 +359,7 @@ def test_interrupted_training_continues_to_the_same_weights(torch, tmp_path):
     assert not (tmp_path / ".cut-training.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_leaves_no_model_and_other_data_start_afresh(torch, tmp_path):
     with pytest.raises(Cancelled):
         train_patch_network(toy_patches(), "detection", tmp_path / "model", TINY, EXACT, progress=_StopAfter(0))
@@ -415,6 +416,7 @@ def test_the_command_prints_the_table_and_writes_the_model(torch, tmp_path, caps
     assert PatchModel.load(tmp_path / "model").card["name"] == "model"
 
 
+@pytest.mark.slow
 def test_whole_images_without_calcifications_are_counted(torch, tmp_path):
     images = [("plain", annotated_image([]).mammogram)]
     card = train_patch_network(toy_patches(), "detection", tmp_path / "model", TINY, EXACT, images)

@@ -6,6 +6,7 @@ import pytest
 import vtk.util.numpy_support
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcElastographyLib.cohort import analysis
 from MicrocalcElastographyLib.cohort.analysis import StudyOptions
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
 from MicrocalcElastographySlicer import cohortnodes
@@ -20,6 +21,22 @@ QUICK = StudyOptions(title="Study", resamples=100)
 @pytest.fixture(scope="module")
 def lesions():
     return simulate_cohort(25, 25, seed=0)[COLUMNS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_computation_of_each_study():
+    """What is shown is tested here, mostly of the same few tables."""
+    compute, computed = analysis.analyze_cohort, {}
+
+    def once(cohort, options, inputs):
+        key = (repr(options), repr(inputs))
+        if not inputs or key not in computed:
+            computed[key] = compute(cohort, options, inputs=inputs)
+        return computed[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(analysis, "analyze_cohort", once)
+        yield
 
 
 @pytest.fixture
