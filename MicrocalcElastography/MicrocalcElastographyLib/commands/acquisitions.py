@@ -65,6 +65,7 @@ def measure(arguments: argparse.Namespace) -> Measured:
                 patient=arguments.patient,
                 outcome=arguments.outcome,
                 warnings=assessment.warnings,
+                descriptors=assessment.descriptors,
             )
         )
     references = [references_beside(reading, arguments.cutoffs) for reading in readings]
@@ -186,6 +187,8 @@ def summary(reading: Reading) -> str:
             f"mean {least}{reading.elasticity_mean_kpa:.1f} kPa{interval}, maximum {least}"
             f"{reading.elasticity_max_kpa:.1f} kPa"
         )
+        if reading.box_speed_mean_m_s is not None and reading.box_speed_max_m_s is not None:
+            parts[-1] += f" (c = √(E/3ρ): {reading.box_speed_mean_m_s:.2f} and {reading.box_speed_max_m_s:.2f} m/s)"
     for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
         if getattr(reading, name) is not None:
             parts.append(f"{words} {least}{getattr(reading, name):.2f}")
@@ -194,4 +197,8 @@ def summary(reading: Reading) -> str:
     if reading.roi_inside_percent is not None and reading.elasticity_mean_kpa is not None:
         parts.append(f"{reading.roi_inside_percent:.0f} % of the box inside the lesion")
     parts.append(f"elasticity score {reading.elasticity_score or 'none'}, Tsukuba {reading.tsukuba_score or 'none'}")
+    if reading.elasticity_assessment:
+        parts.append(reading.elasticity_assessment)
+    if reading.stiff_rim:
+        parts.append(f"stiff rim {reading.stiff_rim}")
     return ", ".join(parts)
