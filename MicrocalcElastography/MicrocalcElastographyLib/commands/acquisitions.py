@@ -34,6 +34,14 @@ class Measured:
         known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
         return [entry for entry in known if entry[2]]
 
+    def printed(self) -> list[dict[str, Any]]:
+        """What the scanner printed on each screen beside what is measured there: a row per acquisition and quantity."""
+        return [
+            {"acquisition": reading.repeat, **record}
+            for assessment, reading in zip(self.assessments, self.readings, strict=True)
+            for record in assessment.measurement.elastogram.source.get("printed_on_the_screen") or []
+        ]
+
     def repeat_checks(self) -> dict[str, Any]:
         """Checks of the repeats of each quantity."""
         from ..protocol import check_repeats
@@ -73,13 +81,15 @@ def measure(arguments: argparse.Namespace) -> Measured:
 
 
 def write(measured: Measured, folder: Path) -> None:
-    """Write pictures, maps of values, ``readings.csv`` and ``measurement.json``."""
+    """Write pictures, maps of values, ``readings.csv``, ``measurement.json``, and ``printed.csv`` where any was."""
     from dataclasses import asdict
+
+    import pandas as pd
 
     from MicrocalcAILib.base.provenance import provenance
 
     from ..protocol import repeat_spread
-    from ..readings import table_of, write_readings
+    from ..readings import table_of, write_readings, write_table
     from ..results import write_assessment, write_record
 
     acquisitions = []
@@ -96,6 +106,8 @@ def write(measured: Measured, folder: Path) -> None:
             }
         )
     write_readings(table_of(measured.readings), folder / "readings.csv")
+    if printed := measured.printed():
+        write_table(pd.DataFrame(printed), folder / "printed.csv")
     checks = measured.repeat_checks()
     record = {
         "acquisitions": acquisitions,

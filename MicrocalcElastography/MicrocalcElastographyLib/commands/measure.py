@@ -144,6 +144,12 @@ def _report(measured: Measured, folder: Path) -> None:
                 print(f"  {check.status}: {check.message}")
         for warning in dict.fromkeys(assessment.warnings):
             print(f"  Note: {warning.message}")
+    for row in measured.printed():
+        unit = f" {row['unit']}" if row["unit"] else ""
+        print(
+            f"Acquisition {row['acquisition']}, {row['quantity']}: printed on the screen {row['printed']:g}{unit}, "
+            f"measured here {row['measured']:.4g}{unit}"
+        )
     for _, words, values in measured.repeated():
         if len(values) > 1:
             spread = repeat_spread(values)

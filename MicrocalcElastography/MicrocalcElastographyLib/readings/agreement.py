@@ -127,7 +127,9 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
                 "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
                 "acquisitions": len(own),
                 "largest_spread_percent": _largest_spread_percent(own),
-                "discrepancy_percent": round(100.0 * apart.discrepancy, 1) if apart and apart.discrepancy is not None else None,
+                "discrepancy_percent": round(100.0 * apart.discrepancy, 1)
+                if apart and apart.discrepancy is not None
+                else None,
                 "discrepancy_of": apart.quantity if apart else "",
                 "agreement": next((status for status in _WORST_FIRST if status in statuses), ""),
             }
