@@ -57,7 +57,7 @@ def measure(arguments: argparse.Namespace) -> Measured:
     parameters = _parameters(arguments)
     assessments, readings = [], []
     for number, path in enumerate(arguments.files):
-        elastogram = _read(path, arguments)
+        elastogram = read(path, arguments, arguments.frame)
         regions = _regions(elastogram, arguments, number)
         center = _box_center(elastogram, arguments, number)
         assessment = assess(elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed)
@@ -133,13 +133,14 @@ def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
     return replace(parameters, measurement=replace(parameters.measurement, **changes))
 
 
-def _read(path: Path, arguments: argparse.Namespace) -> Elastogram:
+def read(path: Path, arguments: argparse.Namespace, frame: int | None) -> Elastogram:
+    """One frame of a file, with what the options say about it."""
     from ..elastogram import Direction
     from ..reading import ValueMeaning, read_elastogram
 
     direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
     meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing_of(arguments))
-    return read_elastogram(path, arguments.frame, calibration_of(arguments), meaning)
+    return read_elastogram(path, frame, calibration_of(arguments), meaning)
 
 
 def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
