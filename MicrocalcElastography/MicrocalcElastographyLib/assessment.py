@@ -11,6 +11,7 @@ from typing import Any
 from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import read_parameters
 
+from .descriptors import Descriptor, DescriptorParameters, elasticity_assessment, stiff_rim
 from .elastogram import Elastogram
 from .measurement import LesionMeasurement, LesionRegions, MeasurementParameters, measure
 from .protocol import Check, ProtocolParameters, check_acquisition, check_operator
@@ -19,12 +20,13 @@ from .scoring import ColorShareParameters, Score, TsukubaParameters, color_share
 
 @dataclass(frozen=True)
 class AssessmentParameters:
-    """Parameters of measurement, scores and protocol; every one has a default that works."""
+    """Parameters of measurement, scores, protocol and words; every one has a default that works."""
 
     measurement: MeasurementParameters = field(default_factory=MeasurementParameters)
     color_share: ColorShareParameters = field(default_factory=ColorShareParameters)
     tsukuba: TsukubaParameters = field(default_factory=TsukubaParameters)
     protocol: ProtocolParameters = field(default_factory=ProtocolParameters)
+    descriptors: DescriptorParameters = field(default_factory=DescriptorParameters)
 
     @classmethod
     def from_file(cls, path: Path) -> AssessmentParameters:
@@ -42,12 +44,14 @@ class AssessmentParameters:
 class Assessment:
     """What one acquisition says about a lesion.
 
-    ``scores`` are the color-share and the Tsukuba score, ``checks`` those of the protocol.
+    ``scores`` are the color-share and the Tsukuba score, ``checks`` those of the protocol, ``descriptors`` the BI-RADS
+    elasticity assessment and the stiff rim.
     """
 
     measurement: LesionMeasurement
     scores: tuple[Score, ...]
     checks: tuple[Check, ...]
+    descriptors: tuple[Descriptor, ...]
     parameters: AssessmentParameters
 
     @property
@@ -60,6 +64,7 @@ class Assessment:
         return {
             "measurement": self.measurement.as_dict(),
             "scores": [score.as_dict() for score in self.scores],
+            "descriptors": [descriptor.as_dict() for descriptor in self.descriptors],
             "protocol": [check.as_dict() for check in self.checks],
             "parameters": dataclasses.asdict(self.parameters),
         }
@@ -98,12 +103,17 @@ def assess(
     if confirmed is not None:
         checks = (*checks, *check_operator(confirmed))
     # Scores look at the colors of the map as it came: a scale in m/s is not linear in kPa.
+    scores = (
+        color_share_score(elastogram, regions.lesion, parameters.color_share),
+        tsukuba_score(measurement.elastogram, regions.lesion, parameters.tsukuba),
+    )
     return Assessment(
         measurement=measurement,
-        scores=(
-            color_share_score(elastogram, regions.lesion, parameters.color_share),
-            tsukuba_score(measurement.elastogram, regions.lesion, parameters.tsukuba),
-        ),
+        scores=scores,
         checks=checks,
+        descriptors=(
+            elasticity_assessment(measurement, scores, parameters.descriptors),
+            stiff_rim(measurement, parameters.descriptors),
+        ),
         parameters=parameters,
     )

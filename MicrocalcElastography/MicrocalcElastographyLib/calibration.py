@@ -62,7 +62,7 @@ class Calibration:
     panel : Rectangle or None
         Panel that shows the box; its first row is the surface of the probe.
     printed : PrintedValues or None
-        What the scanner printed about a measurement circle; compared with our own values, never used for them.
+        What the scanner printed about its measurement circles; compared with our own values, never used for them.
     sources : dict of str to str
         In words, where each of the above comes from.
     warnings : tuple of WarningRecord

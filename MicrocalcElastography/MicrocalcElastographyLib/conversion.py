@@ -54,10 +54,17 @@ def elastogram_of_screen(
         b_mode=b_mode,
         parameters=parameters or InversionParameters(),
     )
-    comparison: dict[str, float | str] | None = None
+    comparison: list[dict[str, float | str]] = []
     doubts: list[WarningRecord] = []
-    if calibration.printed is not None and calibration.printed.unit == scale.unit:
-        comparison, doubts = compared(calibration.printed, inversion.values, inversion.valid, scale.high - scale.low)
+    if calibration.printed is not None:
+        comparison, doubts = compared(
+            calibration.printed,
+            inversion.values,
+            inversion.valid,
+            scale.unit,
+            scale.high - scale.low,
+            calibration.spacing_mm,
+        )
     return Elastogram(
         values=inversion.values,
         valid=inversion.valid,

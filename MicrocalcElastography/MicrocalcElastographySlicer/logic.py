@@ -201,6 +201,7 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
             assessment.checks,
             repeat=repeat,
             warnings=assessment.warnings,
+            descriptors=assessment.descriptors,
             **description,
         )
         readingsnodes.showReadings(with_reading(stored, reading))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib import cine as cine_module
 from MicrocalcElastographyLib.cine import follow_cine, steadiest_stretch
 from MicrocalcElastographyLib.commands import elastography
@@ -82,6 +83,28 @@ def test_the_command_lists_frames_and_writes_them(
     record = json.loads((tmp_path / "cine.json").read_text())
     assert f"--frame {record['chosen']}" in out
     assert record["reason"] in out
+
+
+def test_a_frame_without_a_number_lists_what_there_is_and_measures_nothing(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = tmp_path / "stack.npy"
+    np.save(stack, np.stack([np.full((20, 20), 10.0), np.full((20, 20), 30.0)]))
+    parser = argparse.ArgumentParser()
+    elastography.add_arguments(parser)
+
+    def listed(*words: str) -> str:
+        assert elastography.run(parser.parse_args(["measure", *words, "--frame"])) == 0
+        return capsys.readouterr().out
+
+    assert "8 frames, 4 of them with a new elastogram" in listed(str(path))
+    out = listed(str(stack), "--unit", "kPa", "--spacing", "0.2")
+    assert "2 slices" in out
+    assert "slice 1: mean 30 kPa, 100% with a value" in out
+    assert list(tmp_path.iterdir()) == [stack]
+    for words in (["measure", "--frame"], ["measure", str(stack), "--lesion", "10,10,4,4"]):
+        with pytest.raises(ParameterError):
+            elastography.run(parser.parse_args(words))
 
 
 def test_a_frame_that_nobody_chose_is_told(path: Path) -> None:

@@ -96,6 +96,16 @@ def test_exactly_twenty_percent_is_agreed() -> None:
     assert (found.discrepancy, found.status) == (pytest.approx(0.2), "agreed")
 
 
+@pytest.mark.parametrize("value", [50.0, 0.0])
+def test_identical_readers_agree_with_a_discrepancy_of_zero(value: float) -> None:
+    table = table_of([*stiffness("L1", "A", value), *stiffness("L1", "B", value)])
+    found = agreement(table, "elasticity_mean_kpa")
+    assert found is not None
+    assert (found.discrepancy, found.status) == (0.0, "agreed")
+    (row,) = one_row_per_lesion(table).to_dict("records")
+    assert (row["discrepancy_percent"], row["agreement"]) == (0.0, "agreed")
+
+
 def test_what_nobody_measured_has_no_agreement() -> None:
     assert agreement(table_of(stiffness("L1", "A", 50)), "strain_ratio") is None
 

@@ -62,7 +62,7 @@ def candidate_variables(cohort: Cohort) -> tuple[tuple[Variable, ...], dict[str,
         if variable.describes_outcome:
             left_out[variable.title] = "describes the outcome itself"
         elif variable.key in MEASUREMENT_KEYS:
-            left_out[variable.title] = "describes the measurement, not the lesion"
+            left_out[variable.title] = "describes the measurement, or says it again"
         elif variable.key == "density" and has_dense:
             left_out[variable.title] = "used as dense (C, D) against not dense (A, B)"
         elif missing[variable.name] > LARGEST_MISSING_PERCENT:

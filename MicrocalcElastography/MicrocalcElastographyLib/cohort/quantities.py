@@ -62,6 +62,11 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("saturated", "Share at an end of the scale", "%", "continuous", False, r"\bsaturat", low=0.0, high=100.0),
     Quantity("inside", "Share of the box inside the lesion", "%", "continuous", False, r"\b(roi|box) inside\b",
              low=0.0, high=100.0),
+    Quantity("assessment", "Elasticity assessment (soft, intermediate, hard)", "", "category", False,
+             r"\belasticity assessment\b"),
+    Quantity("rim", "Stiff rim", "", "category", False, r"\bstiff rim\b"),
+    Quantity("box_speed", "Shear wave speed in the box, from the elasticity", "m/s", "continuous", False,
+             r"\bbox speed\b", low=0.0),
     Quantity("velocity", "Shear wave speed", "m/s", "continuous", True,
              r"\b(swv|sws|shear wave (speed|velocity)|velocity|m s)\b", low=0.05, high=20.0, usual_high=10.0),
     Quantity("stiffness_ratio", "Stiffness ratio (lesion to fat)", "", "continuous", True,
@@ -97,8 +102,8 @@ QUANTITIES: tuple[Quantity, ...] = (
 )  # fmt: skip
 
 MEASUREMENT_KEYS = frozenset(
-    {"void", "saturated", "inside", "interval"}
-)  # how well was measured; nothing about the lesion
+    {"void", "saturated", "inside", "interval", "box_speed", "assessment"}
+)  # how well was measured, and elasticity or score said again; nothing more about the lesion
 
 
 def words_of(heading: str) -> str:

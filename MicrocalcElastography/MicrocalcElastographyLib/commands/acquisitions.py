@@ -34,6 +34,14 @@ class Measured:
         known = [(name, words, [value for value in values if value is not None]) for name, words, values in found]
         return [entry for entry in known if entry[2]]
 
+    def printed(self) -> list[dict[str, Any]]:
+        """What the scanner printed on each screen beside what is measured there: a row per acquisition and quantity."""
+        return [
+            {"acquisition": reading.repeat, **record}
+            for assessment, reading in zip(self.assessments, self.readings, strict=True)
+            for record in assessment.measurement.elastogram.source.get("printed_on_the_screen") or []
+        ]
+
     def repeat_checks(self) -> dict[str, Any]:
         """Checks of the repeats of each quantity."""
         from ..protocol import check_repeats
@@ -49,7 +57,7 @@ def measure(arguments: argparse.Namespace) -> Measured:
     parameters = _parameters(arguments)
     assessments, readings = [], []
     for number, path in enumerate(arguments.files):
-        elastogram = _read(path, arguments)
+        elastogram = read(path, arguments, arguments.frame)
         regions = _regions(elastogram, arguments, number)
         center = _box_center(elastogram, arguments, number)
         assessment = assess(elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed)
@@ -65,6 +73,7 @@ def measure(arguments: argparse.Namespace) -> Measured:
                 patient=arguments.patient,
                 outcome=arguments.outcome,
                 warnings=assessment.warnings,
+                descriptors=assessment.descriptors,
             )
         )
     references = [references_beside(reading, arguments.cutoffs) for reading in readings]
@@ -72,13 +81,15 @@ def measure(arguments: argparse.Namespace) -> Measured:
 
 
 def write(measured: Measured, folder: Path) -> None:
-    """Write pictures, maps of values, ``readings.csv`` and ``measurement.json``."""
+    """Write pictures, maps of values, ``readings.csv``, ``measurement.json``, and ``printed.csv`` where any was."""
     from dataclasses import asdict
+
+    import pandas as pd
 
     from MicrocalcAILib.base.provenance import provenance
 
     from ..protocol import repeat_spread
-    from ..readings import table_of, write_readings
+    from ..readings import table_of, write_readings, write_table
     from ..results import write_assessment, write_record
 
     acquisitions = []
@@ -95,6 +106,8 @@ def write(measured: Measured, folder: Path) -> None:
             }
         )
     write_readings(table_of(measured.readings), folder / "readings.csv")
+    if printed := measured.printed():
+        write_table(pd.DataFrame(printed), folder / "printed.csv")
     checks = measured.repeat_checks()
     record = {
         "acquisitions": acquisitions,
@@ -120,13 +133,14 @@ def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
     return replace(parameters, measurement=replace(parameters.measurement, **changes))
 
 
-def _read(path: Path, arguments: argparse.Namespace) -> Elastogram:
+def read(path: Path, arguments: argparse.Namespace, frame: int | None) -> Elastogram:
+    """One frame of a file, with what the options say about it."""
     from ..elastogram import Direction
     from ..reading import ValueMeaning, read_elastogram
 
     direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
     meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing_of(arguments))
-    return read_elastogram(path, arguments.frame, calibration_of(arguments), meaning)
+    return read_elastogram(path, frame, calibration_of(arguments), meaning)
 
 
 def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
@@ -186,6 +200,8 @@ def summary(reading: Reading) -> str:
             f"mean {least}{reading.elasticity_mean_kpa:.1f} kPa{interval}, maximum {least}"
             f"{reading.elasticity_max_kpa:.1f} kPa"
         )
+        if reading.box_speed_mean_m_s is not None and reading.box_speed_max_m_s is not None:
+            parts[-1] += f" (c = √(E/3ρ): {reading.box_speed_mean_m_s:.2f} and {reading.box_speed_max_m_s:.2f} m/s)"
     for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
         if getattr(reading, name) is not None:
             parts.append(f"{words} {least}{getattr(reading, name):.2f}")
@@ -194,4 +210,8 @@ def summary(reading: Reading) -> str:
     if reading.roi_inside_percent is not None and reading.elasticity_mean_kpa is not None:
         parts.append(f"{reading.roi_inside_percent:.0f} % of the box inside the lesion")
     parts.append(f"elasticity score {reading.elasticity_score or 'none'}, Tsukuba {reading.tsukuba_score or 'none'}")
+    if reading.elasticity_assessment:
+        parts.append(reading.elasticity_assessment)
+    if reading.stiff_rim:
+        parts.append(f"stiff rim {reading.stiff_rim}")
     return ", ".join(parts)

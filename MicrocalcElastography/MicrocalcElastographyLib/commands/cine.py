@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     summary = follow_cine(arguments.file, calibration_of(arguments), find_region, arguments.stretch)
     if arguments.output is not None:
         _write(summary, arguments.output)
-    _report(summary)
+    report(summary)
     return 0 if summary.spread is not None else 1
 
 
@@ -58,7 +58,8 @@ def _write(summary: CineSummary, folder: Path) -> None:
     write_record(provenance(**asdict(summary)), folder / "cine.json")
 
 
-def _report(summary: CineSummary) -> None:
+def report(summary: CineSummary) -> None:
+    """Print the frames, the steadiest stretch and the frame to measure."""
     print(f"{summary.frames} frames, {len(summary.shown)} of them with a new elastogram:")
     for frame in summary.shown:
         marks = " steady" if frame.frame in summary.stretch else ""

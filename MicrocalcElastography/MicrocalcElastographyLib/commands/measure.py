@@ -13,6 +13,7 @@ from MicrocalcAILib.base.errors import MissingPackageError, ParameterError
 from MicrocalcAILib.commands import batch_options
 
 from .acquisitions import Measured, measure, summary, title, write
+from .frames import LIST, print_frames
 from .options import add_reading
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--regions", type=Path, metavar="TABLE",
                         help="many lesions instead: a CSV table with a row for each acquisition, columns file, lesion "
                         "and, where they differ, fat, skin, …, name, reader, repeat, patient, outcome")  # fmt: skip
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; needed to measure")
     _add_regions(parser.add_argument_group("regions", _REGION_HELP))
     reading = parser.add_argument_group("what cannot be read from the file (what is given here wins)")
-    reading.add_argument("--frame", type=int, metavar="N",
-                         help="frame, page or slice, counted from 0; “elastography cine” lists them")  # fmt: skip
+    reading.add_argument("--frame", type=int, nargs="?", const=LIST, metavar="N",
+                         help="frame, page or slice, counted from 0; without a number, what there is is listed and "
+                         "nothing is measured")  # fmt: skip
     add_reading(reading)
     reading.add_argument("--higher-is", choices=("softer", "stiffer"), help="meaning of a map of strain values")
     _add_measurement(parser.add_argument_group("measurement and protocol"))
@@ -92,6 +94,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     The exit status is 1 when no acquisition has a value.
     """
+    if arguments.frame == LIST:
+        if arguments.regions is not None or not arguments.files:
+            raise ParameterError("Frames are listed of files: write them before --frame, without a table of regions.")
+        print_frames(arguments)
+        return 0
+    if arguments.output is None:
+        raise ParameterError("Say where the results go (--output DIR).")
     if arguments.regions is not None:
         if arguments.dicom:
             raise ParameterError("A DICOM report is of one lesion; measure it without a table of many.")
@@ -144,6 +153,12 @@ def _report(measured: Measured, folder: Path) -> None:
                 print(f"  {check.status}: {check.message}")
         for warning in dict.fromkeys(assessment.warnings):
             print(f"  Note: {warning.message}")
+    for row in measured.printed():
+        unit = f" {row['unit']}" if row["unit"] else ""
+        print(
+            f"Acquisition {row['acquisition']}, {row['quantity']}: printed on the screen {row['printed']:g}{unit}, "
+            f"measured here {row['measured']:.4g}{unit}"
+        )
     for _, words, values in measured.repeated():
         if len(values) > 1:
             spread = repeat_spread(values)

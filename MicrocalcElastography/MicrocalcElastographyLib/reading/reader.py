@@ -69,8 +69,8 @@ def read_elastogram(
     if frame is None and elastogram.place_in_file:
         chosen = WarningRecord(
             "frame-not-chosen",
-            f"Nobody chose a frame: {elastogram.place_in_file} was read. List the frames with “microcalc elastography "
-            "cine” and choose one.",
+            f"Nobody chose a frame: {elastogram.place_in_file} was read. List the frames with --frame (without a "
+            "number) and choose one.",
         )
         return replace(elastogram, warnings=(*elastogram.warnings, chosen))
     return elastogram

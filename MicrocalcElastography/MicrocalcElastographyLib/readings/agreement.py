@@ -72,8 +72,9 @@ def agreement(table: pd.DataFrame, quantity: str, largest_discrepancy: float = L
     consensus = float(means[agreed].mean()) if agreed.any() else None
     mean = float(np.mean(list(readers.values()))) if readers else None
     discrepancy = None
-    if len(readers) > 1 and mean:
-        discrepancy = (max(readers.values()) - min(readers.values())) / mean
+    if len(readers) > 1 and mean is not None:
+        difference = max(readers.values()) - min(readers.values())
+        discrepancy = difference / mean if difference else 0.0
     if consensus is not None:
         status = "settled by consensus"
     elif discrepancy is None:
@@ -126,7 +127,9 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
                 "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
                 "acquisitions": len(own),
                 "largest_spread_percent": _largest_spread_percent(own),
-                "discrepancy_percent": round(100.0 * apart.discrepancy, 1) if apart and apart.discrepancy else None,
+                "discrepancy_percent": round(100.0 * apart.discrepancy, 1)
+                if apart and apart.discrepancy is not None
+                else None,
                 "discrepancy_of": apart.quantity if apart else "",
                 "agreement": next((status for status in _WORST_FIRST if status in statuses), ""),
             }

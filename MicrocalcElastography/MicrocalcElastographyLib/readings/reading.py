@@ -12,6 +12,7 @@ from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from ..cohort.columns import Variable
 from ..cohort.quantities import recognize
 from ..cohort.reference_cutoffs import load_reference_cutoffs
+from ..descriptors import ELASTICITY, STIFF_RIM, Descriptor
 from ..elastogram import Unit
 from ..measurement import LesionMeasurement
 from ..protocol import Check, Status
@@ -54,6 +55,10 @@ class Reading:
         95 % interval of the mean elasticity, from what reading it off the screen leaves uncertain.
     ratio_interval_low, ratio_interval_high : float or None
         95 % interval of the stiffness ratio.
+    box_speed_mean_m_s, box_speed_max_m_s : float or None
+        Shear-wave speed in the measurement box, pixel by pixel with E = 3 ρ c². A strain map has none.
+    elasticity_assessment, stiff_rim : str
+        Words of `descriptors`; empty when they cannot be told.
     bound : str
         ``>=`` when the lesion may be stiffer than measured (values at the stiff end of the scale, or mostly void):
         then elasticity and ratios are lower bounds. Empty otherwise.
@@ -88,6 +93,10 @@ class Reading:
     mean_interval_high_kpa: float | None = None
     ratio_interval_low: float | None = None
     ratio_interval_high: float | None = None
+    box_speed_mean_m_s: float | None = None
+    box_speed_max_m_s: float | None = None
+    elasticity_assessment: str = ""
+    stiff_rim: str = ""
     bound: str = ""
     frame: str = ""
     warnings: str = ""
@@ -102,9 +111,10 @@ class Reading:
 
 LOW_ENDS = ("mean_interval_low_kpa", "ratio_interval_low")
 HIGH_ENDS = ("mean_interval_high_kpa", "ratio_interval_high")
-QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS)
-"""Shares and intervals that tell how far a value can be trusted; a table may lack them."""
-TEXT_COLUMNS = ("bound", "frame", "warnings", "protocol_warnings")
+SPEED_COLUMNS = ("box_speed_mean_m_s", "box_speed_max_m_s")
+QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS, *SPEED_COLUMNS)
+"""Shares and intervals that tell how far a value can be trusted, and the same value in m/s; a table may lack them."""
+TEXT_COLUMNS = ("elasticity_assessment", "stiff_rim", "bound", "frame", "warnings", "protocol_warnings")
 QUANTITY_COLUMNS = tuple(
     field.name
     for field in fields(Reading)
@@ -124,9 +134,12 @@ def reading_of(
     patient: str = "",
     outcome: str = "",
     warnings: Sequence[WarningRecord] = (),
+    descriptors: Sequence[Descriptor] = (),
 ) -> Reading:
-    """The row of a measurement: its box in kPa, ratios, color-share and Tsukuba score, size, depth, void, doubts."""
+    """The row of a measurement: its box in kPa and m/s, ratios, scores, words, size, depth, void, doubts."""
     box = measurement.box_statistics if measurement.elastogram.unit == Unit.KILOPASCAL else None
+    speed = measurement.box_speed
+    word_of = {descriptor.name: descriptor.value or "" for descriptor in descriptors}
     value_of = {score.definition: score.value for score in scores}
     return Reading(
         lesion=lesion,
@@ -152,6 +165,10 @@ def reading_of(
         mean_interval_high_kpa=_end(box.mean_interval if box else None, 1),
         ratio_interval_low=_end(measurement.stiffness_ratio_interval, 0),
         ratio_interval_high=_end(measurement.stiffness_ratio_interval, 1),
+        box_speed_mean_m_s=speed.mean if speed else None,
+        box_speed_max_m_s=speed.maximum if speed else None,
+        elasticity_assessment=word_of.get(ELASTICITY, ""),
+        stiff_rim=word_of.get(STIFF_RIM, ""),
         bound=AT_LEAST if measurement.is_lower_bound else "",
         frame=measurement.elastogram.place_in_file,
         warnings=" ".join(dict.fromkeys(warning.code for warning in warnings)),

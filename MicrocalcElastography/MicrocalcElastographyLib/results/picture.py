@@ -205,14 +205,18 @@ def _lines(assessment: Assessment) -> list[Line]:
     def add(text: str, color: str = _TEXT) -> None:
         lines.extend(_wrapped(text, color))
 
-    for name, statistics in (
-        ("Box", measurement.box_statistics),
-        ("Lesion", measurement.lesion_statistics),
-        ("Ring", measurement.ring_statistics),
-        ("Fat", measurement.fat_statistics),
+    for name, statistics, speed in (
+        ("Box", measurement.box_statistics, measurement.box_speed),
+        ("Lesion", measurement.lesion_statistics, measurement.lesion_speed),
+        ("Ring", measurement.ring_statistics, None),
+        ("Fat", measurement.fat_statistics, None),
     ):
         if statistics is not None:
-            add(f"{name}: {_numbers(statistics, unit)}")
+            in_speed = "" if speed is None or speed.mean is None else f"; mean {speed.mean:.2f} m/s"
+            add(f"{name}: {_numbers(statistics, unit)}{in_speed}")
+    if measurement.box_speed is not None:
+        density = measurement.parameters.density_kg_m3
+        add(f"E = 3ρc², ρ = {density:g} kg/m³: soft tissue taken as isotropic, elastic, incompressible", _QUIET)
     if measurement.box_statistics is None:
         add("Box: no value: void", _STATUS_COLORS[Status.WARN])
     elif measurement.box_inside_share is not None:
@@ -232,6 +236,8 @@ def _lines(assessment: Assessment) -> list[Line]:
         value = "–" if score.value is None else str(score.value)
         stiff = f", {score.shares['stiff']:.0%} stiff" if "stiff" in score.shares else ""
         add(f"{value}  {score.definition}: {score.reason}{stiff}")
+    for descriptor in assessment.descriptors:
+        add(f"{descriptor.name}: {descriptor.value or 'cannot tell'} ({descriptor.reason})")
     lines += [("", _TEXT, "normal"), ("Protocol", _TEXT, "bold")]
     for status in (Status.WARN, Status.CANNOT_TELL):
         for check in assessment.checks:
