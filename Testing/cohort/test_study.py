@@ -215,6 +215,7 @@ def test_a_table_without_any_number_gives_a_group_table_only(make_cohort: MakeCo
     assert (tmp_path / "out" / "tables" / "groups.csv").exists()
 
 
+@pytest.mark.slow
 def test_hostile_headings_and_values_stay_text(
     make_cohort: MakeCohort, tmp_path: Path, random: np.random.Generator
 ) -> None:

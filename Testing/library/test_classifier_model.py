@@ -86,6 +86,7 @@ def test_patients_are_never_on_both_sides_of_a_fold():
         assert 0.2 < cases.malignant[judge].mean() < 0.5
 
 
+@pytest.mark.slow
 def test_what_is_fitted_for_a_fold_does_not_depend_on_the_clusters_it_judges(small_grid):
     cases = example_cases()
     learn, judge = next(cases.folds(4, 1))

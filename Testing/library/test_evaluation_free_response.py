@@ -127,6 +127,7 @@ def test_the_bootstrap_is_seeded():
     assert not first.operating_points["sensitivity_low"].equals(other.operating_points["sensitivity_low"])
 
 
+@pytest.mark.slow
 def test_the_interval_equals_a_bootstrap_that_copies_images():
     images = many_images(1, count=12)
     response = free_response_curve(images, false_per_image=(2.0,), false_per_cm2=(), resamples=400, seed=5)
