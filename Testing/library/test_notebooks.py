@@ -13,7 +13,8 @@ from MicrocalcAILib.base.notebook import card, dots, small
 from MicrocalcElastographyLib.elastogram import Elastogram, Quality, Unit
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "Resources" / "Examples"
-PATHS = re.compile(r"(/home/|/tmp/|/root/|/work/|/Users/|[A-Z]:\\\\)")
+# Absolute paths of any system, in texts with links, markup and pictures in base64.
+PATHS = re.compile(r"((?<![\w.:/<+=\-])/\w[\w.\-]*/\w|file:/|/home/|/tmp/|/root/|/Users/|[A-Z]:\\\\)")
 
 
 def test_a_mammogram_and_its_analysis_show_themselves():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import MissingPackageError, ParameterError, ResultError
+from .terminal import options_of
 
 if TYPE_CHECKING:
     import ssl
@@ -171,10 +172,8 @@ def _analyzer(parameters: Path | None) -> Iterator[Callable[[Path, Path], None]]
     from ..batch.worker_process import Limits, TaskName, WorkerError, WorkerProcess
     from . import analyze
 
-    parser = argparse.ArgumentParser()
-    analyze.add_arguments(parser)
-    asked = ["image", "--output", "results", *(["--parameters", str(parameters)] if parameters else [])]
-    task = TaskName(analyze.TASK, analyze.task_options(parser.parse_args(asked)))
+    asked = ["image", "--output", "results", *(["--parameters", parameters] if parameters else [])]
+    task = TaskName(analyze.TASK, analyze.task_options(options_of(analyze, asked)))
     worker = WorkerProcess(task, Limits(_SECONDS_FOR_AN_IMAGE, default_memory_limit_mb(1)))
 
     def analyze_image(image: Path, results: Path) -> None:

@@ -1,9 +1,12 @@
-"""What long commands show on a terminal."""
+"""What commands have in common on a terminal: what they show, and their options when another command calls them."""
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -15,6 +18,13 @@ def shown_name(name: object) -> str:
     Characters that steer a terminal, or turn text around, become ``?``.
     """
     return _CONTROL.sub("?", str(name))
+
+
+def options_of(command: ModuleType, words: Sequence[object]) -> argparse.Namespace:
+    """The options of a command as if these words had been typed after its name."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser.parse_args([str(word) for word in words])
 
 
 class TerminalProgress:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .terminal import options_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
@@ -113,6 +115,4 @@ def _is_kept(predictions: Path, notes: list[str]) -> bool:
 
 
 def _run(command: ModuleType, options: Sequence[object]) -> None:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    command.run(parser.parse_args([str(option) for option in options]))
+    command.run(options_of(command, options))

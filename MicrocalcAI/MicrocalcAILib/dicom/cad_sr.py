@@ -201,19 +201,23 @@ def _percent(name: Code, value: Any) -> list[Dataset]:
 
 def _detections(sources: Sequence[SourceImage], failed: Sequence[FailedImage]) -> Dataset:
     """What was looked for in which images, with success and without."""
-    looked_for = (codes.CALCIFICATION, codes.CLUSTER)
-    parts, first_failed = [], len(sources) + 1
+    parts = []
     if sources:
         items = [*_algorithm(sources[0]), *_references(1, len(sources))]
-        done = [code(CONTAINS, codes.DETECTION_PERFORMED, what, items) for what in looked_for]
-        parts.append(container(INFERRED, codes.SUCCESSFUL_DETECTIONS, done))
+        parts.append(_looked_for(codes.SUCCESSFUL_DETECTIONS, items))
     if failed:
-        items = [*_program(), *_references(first_failed, len(failed))]
-        done = [code(CONTAINS, codes.DETECTION_PERFORMED, what, items) for what in looked_for]
-        parts.append(container(INFERRED, codes.FAILED_DETECTIONS, done))
+        items = [*_program(), *_references(len(sources) + 1, len(failed))]
+        parts.append(_looked_for(codes.FAILED_DETECTIONS, items))
     with_failures = codes.PARTIALLY_SUCCEEDED if sources else codes.FAILED
     outcome = with_failures if failed else codes.SUCCEEDED
     return code(CONTAINS, codes.SUMMARY_OF_DETECTIONS, outcome, parts)
+
+
+def _looked_for(heading: Code, items: list[Dataset]) -> Dataset:
+    """Both kinds of findings that are looked for; ``items`` say by what and where."""
+    kinds = (codes.CALCIFICATION, codes.CLUSTER)
+    done = [code(CONTAINS, codes.DETECTION_PERFORMED, kind, items) for kind in kinds]
+    return container(INFERRED, heading, done)
 
 
 def _analyses(sources: Sequence[SourceImage]) -> Dataset:

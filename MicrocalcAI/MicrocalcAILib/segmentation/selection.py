@@ -122,8 +122,7 @@ class MeasurementSelector:
         if len(measurements) == 0:
             return np.empty(0)
         values = measurements[self.card["measurements"]].to_numpy(np.float64)
-        first = _predict(self.models[0], values)
-        return _predict(self.models[1], with_neighborhood(values, first, positions_mm))
+        return judged_twice(TreeEnsemble(self.models[0]), TreeEnsemble(self.models[1]), values, positions_mm)
 
     def threshold(self, false_marks_per_cm2: float) -> float:
         """Probability above which that many false marks per cm² of breast are expected (log-linear between points)."""
@@ -141,6 +140,13 @@ class MeasurementSelector:
     def provenance(self) -> dict[str, Any]:
         """Name, digest and training data, for the outputs."""
         return {key: self.card[key] for key in ("name", "sha256", "training_data", "origin") if key in self.card}
+
+
+def judged_twice(
+    first: TreeEnsemble, second: TreeEnsemble, values: NDArray[np.float64], positions_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probability of each candidate: judged alone, then together with what its neighbors were judged to be."""
+    return second.predict(with_neighborhood(values, first.predict(values), positions_mm))
 
 
 def with_neighborhood(
@@ -169,10 +175,6 @@ def with_neighborhood(
             weights = probabilities[likely][distances.col[within]]
             expected[:, column] = np.bincount(distances.row[within], weights, minlength=len(values))
     return np.column_stack((values, probabilities, expected))
-
-
-def _predict(model: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return TreeEnsemble(model).predict(values)
 
 
 def without_overlaps(

@@ -29,7 +29,7 @@ from ..reading.mammogram import Mammogram
 from ..reading.reader import read_mammogram
 from ..segmentation.breast import find_breast
 from ..segmentation.candidates import Candidates, find_candidates
-from ..segmentation.selection import KIND, SCHEMA, MeasurementSelector, with_neighborhood, without_overlaps
+from ..segmentation.selection import KIND, SCHEMA, MeasurementSelector, judged_twice, without_overlaps
 from .selector import what_candidates_are
 
 _LEAST_PROBABILITY = 0.01  # marks below it are never shown at any operating point
@@ -91,7 +91,7 @@ class Judge:
         """As :meth:`~MicrocalcAILib.segmentation.selection.MeasurementSelector.probabilities`."""
         if not len(values):
             return np.empty(0)
-        return self._second.predict(with_neighborhood(values, self._first.predict(values), positions_mm))
+        return judged_twice(self._first, self._second, values, positions_mm)
 
 
 @dataclass(frozen=True)
