@@ -95,6 +95,12 @@ def test_whatever_happens_to_a_file_is_a_sentence_in_its_row_and_the_others_are_
     assert not [child for child in psutil.Process().children(recursive=True) if child.name() == "sleep"]
 
 
+def test_a_worker_that_is_ended_while_it_writes_leaves_nothing_half_written(files, run, tmp_path):
+    rows = run(files(a="one"), seconds=1.5, seconds_to_write=600)
+    assert "longer than 1.5 seconds" in rows["a"]["reason"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".microcalc.lock", "summary.csv"]
+
+
 def test_a_file_that_is_no_image_is_left_out_in_a_folder_and_a_failure_when_named(files, run):
     root = files(a="other", b="fine")
     assert {name: row["status"] for name, row in run(root).items()} == {"a": "skipped", "b": "done"}

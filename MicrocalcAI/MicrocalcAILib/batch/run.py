@@ -92,6 +92,7 @@ def run_batch(
                 results.close()
         finally:
             summary.write()
+            tidy(output, [item.folder for item in items])  # what workers were writing when they were ended
         return summary.rows()
 
 

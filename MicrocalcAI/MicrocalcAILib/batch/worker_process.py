@@ -230,6 +230,7 @@ def _kill_tree(pid: int) -> None:
 
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        for member in (*process.children(recursive=True), process):
+        process.suspend()  # else it goes on with its work, or starts more, when what it waited for is killed
+        for member in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 member.kill()
