@@ -56,7 +56,7 @@ figures: .venv/installed-tests
 	$(BIN)/microcalc evaluate --predictions out/held-out/default --truth out/held-out/truth --output out/held-out/at-default
 
 benchmarks: .venv/installed-tests
-	for benchmark in Testing/benchmarks/*_benchmark.py; do PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing $(BIN)/python $$benchmark || exit 1; done
+	for benchmark in Testing/benchmarks/*_benchmark.py; do PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing:Testing/library $(BIN)/python $$benchmark || exit 1; done
 
 clean:
 	rm -rf .venv out build *.egg-info
