@@ -187,14 +187,16 @@ class EditingSession:
 
     def worldOf(self, positions: np.ndarray) -> vtk.vtkPoints:
         """World positions (RAS) of pixels (row, column), shape (points, 2)."""
-        ijk = np.column_stack((positions[:, 1], positions[:, 0], np.zeros(len(positions)), np.ones(len(positions))))
-        local, world = vtk.vtkPoints(), vtk.vtkPoints()
-        coordinates = np.ascontiguousarray((ijk @ ijkToRas(self.volumeNode).T)[:, :3])
+        matrix = ijkToRas(self.volumeNode)
+        local = vtk.vtkPoints()
+        coordinates = positions[:, ::-1] @ matrix[:3, :2].T + matrix[:3, 3]
         local.SetData(vtk.util.numpy_support.numpy_to_vtk(coordinates, deep=True))
+        transformNode = self.volumeNode.GetParentTransformNode()
+        if transformNode is None:
+            return local
+        world, toWorld = vtk.vtkPoints(), vtk.vtkGeneralTransform()
         world.SetDataTypeToDouble()
-        toWorld = vtk.vtkGeneralTransform()
-        if self.volumeNode.GetParentTransformNode() is not None:
-            self.volumeNode.GetParentTransformNode().GetTransformToWorld(toWorld)
+        transformNode.GetTransformToWorld(toWorld)
         toWorld.TransformPoints(local, world)
         return world
 

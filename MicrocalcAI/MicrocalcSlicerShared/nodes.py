@@ -49,8 +49,8 @@ def fillTable(tableNode, frame: pd.DataFrame) -> None:
     """Replace a table's content; numbers stay numbers."""
     with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
-        for name in frame.columns:
-            column = _column(frame[name].to_numpy())
+        for name, values in frame.items():
+            column = _column(values.to_numpy())
             column.SetName(str(name))
             tableNode.AddColumn(column)
 
@@ -71,10 +71,10 @@ def tableFrame(tableNode) -> pd.DataFrame:
     for index in range(table.GetNumberOfColumns()):
         column = table.GetColumn(index)
         if isinstance(column, vtk.vtkStringArray):
-            texts = pd.Series([column.GetValue(row) for row in range(column.GetNumberOfValues())], dtype=object)
-            numbers = pd.to_numeric(texts, errors="coerce")
-            isText = numbers.isna() & (texts.str.lower() != "nan")
-            columns[column.GetName()] = texts if isText.any() else numbers
+            cells = np.array([column.GetValue(row) for row in range(column.GetNumberOfValues())], dtype=object)
+            numbers = pd.to_numeric(cells, errors="coerce")
+            hasText = any(cell.lower() != "nan" for cell in cells[np.isnan(numbers)])
+            columns[column.GetName()] = cells if hasText else numbers
         else:
             columns[column.GetName()] = vtk.util.numpy_support.vtk_to_numpy(column).copy()
     return pd.DataFrame(columns)

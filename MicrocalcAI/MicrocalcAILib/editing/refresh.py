@@ -151,15 +151,13 @@ def _touched_clusters(
     # only pixels count here: a calcification that changes its cluster looks the same to its neighbors
     gone = before[before["id"].isin(changed | (was.keys() - now.keys()))]
     places = pd.concat([gone, rows[rows["id"].isin(changed)]])[list(_GEOMETRY)].to_numpy(np.float64)
-    reach = [np.ceil(FeatureSettings().surroundings_mm / length) + 1 for length in spacing_mm]
-    for _, _, top, bottom, left, right, _ in places:
-        near = (
-            (rows["row_min"] <= bottom + reach[0])
-            & (rows["row_max"] >= top - reach[0])
-            & (rows["column_min"] <= right + reach[1])
-            & (rows["column_max"] >= left - reach[1])
-        )
-        touched |= set(rows.loc[near, "cluster_id"].tolist())
+    down, across = (np.ceil(FeatureSettings().surroundings_mm / length) + 1 for length in spacing_mm)
+    top, bottom, left, right = rows[["row_min", "row_max", "column_min", "column_max"]].to_numpy(np.float64).T
+    owners = rows["cluster_id"].to_numpy()
+    for _, _, first, last, leftmost, rightmost, _ in places:
+        is_near = (top <= last + down) & (bottom >= first - down)
+        is_near &= (left <= rightmost + across) & (right >= leftmost - across)
+        touched |= set(owners[is_near].tolist())
     return {int(cluster) for cluster in touched if cluster in set(now.values())} - {SINGLES}
 
 
