@@ -98,7 +98,7 @@ def test_an_elastogram_whose_screen_is_read_asks_for_no_network(offline, tmp_pat
 @pytest.mark.slow
 def test_a_cohort_asks_for_no_network(offline, tmp_path):
     microcalc(offline, "cohort", "simulate", "--output", "cohort.csv")
-    microcalc(offline, "cohort", "analyze", "cohort.csv", "--resamples", 50, "--output", "study")
+    microcalc(offline, "cohort", "analyze", "cohort.csv", "--resamples", 100, "--output", "study")
     assert (tmp_path / "study" / "report.html").is_file()
 
 

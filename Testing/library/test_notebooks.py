@@ -1,6 +1,7 @@
 """Results show themselves in notebooks, and the example notebooks run and hold what they show."""
 
 import base64
+import os
 import re
 import sys
 from pathlib import Path
@@ -78,10 +79,11 @@ def test_stored_notebooks_have_the_cells_that_their_program_writes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mammogram", "elastogram_and_cohort"])
-def test_example_notebooks_run(name, tmp_path):
+def test_example_notebooks_run(name, tmp_path, monkeypatch):
     import nbformat
     from nbclient import NotebookClient
 
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for the kernel, which is a process of its own
     notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert list(tmp_path.iterdir()) == []
