@@ -98,6 +98,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
         for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
             with replaced_on_success(path) as temporary:
                 figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata=metadata)
+            figure.set_layout_engine("none")  # once is enough: it takes most of the time
     return paths
 
 

@@ -13,7 +13,7 @@ from cohort.cohort_tables import MakeCohort, as_cells
 from MicrocalcElastographyLib.cohort.columns import ColumnChoices
 from MicrocalcElastographyLib.cohort.lesions import Cohort, build_cohort
 from MicrocalcElastographyLib.simulated_cohort import simulate_cohort
-from quick_studies import few_gain_resamples  # noqa: F401
+from quick_studies import few_repeats  # noqa: F401
 
 
 @pytest.fixture

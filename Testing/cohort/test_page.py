@@ -21,7 +21,9 @@ def parsed(page: str):  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="module")
 def report(published_cohort: Cohort) -> str:
-    analysis = analyze_cohort(published_cohort, StudyOptions(title="Two & <more>", resamples=100))
+    analysis = analyze_cohort(
+        published_cohort, StudyOptions(title="Two & <more>", model=("elasticity_kpa", "strain_ratio"), resamples=100)
+    )
     svg = "<svg xmlns='http://www.w3.org/2000/svg'/>"
     return study_report(analysis, dict.fromkeys(study_figures(analysis), svg))
 

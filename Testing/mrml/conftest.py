@@ -8,7 +8,7 @@ import pytest
 
 from MicrocalcAILib.analysis import Analysis
 from MicrocalcAILib.base.errors import WarningRecord
-from quick_studies import few_gain_resamples  # noqa: F401
+from quick_studies import few_repeats  # noqa: F401
 from stand_ins import application
 
 _slicer = application.start()
