@@ -71,7 +71,7 @@ class AnalyzeSection:
                 detector="default" if hasNetworks and parameters.lesionBoxes and not _whyNoBoxes() else None,
                 device=parameters.device.value,
                 selector=self._ownSelector() or parameters.selector.value,
-                classifier=None if parameters.classifierFolder == Path() else parameters.classifierFolder,
+                classifier=_classifier(parameters),
             )
         except MicrocalcError as error:
             showText(self.ui.statusLabel, str(error))
@@ -180,6 +180,12 @@ def _given(spacingMm):
 def _output(parameters):
     """The segmentation to write into; several images have one each."""
     return None if parameters.severalImages else parameters.outputSegmentation
+
+
+def _classifier(parameters):
+    if parameters.classifierFolder != Path():
+        return parameters.classifierFolder
+    return "simulated" if parameters.simulatedClassifier else None
 
 
 def _heatmaps(parameters):

@@ -30,7 +30,10 @@ def headings() -> list[tuple[str, str]]:
         ),
         (
             _("Risk by\nfeatures"),
-            _("Probability of malignancy by shape, texture and graph features. * see the notice below the table."),
+            _(
+                "Probability of malignancy by shape, texture and graph features, where a classifier was chosen for "
+                "the analysis. * see the notice below the table."
+            ),
         ),
         ("", _("✓ accepted, ✗ rejected by the reader.")),
     ]

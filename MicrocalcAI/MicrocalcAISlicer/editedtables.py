@@ -133,7 +133,7 @@ class EditedTables:
         models = self._bundledModels
         provenance = results.provenanceOf(self._segmentationNode)
         if "description" not in provenance:
-            return models, ()
+            return dataclasses.replace(models, classifier=None), ()
         if provenance["description"] is None:
             return None, ()
         used, bundled = provenance["description"].get("classifier"), models.provenance()["classifier"]
@@ -145,9 +145,9 @@ class EditedTables:
 
     @functools.cached_property
     def _bundledModels(self) -> DescriptionModels:
-        from MicrocalcAILib.classification.description import DescriptionModels
+        from MicrocalcAILib.classification.description import SIMULATED, DescriptionModels
 
-        return DescriptionModels.load()
+        return DescriptionModels.load(SIMULATED)
 
 
 def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:

@@ -30,8 +30,9 @@ class AnalysisOptions:
     selector : str or Path
         What decides which specks are calcifications: ``"auto"`` (with networks), ``"measurements"`` or the
         folder of an own model.
-    classifier : Path, optional
-        The folder of an own classifier of clusters.
+    classifier : str or Path, optional
+        The folder of an own classifier of clusters, or ``"simulated"`` for the bundled one, which was trained on
+        simulated clusters only; without one there is no estimate by the features.
     """
 
     spacingMm: float | None = None

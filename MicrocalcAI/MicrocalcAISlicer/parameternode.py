@@ -59,7 +59,8 @@ class MicrocalcAIParameterNode:
     detectionHeatmap, malignancyHeatmap, lesionBoxes: what to run besides
     falseMarksPerCm2: operating point, expected false marks per cm² of breast
     outputSegmentation: where to write; None = the image's own
-    device, selector, classifierFolder: for experts; an empty folder stands for the bundled classifier
+    device, selector, classifierFolder: for experts; without a classifier there is no risk by the features
+    simulatedClassifier: without an own classifier, take the one that was trained on simulated clusters
     reader: initials, kept with the reader's words and decisions
     showOutlines, outlineOpacity, heatmap, heatmapOpacity, heatmapThreshold, showBoxes, showGraph: the display
     exportFolder: where exports go
@@ -78,6 +79,7 @@ class MicrocalcAIParameterNode:
     device: Device = Device.AUTO
     selector: Selector = Selector.AUTO
     classifierFolder: Path
+    simulatedClassifier: bool = False
     reader: str = ""
     showOutlines: bool = True
     outlineOpacity: Share = 1.0

@@ -148,7 +148,7 @@ def test_a_damaged_result_folder_is_refused(found, tmp_path):
 
 def test_provenance_says_what_made_the_result(found):
     provenance = found[1].provenance
-    assert provenance["parameters"]["selection"]["false_marks_per_cm2"] == 0.1
+    assert provenance["parameters"]["selection"]["false_marks_per_cm2"] == 0.05
     assert set(provenance["versions"]) >= {"microcalc", "numpy", "lightgbm"}
     assert set(provenance["seconds"]) == {"breast", "candidates", "measurements", "selection", "clusters"}
     json.dumps(provenance)

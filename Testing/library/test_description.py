@@ -1,6 +1,5 @@
 """What an analysis says about its clusters when it describes them."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -61,18 +60,21 @@ def test_risk_by_the_words_lies_inside_its_interval(described):
     assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1))[known].all()
 
 
-def test_the_bundled_classifier_says_with_every_number_that_it_was_trained_on_simulation(described):
-    analysis = described[1]
+def test_the_bundled_classifier_is_asked_for_and_says_with_every_number_that_it_was_trained_on_simulation(described):
+    analysis = analyze(described[0], models=DescriptionModels.load("simulated"))
     assert analysis.clusters["probability_malignant"].between(0, 1).all()
     assert analysis.clusters["malignancy_notice"].str.contains("simulated").all()
     assert "classifier-simulated" in [warning.code for warning in analysis.warnings]
     assert analysis.provenance["description"]["classifier"]["simulated"]
+    assert set(described[1].clusters.columns) <= set(analysis.clusters.columns)
 
 
-def test_without_a_classifier_there_is_no_estimate_by_the_features(described, models):
-    analysis = analyze(described[0], models=dataclasses.replace(models, classifier=None))
-    assert "probability_malignant" not in analysis.clusters
+def test_without_a_classifier_the_columns_of_the_estimate_by_the_features_are_empty(described):
+    analysis = described[1]
+    for name in ("probability_malignant", "probability_malignant_low", "malignancy_reasons", "malignancy_notice"):
+        assert analysis.clusters[name].isna().all()
     assert analysis.provenance["description"]["classifier"] is None
+    assert "classifier-simulated" not in [warning.code for warning in analysis.warnings]
 
 
 def test_a_classifier_of_the_user_adds_its_estimate_and_says_what_it_was_trained_on(described, own_classifier):

@@ -94,6 +94,17 @@ def test_analyze_hands_over_what_the_panel_shows(slicer, panel, make_volume):
     }
 
 
+def test_the_risk_learned_from_simulation_is_asked_for_by_a_check_box(panel, make_volume):
+    make_volume()
+    panel.enter()
+    panel.onApplyButton()
+    assert panel.logic.arguments["classifier"] is None
+    panel.onApplyButton()  # ends what runs
+    panel.ui.simulatedClassifierCheckBox.setChecked(True)
+    panel.onApplyButton()
+    assert panel.logic.arguments["classifier"] == "simulated"
+
+
 def test_all_checked_images_are_analyzed_one_after_the_other(panel, make_volume, analysis):
     volumes = [make_volume(name) for name in ("R CC", "L CC", "R MLO", "L MLO")]
     panel.enter()

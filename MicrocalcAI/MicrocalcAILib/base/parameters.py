@@ -160,7 +160,7 @@ class SelectionParameters:
         nine of 0.7.
     """
 
-    false_marks_per_cm2: float = 0.1
+    false_marks_per_cm2: float = 0.05
     group_threshold: float = 0.3
     group_reach_mm: float = 5.0
     group_evidence: float = 3.0

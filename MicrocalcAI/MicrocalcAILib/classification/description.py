@@ -22,10 +22,12 @@ from ..lexicon.word_model import WordModel
 from ..networks.heatmap import DEEP_PREFIX
 from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
-from .explanation import report
+from .explanation import report, without_estimates
 from .feature_tables import FeatureTables, measure_features
 from .model import ClusterClassifier
 
+SIMULATED = "simulated"
+"""Name of the bundled classifier, which was trained on simulated clusters only and is used when it is asked for."""
 _LATERAL_VIEWS = ("MLO", "ML", "LM")
 
 
@@ -40,7 +42,7 @@ class DescriptionModels:
     descriptors : DescriptorModel
         Probability of malignancy by the words, fitted on CBIS-DDSM.
     classifier : ClusterClassifier or None
-        Probability of malignancy by radiomics and graph features.
+        Probability of malignancy by radiomics and graph features; without one its columns are empty.
     """
 
     words: WordModel
@@ -48,16 +50,25 @@ class DescriptionModels:
     classifier: ClusterClassifier | None = None
 
     @classmethod
-    def load(cls, classifier: Path | None = None) -> DescriptionModels:
-        """The models that come with the library; its classifier, trained on simulation, or that of a folder.
+    def load(cls, classifier: str | Path | None = None) -> DescriptionModels:
+        """The models of the words, and the classifier that is asked for.
+
+        Parameters
+        ----------
+        classifier : str or Path, optional
+            A folder, :data:`SIMULATED` for the bundled one, or none: what was learned from simulated clusters says
+            nothing reliable about a patient.
 
         Raises
         ------
         ModelError
             When a model is missing, altered or made for another version.
         """
-        folder = classifier or resource_path("Models/ClusterMalignancy")
-        return cls(WordModel.load(), DescriptorModel.load(), ClusterClassifier.load(folder))
+        model = None
+        if classifier is not None:
+            bundled = str(classifier) == SIMULATED
+            model = ClusterClassifier.load(resource_path("Models/ClusterMalignancy") if bundled else Path(classifier))
+        return cls(WordModel.load(), DescriptorModel.load(), model)
 
     def provenance(self) -> dict[str, Any]:
         """Names, digests and training data of all models."""
@@ -123,13 +134,15 @@ def describe(
         features = FeatureTables(joined, features.calcifications)
     described = clusters.join(word_columns(words, models.descriptors), on="id")
     warnings: tuple[WarningRecord, ...] = ()
+    estimates = without_estimates(clusters["id"])
     if models.classifier is not None:
         needed = {name for name in models.classifier.preparation.features if name.startswith(DEEP_PREFIX)}
         if needed <= set(features.clusters.columns):
-            described = described.join(report(models.classifier, features).droplevel("image"), on="id")
+            estimates = report(models.classifier, features).droplevel("image")
             warnings = models.classifier.warnings(features)
         else:
             message = "Clusters have no estimate by the features: it needs a heatmap that was not drawn."
             warnings = (WarningRecord("classifier-without-network", message),)
+    described = described.join(estimates, on="id")
     records = [word_record(cluster, models.descriptors) for cluster in words]
     return Description(described, features, records, warnings)

@@ -147,6 +147,13 @@ def report(classifier: ClusterClassifier, tables: FeatureTables, prevalence: flo
     return table
 
 
+def without_estimates(clusters: pd.Series) -> pd.DataFrame:
+    """Columns of :func:`report` that every classifier gives, empty, for the ids of clusters: tables stay alike."""
+    probabilities = (f"probability_malignant{end}" for end in ("", "_low", "_high"))
+    names = ("malignancy_score", *probabilities, "outside_training_share", "malignancy_reasons", "malignancy_notice")
+    return pd.DataFrame(np.nan, index=pd.Index(clusters), columns=list(names))
+
+
 def plot_explanation(explanation: Explanation, path: Path) -> None:
     """Write a small PNG: one bar per group of features."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

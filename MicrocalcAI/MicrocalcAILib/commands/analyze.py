@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--classifier",
-        type=Path,
-        metavar="DIR",
-        help="a classifier of clusters that you trained (default: the bundled one)",
+        metavar="DIR|simulated",
+        help="estimate malignancy by the features with a classifier that you trained; “simulated”: the bundled one, "
+        "which shows how the method works and says nothing reliable about a patient (default: no such estimate)",
     )
     parser.add_argument(
         "--selector",
@@ -129,13 +129,19 @@ def task_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "parameters": parameters.to_dict(),
         "spacing_mm": arguments.spacing,
         "selector": arguments.selector,
-        "classifier": None if arguments.classifier is None else str(arguments.classifier.absolute()),
+        "classifier": _classifier(arguments.classifier),
         "heatmaps": arguments.heatmap,
         "detector": arguments.detector,
         "device": arguments.device,
         "dicom": arguments.dicom,
         "given": {} if arguments.dicom is None else _given(arguments),
     }
+
+
+def _classifier(given: str | None) -> str | None:
+    from ..classification.description import SIMULATED
+
+    return given if given in (None, SIMULATED) else str(Path(given).absolute())
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, str]:

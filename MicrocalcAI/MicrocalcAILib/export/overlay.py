@@ -163,7 +163,7 @@ def _estimates(cluster: pd.Series) -> list[str]:
         if isinstance(cluster[kind], str) and cluster[kind]
     ]
     lines = [", ".join(words), f"malignant by its words (CBIS-DDSM): {_percent(cluster, 'descriptor_risk')}"]
-    if "probability_malignant" in cluster:
+    if "probability_malignant" in cluster and not np.isnan(cluster["probability_malignant"]):
         origin = " (trained on simulation)" if "simulated" in cluster["malignancy_notice"] else ""
         lines.append(f"by its features{origin}: {_percent(cluster, 'probability_malignant')}")
     return lines
