@@ -8,7 +8,14 @@ from typing import Any
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .calibration import GIVEN, Calibration
-from .colorbar import ScaleLabels, find_color_bars, read_scale_labels
+from .colorbar import (
+    ScaleLabels,
+    continued_to,
+    find_color_bars,
+    labeled_part,
+    read_scale_labels,
+    stands_beside,
+)
 from .elastogram import impossible_value
 from .geometry import Rectangle
 from .ground import ground_color
@@ -200,6 +207,7 @@ class _Search:
         bar = self._answers.get("bar")
         if bar is None or {"values_at_ends", "unit"} <= self._answers.keys():
             return
+        bar = self._up_to_its_labels(bar)
         labels: ScaleLabels = read_scale_labels(self.words, bar, self._panels)
         if labels.values_at_ends is None or labels.unit is None:
             labels = self._read_again(labels, bar)
@@ -218,6 +226,14 @@ class _Search:
                 self._warn("unit-impossible", f"The labels of the color bar were read as {impossible}")
             else:
                 self._set("unit", labels.unit, "labels of the color bar")
+
+    def _up_to_its_labels(self, bar: Rectangle) -> Rectangle:
+        """The bar, longer where its labels and its colors go on beyond the part that was found."""
+        whole = bar
+        if self._sources["bar"] == _ON_SCREEN:
+            whole = continued_to(self._frame.rgb, bar, labeled_part(self.words, bar, self._panels))
+            self._set("bar", whole, _ON_SCREEN)
+        return whole
 
     def _read_again(self, labels: ScaleLabels, bar: Rectangle) -> ScaleLabels:
         """The labels with what small print around the bar tells beside them, unless it contradicts."""
@@ -269,7 +285,9 @@ class _Search:
             )
         ruler = None
         if panel is not None:
-            ruler = read_depth_ruler(brightest_channel(self._frame.rgb), panel, self.words)
+            bar = self._answers.get("bar")
+            words = [word for word in self.words if bar is None or not stands_beside(word, bar)]
+            ruler = read_depth_ruler(brightest_channel(self._frame.rgb), panel, words)
         if ruler is not None and panel is not None:
             self._use_ruler(ruler, panel)
         if "spacing_mm" not in self._answers:
