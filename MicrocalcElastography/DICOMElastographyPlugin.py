@@ -84,8 +84,8 @@ def _elastogramOf(path):
     A cine may begin before the elastogram appears, so its middle is looked at, too. Color Doppler has a box and a bar
     as well: its bar has a negative end, or no unit of elasticity.
     """
-    from MicrocalcElastographyLib.calibration import find_calibration
     from MicrocalcElastographyLib.reading import read_screen
+    from MicrocalcElastographyLib.screen_calibration import find_calibration
 
     screen = read_screen(path)
     for number in dict.fromkeys((0, screen.source["frames"] // 2)):

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from MicrocalcAILib.base.progress import Progress, no_progress
 
-from .calibration import Calibration, find_calibration
+from .calibration import Calibration
 from .conversion import elastogram_of_screen
 from .elastogram import Elastogram
 from .geometry import Rectangle
 from .protocol import RepeatSpread, repeat_spread
 from .reading import elastography_frames, read_screen
 from .screen.frame import ScreenFrame
+from .screen_calibration import find_calibration
 
 STRETCH = 5
 """New elastograms in a row that a scanner takes to settle; a choice."""

@@ -13,7 +13,7 @@ from typing import Any
 from MicrocalcAILib.base.parameters import check_range
 
 from .elastogram import Direction, Unit
-from .measurement import LesionMeasurement, Region, region_statistics
+from .measurement import LesionMeasurement, region_statistics
 from .scoring import TSUKUBA, Score
 
 ELASTICITY = "BI-RADS elasticity assessment"
@@ -124,7 +124,7 @@ def stiff_rim(measurement: LesionMeasurement, parameters: DescriptorParameters =
     """
     elastogram, ring, inside = measurement.elastogram, measurement.ring_statistics, measurement.lesion_statistics
     lesion = measurement.regions.lesion
-    beyond_mask = Region(~(lesion.mask | measurement.ring.mask), "").in_box(elastogram)
+    beyond_mask = ~(lesion.in_box(elastogram) | measurement.ring.in_box(elastogram))
     beyond = region_statistics(elastogram, beyond_mask) if beyond_mask.any() else None
     parts = {"ring": ring, "inside": inside, "beyond": beyond}
     numbers = {name: part.median for name, part in parts.items() if part is not None and part.median is not None}

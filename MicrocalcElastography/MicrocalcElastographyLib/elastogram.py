@@ -250,6 +250,11 @@ class Elastogram:
                 return f"{name} {self.source[name]} of {self.source[f'{name}s']}, counted from 0"
         return ""
 
+    @property
+    def profile(self) -> str:
+        """Name of the profile of the scanner that was applied to its screen; empty for none."""
+        return str(self.source.get("calibration", {}).get("profile", {}).get("value") or "")
+
     def depth_mm(self, row: float) -> float | None:
         """Depth below the probe surface of a row of the box, in mm; None when spacing or panel are unknown."""
         if self.spacing_mm is None or self.panel is None or self.box is None:

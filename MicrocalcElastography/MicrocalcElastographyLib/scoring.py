@@ -198,8 +198,8 @@ def tsukuba_score(
     score = _Scoring(TSUKUBA, elastogram, lesion, asdict(parameters))
     spacing = spacing_of(elastogram)
     ring = ring_around(elastogram, lesion, parameters.ring_mm)
-    surroundings = ~(lesion.mask | ring.mask)
-    reference = elastogram.values[Region(surroundings, "").in_box(elastogram) & elastogram.valid]
+    beyond = ~(score.lesion | ring.in_box(elastogram))
+    reference = elastogram.values[beyond & elastogram.valid]
     if reference.size < max(np.count_nonzero(score.lesion) / 2, 1):
         return score.missing("Too little tissue around the lesion carries values to compare it with.")
     median = float(np.median(reference))

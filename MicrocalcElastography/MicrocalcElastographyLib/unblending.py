@@ -25,15 +25,13 @@ _NOISE_LAG = 4  # pixels; farther than the correlation of JPEG noise, nearer tha
 _SAME_COLOR = 1e-6
 _COLORLESS = 6.0  # chroma below which a pixel counts as gray, in gray levels
 _FAR = 6.0  # gray levels; at full opacity a color farther from the entry found may lie nearer to another part
-_CELLS, _LOOKUP_MARGIN = (
-    32,
-    8.0,
-)  # cells along each axis of the look-up before they are halved, and gray levels around the table
+_CELLS, _LOOKUP_MARGIN = 32**3, 8.0  # of the look-up before they are halved; gray levels around the table
 _NOISE_ROWS, _LEAST_NOISE = 24, 0.05  # rows that tell the noise of a pair; gray levels
 _SEARCHED_OPACITIES = np.linspace(0.1, 1.0, 37)
 _SMALLEST_TOLERANCE = 0.5  # residuals that differ by less fit equally well, in gray levels
 _FARTHEST = 20.0  # gray levels; a pixel farther from the scale than this counts as if it were at this distance
 _SAMPLE = 1500  # pixels that decide the opacity
+_LOOKED_AT = 20_000  # pixels among which they are sought first
 _ON_THE_BAR, _ON_THE_BAR_WITHIN = 4.0, 0.03  # colors so near the bar itself are opaque, to within so much opacity
 
 
@@ -65,7 +63,7 @@ def match_colors(
 ) -> Match:
     """Nearest entry of the blended color scale for every pixel.
 
-    A look-up of 64³ cells gives the entry to begin with, which is built once for each table, opacity and firmness.
+    A look-up of some 64³ cells gives the entry to begin with, which is built once for each table, opacity and firmness.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def match_colors(
     smoothing_px : int
         What is left when the B-mode is taken away is averaged over squares of this size; 1 for none.
     """
-    from .unblending_kernels import color_parts, match_pixels
+    from .unblending_kernels import match_pixels
 
     if b_mode is None:
         gray = np.full((1, 1), _B_MODE_MEAN, dtype=np.float32)
@@ -87,25 +85,20 @@ def match_colors(
         blend_sd = b_mode_sd = _pair_noise(colors, gray, opacity)
     weight = _firmness(blend_sd)
     lookup = _lookup(scale.resampled(_STEPS).tobytes(), round(opacity, 4), weight)
-    shape = colors.shape[:2]
-    parts = np.empty((*shape, 3), dtype=np.float32)
-    chroma, to_b_mode, distance = (np.empty(shape, dtype=np.float32) for _ in range(3))
-    index = np.empty(shape, dtype=np.int16)
+    blend = (np.float32(1.0 - opacity), np.float32(weight), np.float32(_firmness(b_mode_sd)))
+    fractions, distance, chroma, to_b_mode = (np.empty(colors.shape[:2], dtype=np.float32) for _ in range(4))
     axes = CHROMA_AND_GRAY.astype(np.float32)
-    color_parts(colors, gray, axes, 1.0 - opacity, weight, _firmness(b_mode_sd), parts, chroma, to_b_mode)
-    match_pixels(
-        parts, lookup.table, lookup.reach, lookup.starts, lookup.lowest, lookup.per_cell, np.float32(_FAR * opacity),
-        smoothing_px, index, distance,
-    )  # fmt: skip
-    return Match(lookup.fractions[index], distance, to_b_mode, chroma < _COLORLESS)
+    far = np.float32(_FAR * opacity)
+    match_pixels(colors, gray, axes, blend, lookup, far, smoothing_px, fractions, distance, chroma, to_b_mode)
+    return Match(fractions, distance, to_b_mode, chroma < _COLORLESS)
 
 
 class _Lookup(NamedTuple):
-    """A blended table without repeated colors, the fraction of the scale of each entry, and where to begin."""
+    """A blended table without repeated colors and where to begin in it; see `unblending_kernels.match_pixels`."""
 
     table: NDArray[np.float32]
-    reach: NDArray[np.int16]
-    fractions: NDArray[np.float32]
+    places: NDArray[np.float32]
+    lines: NDArray[np.float32]
     starts: NDArray[np.int16]
     lowest: NDArray[np.float32]
     per_cell: NDArray[np.float32]
@@ -124,16 +117,28 @@ def _lookup(colors: bytes, opacity: float, weight: float) -> _Lookup:
     middles = np.bincount(run, fractions) / np.bincount(run)
     table = table[is_new]
     lowest, highest = table.min(axis=0) - _LOOKUP_MARGIN, table.max(axis=0) + _LOOKUP_MARGIN
-    width = (highest - lowest) / _CELLS
-    cells = [start + (np.arange(_CELLS) + 0.5) * step for start, step in zip(lowest, width, strict=True)]
+    width = float(np.cbrt(np.prod(highest - lowest) / _CELLS))
+    counts = np.ceil((highest - lowest) / width).astype(np.intp)
+    cells = [start + (np.arange(count) + 0.5) * width for start, count in zip(lowest, counts, strict=True)]
     nearest = cKDTree(table).query(np.stack(np.meshgrid(*cells, indexing="ij"), axis=-1).reshape(-1, 3))[1]
-    reach = _reach(table, 0.25 * float(np.linalg.norm(width)))
+    reach = _reach(table, 0.25 * np.sqrt(3.0) * width)
     single, corner = table.astype(np.float32), lowest.astype(np.float32)
     starts = halved_cells(
-        nearest.reshape(_CELLS, _CELLS, _CELLS).astype(np.int16), single, reach, corner, width.astype(np.float32)
+        nearest.reshape(counts).astype(np.int16), single, reach, corner, np.full(3, width, np.float32)
     )
-    per_cell = (2.0 / width).astype(np.float32)
-    return _Lookup(single, reach, middles.astype(np.float32), starts, corner, per_cell)
+    per_cell = np.full(3, 2.0 / width, np.float32)
+    return _Lookup(single, middles.astype(np.float32), _lines(table), starts, corner, per_cell)
+
+
+def _lines(table: NDArray[np.float64]) -> NDArray[np.float32]:
+    """For each entry, x, y, z and constant of the function that tells where its straight continuation comes closest."""
+    entries = np.arange(len(table))
+    behind, before = np.minimum(entries + 1, len(table) - 1), np.maximum(entries - 1, 0)
+    way = (table[behind] - table[before]) / (behind - before)[:, None]
+    way /= np.maximum((way**2).sum(axis=1), _SAME_COLOR)[:, None]
+    # One half, because places are cut to whole entries.
+    found: NDArray[np.float32] = np.column_stack([way, entries + 0.5 - (way * table).sum(axis=1)]).astype(np.float32)
+    return found
 
 
 def _reach(table: NDArray[np.float64], distance: float) -> NDArray[np.int16]:
@@ -174,12 +179,11 @@ def estimate_opacity(
     """
     from .unblending_kernels import nearest_distances
 
-    points = colors.reshape(-1, 3) @ CHROMA_AND_GRAY.T
-    colorful = np.flatnonzero(np.hypot(points[:, 0], points[:, 1]) >= _COLORLESS)
+    colorful = _colorful_pixels(colors.reshape(-1, 3))
     if colorful.size == 0:
         return None
     colorful = colorful[np.linspace(0, colorful.size - 1, min(_SAMPLE, colorful.size)).astype(np.intp)]
-    points = points[colorful].astype(np.float32)
+    points = (colors.reshape(-1, 3)[colorful] @ CHROMA_AND_GRAY.T).astype(np.float32)
     table = (scale.resampled(_STEPS // 4) @ CHROMA_AND_GRAY.T).astype(np.float32)
     if b_mode is None:
         on_bar = nearest_distances(points, table, _FARTHEST)
@@ -216,3 +220,13 @@ def estimate_opacity(
     close = _SEARCHED_OPACITIES[residuals <= smallest + tolerance]
     interval = (min(opacity, float(close.min(initial=1.0))), max(opacity, float(close.max(initial=0.0))))
     return OpacityEstimate(opacity, interval)
+
+
+def _colorful_pixels(colors: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Numbers of the pixels (shape (n, 3)) that are not gray; of a large box with much color only some of them."""
+    for step in (max(1, len(colors) // _LOOKED_AT), 1):
+        chroma = colors[::step] @ CHROMA_AND_GRAY[:2].T
+        found = step * np.flatnonzero(np.hypot(chroma[:, 0], chroma[:, 1]) >= _COLORLESS)
+        if found.size >= _SAMPLE:
+            break
+    return found

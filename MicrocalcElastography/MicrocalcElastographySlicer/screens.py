@@ -53,8 +53,8 @@ def loadScreens(path: Path, frames: list[int] | None = None, name: str | None = 
     MicrocalcError
         When the file cannot be read or holds no screen.
     """
-    from MicrocalcElastographyLib.calibration import find_calibration
     from MicrocalcElastographyLib.reading import read_screen
+    from MicrocalcElastographyLib.screen_calibration import find_calibration
 
     screens = [read_screen(Path(path), frame) for frame in frames or [0]]
     first = screens[0]
@@ -126,7 +126,7 @@ def elastogramOfVolume(volumeNode, frame: int, given: Calibration, meaning: Valu
 
 def calibrationOfScreen(volumeNode, frame: int, given: Calibration) -> Calibration:
     """What is given, completed by what a color screen tells about itself."""
-    from MicrocalcElastographyLib.calibration import find_calibration
+    from MicrocalcElastographyLib.screen_calibration import find_calibration
 
     spacing = nodeSpacing(volumeNode)
     if given.spacing_mm is None and spacing is not None and not _isOwnSpacing(volumeNode, spacing):

@@ -28,11 +28,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from MicrocalcElastographyLib.calibration import Calibration, find_calibration
+from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.color_scale import table_names
 from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.phantom import Content, PhantomParameters, SimulatedScreen, simulate_screen
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 
 OPACITIES = (1.0, 0.8, 0.5, 0.3)
 COMPRESSIONS = {"lossless": None, "JPEG 90": 90, "JPEG 75": 75}

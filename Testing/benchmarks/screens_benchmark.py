@@ -27,10 +27,11 @@ from scipy import ndimage
 from screen_generator import GeneratedScreen, generate_screen
 
 from MicrocalcAILib.base.errors import MicrocalcError
-from MicrocalcElastographyLib.calibration import Calibration, find_calibration
+from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.elastogram import Elastogram
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 
 LARGEST_ERROR_PERCENT, LARGEST_SPACING_ERROR = 5.0, 0.03
 TARGET_READ = 0.85

@@ -8,12 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from MicrocalcElastographyLib.calibration import Calibration, find_calibration
+from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.conversion import b_mode_panel, elastogram_of_screen
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographyLib.phantom import BarPlace, PhantomParameters, SimulatedScreen, simulate_screen
 from MicrocalcElastographyLib.results.calibration_picture import draw_calibration
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 
 MAGENTA, CYAN = (255, 79, 216), (89, 224, 255)
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from MicrocalcElastographyLib.calibration import find_calibration
 from MicrocalcElastographyLib.commands import elastography
 from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.elastogram import Unit
@@ -20,6 +19,7 @@ from MicrocalcElastographyLib.phantom import Layout, PhantomParameters, simulate
 from MicrocalcElastographyLib.resources import resource_path
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
 from MicrocalcElastographyLib.screen.printed import PrintedValues, circles, compared, read_printed_values
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 from MicrocalcElastographyLib.text import Word
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from MicrocalcElastographyLib.calibration import find_calibration
 from MicrocalcElastographyLib.reading import read_screen
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 
 CASES = Path(__file__).parents[1] / "Data" / "cases" / "reading"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from MicrocalcElastographyLib.calibration import find_calibration
 from MicrocalcElastographyLib.elastogram import Elastogram
 from MicrocalcElastographyLib.phantom import PhantomParameters, SimulatedScreen, simulate_screen
 from MicrocalcElastographyLib.reading import read_elastogram, read_screen
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 
 TIMES = 2
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from MicrocalcAILib.base.errors import ParameterError
-from MicrocalcElastographyLib.calibration import Calibration, find_calibration
+from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.colorbar import color_scale_from_bar, find_color_bars, read_scale_labels
 from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.elastogram import Unit
@@ -30,6 +30,7 @@ from MicrocalcElastographyLib.screen.opacity import read_printed_opacity
 from MicrocalcElastographyLib.screen.pairing import find_paired_b_mode
 from MicrocalcElastographyLib.screen.panels import brightest_channel, find_color_boxes, find_panels
 from MicrocalcElastographyLib.screen.ruler import read_depth_ruler
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 from MicrocalcElastographyLib.text import Word, read_words
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from MicrocalcElastographyLib.calibration import Calibration, find_calibration
+from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.conversion import elastogram_of_screen
 from MicrocalcElastographyLib.elastogram import Elastogram, Unit
 from MicrocalcElastographyLib.reading import read_elastogram, read_screen
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
 from MicrocalcElastographyLib.screen.panels import find_panels
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 from real_data import more_data
 
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from MicrocalcAILib.base.errors import ParameterError
-from MicrocalcElastographyLib.calibration import find_calibration
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
 from MicrocalcElastographyLib.resources import resource_path
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
+from MicrocalcElastographyLib.screen_calibration import find_calibration
 from MicrocalcElastographyLib.text import read_words, words
 
 TEXTS = ("180", "62.5", "300 kPa", "7.5 m/s", "O 100 %", "Soft")

@@ -23,6 +23,8 @@ _SHORTEST_PART_PX = 12  # of a bar: where it is pale or dark it is not colored
 _SEEN = 14  # difference from the empty screen by which a part without color is seen, in gray levels
 _BESIDE_PX, _ALONE = 3, 0.6  # so far beside a bar, on either side, this share of it has another color
 _UNSEEN = 0.25  # of its colored part: so much of a bar may have the color of the empty screen
+_LEAST_BEYOND_PX, _LEAST_BEYOND = 3, 0.02  # pixels, and share of a bar, that may be missing at an end
+_CONTINUED = 0.8  # of the lines beyond an end up to a label are bar, where the bar goes on
 _LARGEST_STEP = 40  # between neighboring rows of a bar, in gray levels; its frame is farther off
 
 
@@ -90,6 +92,37 @@ def _continued_along(frame: NDArray[np.uint8], part: Rectangle, ground: NDArray[
     last += _run(is_seen[last:], is_even[last:] & is_smooth[last - 1 : -1], reach)
     first -= _run(is_seen[:first][::-1], (is_even & is_smooth)[:first][::-1], reach)
     return part._replace(top=first, bottom=last) if is_upright else part._replace(left=first, right=last)
+
+
+def continued_to(frame: NDArray[np.uint8], bar: Rectangle, part: tuple[float, float]) -> Rectangle:
+    """The bar with as much beyond its ends as is even and not empty screen, where its labels say that it goes on.
+
+    Parameters
+    ----------
+    frame : uint8 array, shape (rows, columns, 3)
+    bar : Rectangle
+    part : (float, float)
+        What the labels span: 0 is the first end of the bar, 1 its last.
+    """
+    ground = ground_color(frame).astype(np.int16)
+    is_upright = bar.height >= bar.width
+    first, last = (bar.top, bar.bottom) if is_upright else (bar.left, bar.right)
+    length, end = last - first, frame.shape[0 if is_upright else 1]
+    start, stop = max(round(first + part[0] * length), 0), min(round(first + part[1] * length), end)
+    lines = along_bar(frame, _with_ends(bar, start, stop))
+    is_seen = np.abs(np.median(lines, axis=1) - ground).max(axis=1) > _SEEN
+    is_bar = is_seen & ((lines.max(axis=1) - lines.min(axis=1)).max(axis=1) <= 2 * _UNEVEN)
+    least = max(_LEAST_BEYOND_PX, _LEAST_BEYOND * length)
+    if first - start >= least and is_bar[: first - start].mean() >= _CONTINUED:
+        first = start
+    if stop - last >= least and is_bar[last - start :].mean() >= _CONTINUED:
+        last = stop
+    return _with_ends(bar, first, last)
+
+
+def _with_ends(bar: Rectangle, first: int, last: int) -> Rectangle:
+    is_upright = bar.height >= bar.width
+    return bar._replace(top=first, bottom=last) if is_upright else bar._replace(left=first, right=last)
 
 
 def along_bar(frame: NDArray[np.uint8], bar: Rectangle) -> NDArray[np.float64]:

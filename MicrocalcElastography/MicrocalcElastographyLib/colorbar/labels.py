@@ -15,7 +15,7 @@ from ..elastogram import Unit
 from ..geometry import Rectangle
 from ..text import Word
 
-_UNIT = r"(?:[\(\[]?([kKlI|h][pP][aA]|[mM]/[sS])[\)\]]?)"  # a small k looks like an l
+_UNIT = r"(?:[\(\[]?([kKlI|h][pP][aA]|[mM][/'’][sS])[\)\]]?)"  # a small k looks like an l
 _NUMBER_AND_UNIT = re.compile(rf"{_UNIT}?[<>=≥≤~-]*(\d+(?:[.,]\d+)?)?-?{_UNIT}?")
 _SOFT = frozenset(
     [
@@ -102,21 +102,56 @@ def read_scale_labels(words: Iterable[Word], bar: Rectangle, panels: list[Rectan
     panels : list of Rectangle
         Panels of image, whose words do not belong to the bar.
     """
-    length = max(bar.height, bar.width)
-    around = bar.grown(round(_NEAR * length))
-    near = [
-        word
-        for word in words
-        if word.place.intersection(around).area > 0 and not any(panel.contains(word.place) for panel in panels)
-    ]
+    near = _near(words, bar, panels)
     unit, is_contradicted = _unit(near, bar)
     ends, agreeing = _ends([label for word in near if (label := _label(word, bar)) is not None])
     if ends is None and unit is None and not is_contradicted:
         return _soft_and_hard(near, bar)
     if ends is None:
         return ScaleLabels(None, unit, 0)
-    smallest = min(label.size for label in agreeing) * length
+    smallest = min(label.size for label in agreeing) * max(bar.height, bar.width)
     return ScaleLabels(ends, unit, len(agreeing), doubtful=len(agreeing) < _FEW or smallest < _SMALL_PX)
+
+
+def labeled_part(words: Iterable[Word], bar: Rectangle, panels: list[Rectangle]) -> tuple[float, float]:
+    """The part of the bar's direction that three or more labels on one line span: 0 is its first end, 1 its last.
+
+    A part beyond 0 to 1 means that more of the bar is there than was found. (0, 1) when the labels do not tell.
+    """
+    on_line = _best_line([label for word in _near(words, bar, panels) if (label := _label(word, bar)) is not None])
+    if len(on_line) < _FEW:
+        return 0.0, 1.0
+    positions = [label.position for label in on_line]
+    return min(*positions, 0.0), max(*positions, 1.0)
+
+
+def _near(words: Iterable[Word], bar: Rectangle, panels: list[Rectangle]) -> list[Word]:
+    """Words around a bar, single numbers of a line that was read in one apart."""
+    around = bar.grown(round(_NEAR * max(bar.height, bar.width)))
+    return [
+        part
+        for word in words
+        if word.place.intersection(around).area > 0 and not any(panel.contains(word.place) for panel in panels)
+        for part in _apart(word)
+    ]
+
+
+def _apart(word: Word) -> list[Word]:
+    """The numbers of a word that holds nothing else but several; its letters are taken to be of one width."""
+    parts = list(re.finditer(r"\S+", word.text))
+    if len(parts) < 2 or not all(re.fullmatch(r"\d+(?:[.,]\d+)?", part[0]) for part in parts):
+        return [word]
+    width = word.place.width / len(word.text)
+    return [
+        Word(
+            part[0],
+            word.confidence,
+            word.place._replace(
+                left=word.place.left + round(part.start() * width), right=word.place.left + round(part.end() * width)
+            ),
+        )
+        for part in parts
+    ]
 
 
 def _unit(words: list[Word], bar: Rectangle) -> tuple[Unit | None, bool]:
@@ -126,8 +161,13 @@ def _unit(words: list[Word], bar: Rectangle) -> tuple[Unit | None, bool]:
         match = _NUMBER_AND_UNIT.fullmatch(word.compact)
         unit = match and (match[1] or match[3])
         if unit and bar.grown(round(_UNIT_AWAY * word.place.height)).intersection(word.place).area > 0:
-            found.add(Unit.METERS_PER_SECOND if "/" in unit else Unit.KILOPASCAL)
+            found.add(Unit.KILOPASCAL if unit[-1] in "aA" else Unit.METERS_PER_SECOND)
     return (found.pop(), False) if len(found) == 1 else (None, bool(found))
+
+
+def stands_beside(word: Word, bar: Rectangle) -> bool:
+    """Whether a word stands so close to a bar that it belongs to it."""
+    return bar.grown(round(_AWAY * word.place.height)).intersection(word.place).area > 0
 
 
 def _label(word: Word, bar: Rectangle) -> _Label | None:
@@ -152,6 +192,30 @@ def _label(word: Word, bar: Rectangle) -> _Label | None:
 
 def _ends(labels: list[_Label]) -> tuple[tuple[float, float] | None, list[_Label]]:
     """Values at both ends from the labels that lie on one straight line, and these labels."""
+    sure = [label for label in labels if label.confidence >= _SURE]
+    best = _best_line(labels)
+    beside = sum(-_BESIDE <= label.position <= 1.0 + _BESIDE for label in labels)
+    if len(best) < 2 or len(best) < _MOST * beside or any(label.malformed for label in labels):
+        return None, []
+    positions, values = np.array([label.position for label in best]), np.array([label.value for label in best])
+    slope, intercept = np.polyfit(positions, values, 1)
+    extent = abs(float(slope))
+    steps = None
+    if _even(best) or not _straight(best):
+        step = float(np.diff(np.unique(values)).min())
+        steps = _Steps(_most_common_start(values, step), step)
+    first = _end_value(float(intercept), 0.0, sure, extent, steps)
+    last = _end_value(float(intercept + slope), 1.0, sure, extent, steps)
+    named = sum(_names_end(label, end) for label in best for end in (0.0, 1.0))
+    if first is None or last is None or first == last:
+        return None, []
+    if len(best) == 2 and (named < 2 or min(label.confidence for label in best) < _VERY_SURE):
+        return None, []
+    return (first, last), best
+
+
+def _best_line(labels: list[_Label]) -> list[_Label]:
+    """The labels, most surely read, that lie on one straight line and have values of a scale."""
     best: list[_Label] = []
     sure = [label for label in labels if label.confidence >= _SURE]
     for one, other in combinations(sure, 2):
@@ -167,24 +231,14 @@ def _ends(labels: list[_Label]) -> tuple[tuple[float, float] | None, list[_Label
             label.confidence for label in best
         ):
             best = on_line
-    beside = sum(-_BESIDE <= label.position <= 1.0 + _BESIDE for label in labels)
-    if len(best) < 2 or len(best) < _MOST * beside or any(label.malformed for label in labels):
-        return None, []
-    positions, values = np.array([label.position for label in best]), np.array([label.value for label in best])
-    slope, intercept = np.polyfit(positions, values, 1)
-    extent = abs(float(slope))
-    steps = None
-    if _regular(best):
-        step = float(np.diff(np.unique(values)).min())
-        steps = _Steps(_most_common_start(values, step), step)
-    first = _end_value(float(intercept), 0.0, sure, extent, steps)
-    last = _end_value(float(intercept + slope), 1.0, sure, extent, steps)
-    named = sum(_names_end(label, end) for label in best for end in (0.0, 1.0))
-    if first is None or last is None or first == last:
-        return None, []
-    if len(best) == 2 and (named < 2 or min(label.confidence for label in best) < _VERY_SURE):
-        return None, []
-    return (first, last), best
+    return best
+
+
+def _even(labels: list[_Label]) -> bool:
+    """Whether all values lie whole smallest steps apart; rounded ones (0, 1.7, 3.3, 5) do not."""
+    values = np.unique([label.value for label in labels])
+    steps = np.diff(values) / np.diff(values).min()
+    return bool((np.abs(steps - np.rint(steps)) < 1e-3).all())
 
 
 def _regular(labels: list[_Label]) -> bool:
@@ -203,7 +257,13 @@ def _straight(labels: list[_Label]) -> bool:
     positions, values = np.array([label.position for label in labels]), np.array([label.value for label in labels])
     slope, intercept = np.polyfit(values, positions, 1)
     away = np.abs(positions - intercept - slope * values)
-    return bool((away < _STRAIGHT * np.array([label.size for label in labels])).all())
+    decimals = max(_decimals(value) for value in values)
+    rounding = 0.5 * abs(float(slope)) / 10.0**decimals if decimals else 0.0
+    return bool((away < rounding + _STRAIGHT * np.array([label.size for label in labels])).all())
+
+
+def _decimals(value: float) -> int:
+    return next((places for places in range(3) if abs(round(value, places) - value) < 1e-6), 3)
 
 
 def _names_end(label: _Label, end: float) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from MicrocalcAILib.base.errors import ParameterError
 
-from .options import calibration_of, spacing_of
+from .options import calibration_of, check_profile, spacing_of
 
 if TYPE_CHECKING:
     from ..assessment import Assessment, AssessmentParameters
@@ -140,7 +140,9 @@ def read(path: Path, arguments: argparse.Namespace, frame: int | None) -> Elasto
 
     direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
     meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing_of(arguments))
-    return read_elastogram(path, frame, calibration_of(arguments), meaning)
+    elastogram = read_elastogram(path, frame, calibration_of(arguments), meaning)
+    check_profile(arguments, elastogram.warnings)
+    return elastogram
 
 
 def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:
@@ -186,7 +188,8 @@ def title(reading: Reading) -> str:
     """Lesion, reader, number of the acquisition, and the frame or slice of a file that has several."""
     reader = f" · reader {reading.reader}" if reading.reader else ""
     frame = f" · {reading.frame}" if reading.frame else ""
-    return f"{reading.lesion}{reader} · acquisition {reading.repeat}{frame}"
+    profile = f" · profile “{reading.profile}”" if reading.profile else ""
+    return f"{reading.lesion}{reader} · acquisition {reading.repeat}{frame}{profile}"
 
 
 def summary(reading: Reading) -> str:

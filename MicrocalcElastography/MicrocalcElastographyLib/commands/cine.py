@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import add_reading, calibration_of
+from .options import add_reading, calibration_of, check_profile
 
 if TYPE_CHECKING:
     from ..cine import CineSummary
@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     text = arguments.region
     find_region = None if text is None else (lambda first: parse_region(first, text).in_box(first))
     summary = follow_cine(arguments.file, calibration_of(arguments), find_region, arguments.stretch)
+    check_profile(arguments, summary.warnings)
     if arguments.output is not None:
         _write(summary, arguments.output)
     report(summary)

@@ -1,12 +1,12 @@
-"""``microcalc elastography …``: measure elastograms, look through cines, compute strain, simulate."""
+"""``microcalc elastography …``: measure, look through cines, compute strain, keep profiles of scanners, simulate."""
 
 from __future__ import annotations
 
 import argparse
 
-from . import cine, measure, phantom, strain
+from . import cine, measure, phantom, profile, strain
 
-_ACTIONS = {"measure": measure, "cine": cine, "strain": strain, "phantom": phantom}
+_ACTIONS = {"measure": measure, "cine": cine, "strain": strain, "profile": profile, "phantom": phantom}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from MicrocalcAILib.batch.work import Finished
 
 from ..elastogram import Unit
 from . import acquisitions
+from .options import profiles_of
 
 COLUMNS = {
     **dict.fromkeys(("lesion", "fat", "lesion_on_elastogram", "calcification", "skin", "chest_wall", "box_at"), str),
@@ -24,7 +25,20 @@ COLUMNS = {
 _LISTS = ("lesion", "fat", "lesion_on_elastogram", "calcification", "skin", "chest_wall", "box_at")
 _DEFAULTS = {**dict.fromkeys(_LISTS), "name": "lesion", "reader": "", "patient": "", "outcome": "", "repeat": 1}
 SHARED = (
-    *("frame", "unit", "range", "opacity", "color_table", "box", "bar", "spacing", "higher_is", "box_mm", "circle"),
+    *(
+        "frame",
+        "unit",
+        "range",
+        "opacity",
+        "color_table",
+        "box",
+        "bar",
+        "profile",
+        "spacing",
+        "higher_is",
+        "box_mm",
+        "circle",
+    ),
     *("precompression", "confirmed", "parameters", "cutoffs"),
 )
 """Options of the command that hold for all rows, unless the row says otherwise."""
@@ -46,6 +60,7 @@ class MeasurementTask:
             "parameters": {
                 **options,
                 **{name: path and sha256_of_file(path) for name, path in paths.items()},
+                "profiles": [profile.as_json() for profile in profiles_of(options["profile"])],
             },
             "models": {},
         }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 if TYPE_CHECKING:
     from ..calibration import Calibration
     from ..geometry import Rectangle
+    from ..profiles import Profile
+
+NO_PROFILE = "none"
 
 
 def add_reading(group: argparse._ArgumentGroup) -> None:
@@ -26,6 +30,9 @@ def add_reading(group: argparse._ArgumentGroup) -> None:
     for option, what in (("--box", "elastography box"), ("--bar", "color bar")):
         group.add_argument(option, nargs=4, type=int, metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
                            help=f"{what} in pixels, right and bottom not part of it")  # fmt: skip
+    group.add_argument("--profile", metavar="NAME",
+                       help="profile of the scanner (see “elastography profile list”), or “none” (default: the one of "
+                       "the screen's layout, if there is one)")  # fmt: skip
     group.add_argument("--spacing", nargs="+", type=float, metavar="MM", help="pixel size: one number, or row column")
 
 
@@ -50,6 +57,33 @@ def calibration_of(arguments: argparse.Namespace) -> Calibration:
         unit=arguments.unit,
         opacity=arguments.opacity,
         spacing_mm=spacing_of(arguments),
+        profiles=profiles_of(arguments.profile),
+    )
+
+
+def profiles_of(name: str | None) -> tuple[Profile, ...]:
+    """The profiles that may be applied: all that are known, the one of a name, or none."""
+    from ..profiles import known_profiles
+
+    if name == NO_PROFILE:
+        return ()
+    known = known_profiles()
+    chosen = tuple(profile for profile in known if name in (None, profile.name))
+    if name is not None and not chosen:
+        names = ", ".join(profile.name for profile in known) or "none"
+        raise ParameterError(f"There is no profile “{name}”; there are: {names}.")
+    return chosen
+
+
+def check_profile(arguments: argparse.Namespace, warnings: Iterable[WarningRecord]) -> None:
+    """Refuse a screen to which the profile that was asked for by name was not applied."""
+    said = {warning.code: warning.message for warning in warnings}
+    if arguments.profile in (None, NO_PROFILE) or "profile-applied" in said:
+        return
+    raise ParameterError(
+        said.get("profile-refused")
+        or f"The profile “{arguments.profile}” is of another layout than this screen, or all it says was given; leave "
+        "--profile out, or save a profile of this layout."
     )
 
 

@@ -100,12 +100,24 @@ def ellipse_region(
     """
     if not all(np.isfinite(radius) and radius > 0 for radius in radii):
         raise ParameterError("The half axes of an ellipse are above zero.")
-    rows, columns = np.ogrid[tuple(slice(length) for length in image_shape(elastogram))]
+    mask = np.zeros(image_shape(elastogram), dtype=bool)
+    near = _within(mask.shape, center, max(radii))
+    rows, columns = np.ogrid[near]
     down, right = rows - center[0], columns - center[1]
     angle = np.deg2rad(angle_degrees)
     along = right * np.cos(angle) + down * np.sin(angle)
     across = down * np.cos(angle) - right * np.sin(angle)
-    return _on_elastogram(elastogram, (across / radii[0]) ** 2 + (along / radii[1]) ** 2 <= 1.0, "ellipse")
+    mask[near] = (across / radii[0]) ** 2 + (along / radii[1]) ** 2 <= 1.0
+    return _on_elastogram(elastogram, mask, "ellipse")
+
+
+def _within(shape: tuple[int, ...], center: tuple[float, float], reach: float) -> tuple[slice, ...]:
+    """The part of an image that holds everything within a distance of a place, in pixels."""
+    ends = (
+        (np.clip([np.floor(middle - reach), np.ceil(middle + reach) + 1], 0, length))
+        for middle, length in zip(center, shape, strict=True)
+    )
+    return tuple(slice(int(first), int(last)) for first, last in ends)
 
 
 def polygon_region(elastogram: Elastogram, corners: ArrayLike) -> Region:
@@ -244,8 +256,10 @@ def rows_region(elastogram: Elastogram, depth_mm: float, *, below: bool) -> Regi
 
 def ring_around(elastogram: Elastogram, region: Region, width_mm: float) -> Region:
     """The tissue around a region: pixels outside it, at most ``width_mm`` from its nearest pixel center."""
-    distance = distance_near(region.mask, spacing_of(elastogram), width_mm)
-    return Region((distance > 0) & (distance <= width_mm), f"{width_mm:g} mm around it")
+    near, distance = _distance_around(region.mask, spacing_of(elastogram), width_mm)
+    ring = np.zeros_like(region.mask)
+    ring[near] = (distance > 0) & (distance <= width_mm)
+    return Region(ring, f"{width_mm:g} mm around it")
 
 
 def distance_near(mask: Mask, spacing_mm: tuple[float, float], reach_mm: float) -> NDArray[np.float64]:
@@ -253,13 +267,20 @@ def distance_near(mask: Mask, spacing_mm: tuple[float, float], reach_mm: float) 
 
     Only the surroundings of the mask are looked at, so that a measurement can follow the mouse.
     """
-    from scipy.ndimage import distance_transform_edt
-
     distance = np.full(mask.shape, np.inf)
-    near = _surroundings(mask, tuple(int(np.ceil(reach_mm / length)) + 1 for length in spacing_mm))
-    found = distance_transform_edt(~mask[near], sampling=spacing_mm)
+    near, found = _distance_around(mask, spacing_mm, reach_mm)
     distance[near] = np.where(found <= reach_mm, found, np.inf)
     return distance
+
+
+def _distance_around(
+    mask: Mask, spacing_mm: tuple[float, float], reach_mm: float
+) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
+    """The part of the image within reach of a mask, and there the distance from its nearest pixel in mm."""
+    from scipy.ndimage import distance_transform_edt
+
+    near = surroundings(mask, tuple(int(np.ceil(reach_mm / length)) + 1 for length in spacing_mm))
+    return near, distance_transform_edt(~mask[near], sampling=spacing_mm)
 
 
 def depth_inside(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
@@ -267,7 +288,7 @@ def depth_inside(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.floa
     from scipy.ndimage import distance_transform_edt
 
     depth = np.zeros(mask.shape)
-    near = _surroundings(mask, (1, 1))
+    near = surroundings(mask, (1, 1))
     depth[near] = distance_transform_edt(mask[near], sampling=spacing_mm)
     return depth
 
@@ -289,8 +310,8 @@ def _interior(mask: Mask) -> Mask:
     return inside
 
 
-def _surroundings(mask: Mask, margin_px: tuple[int, ...]) -> tuple[slice, ...]:
-    """The part of the image that holds a mask and so many rows and columns around it."""
+def surroundings(mask: Mask, margin_px: tuple[int, ...] = (0, 0)) -> tuple[slice, ...]:
+    """The part of the image that holds a mask, not empty, and so many rows and columns around it."""
     lines = (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
     return tuple(
         slice(max(int(line[0]) - margin, 0), int(line[-1]) + 1 + margin)

@@ -12,7 +12,8 @@ from MicrocalcAILib.base.errors import ParameterError
 
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
-from ..uncertainty import interval_of_maximum, interval_of_mean
+from ..uncertainty import Uncertainty, interval_of_maximum, interval_of_mean
+from .regions import surroundings
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,9 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
     pixels = int(np.count_nonzero(mask))
     if not pixels:
         raise ParameterError("The region holds no pixel of the elastography box; draw it inside the box.")
-    measured = mask & elastogram.valid
-    values = elastogram.values[measured].astype(np.float64)
+    near = surroundings(mask)
+    measured = mask[near] & elastogram.valid[near]
+    values = elastogram.values[near][measured].astype(np.float64)
     intervals: list[tuple[float, float] | None] = [None, None]
     numbers: dict[str, float | None] = dict.fromkeys(
         ("mean", "maximum", "minimum", "standard_deviation", "median", "first_quartile", "third_quartile")
@@ -117,9 +119,10 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
             "third_quartile": third,
         }
         if elastogram.uncertainty is not None:
+            uncertainty = Uncertainty(*(part[near] for part in elastogram.uncertainty))
             intervals = [
-                interval_of_mean(float(values.mean()), elastogram.uncertainty, measured),
-                interval_of_maximum(float(values.max()), elastogram.uncertainty, measured),
+                interval_of_mean(float(values.mean()), uncertainty, measured),
+                interval_of_maximum(float(values.max()), uncertainty, measured),
             ]
         if elastogram.value_range is not None:
             lowest, highest = InversionParameters().saturation_limits(*elastogram.value_range)

@@ -51,6 +51,7 @@ def read_dicom_screen(file: DicomFile, frame: int) -> ScreenFrame:
             "transfer_syntax": file.header.transfer_syntax.name,
             "lossy": lossy,
             "private_creators": list(creators),
+            "device": text(file.attributes, "ManufacturerModelName"),
         },
         spacing_mm=_pixel_spacing(file),
     )

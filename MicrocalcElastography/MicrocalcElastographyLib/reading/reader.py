@@ -16,11 +16,12 @@ from MicrocalcAILib.base.provenance import sha256_of_file
 from MicrocalcAILib.reading.content import damage_reported
 from MicrocalcAILib.reading.reader import file_kind
 
-from ..calibration import Calibration, find_calibration
+from ..calibration import Calibration
 from ..conversion import elastogram_of_screen
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
 from ..screen.frame import ScreenFrame
+from ..screen_calibration import find_calibration
 from . import dicom_file
 from .arrays import is_array_file, read_array
 from .cine import unique_elastography_frames

@@ -64,6 +64,8 @@ class Reading:
         then elasticity and ratios are lower bounds. Empty otherwise.
     frame : str
         Frame or slice of a file that has several, in words.
+    profile : str
+        Name of the profile of the scanner that was applied.
     warnings : str
         Codes of the warnings of reading, measurement and scores, separated by blanks.
     protocol_warnings : str
@@ -99,6 +101,7 @@ class Reading:
     stiff_rim: str = ""
     bound: str = ""
     frame: str = ""
+    profile: str = ""
     warnings: str = ""
     protocol_warnings: str = ""
 
@@ -114,7 +117,7 @@ HIGH_ENDS = ("mean_interval_high_kpa", "ratio_interval_high")
 SPEED_COLUMNS = ("box_speed_mean_m_s", "box_speed_max_m_s")
 QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS, *SPEED_COLUMNS)
 """Shares and intervals that tell how far a value can be trusted, and the same value in m/s; a table may lack them."""
-TEXT_COLUMNS = ("elasticity_assessment", "stiff_rim", "bound", "frame", "warnings", "protocol_warnings")
+TEXT_COLUMNS = ("elasticity_assessment", "stiff_rim", "bound", "frame", "profile", "warnings", "protocol_warnings")
 QUANTITY_COLUMNS = tuple(
     field.name
     for field in fields(Reading)
@@ -171,6 +174,7 @@ def reading_of(
         stiff_rim=word_of.get(STIFF_RIM, ""),
         bound=AT_LEAST if measurement.is_lower_bound else "",
         frame=measurement.elastogram.place_in_file,
+        profile=measurement.elastogram.profile,
         warnings=" ".join(dict.fromkeys(warning.code for warning in warnings)),
         protocol_warnings=" ".join(check.code for check in checks if check.status is Status.WARN),
     )

@@ -245,6 +245,8 @@ def _lines(assessment: Assessment) -> list[Line]:
                 add(f"{status}: {check.message}", _STATUS_COLORS[status])
     if passed := [_passed(check) for check in assessment.checks if check.status is Status.PASS]:
         add(f"pass: {'; '.join(passed)}", _STATUS_COLORS[Status.PASS])
+    if profile := assessment.measurement.elastogram.profile:
+        add(f"Profile of the scanner: {profile}")
     if warnings := dict.fromkeys(warning.code for warning in assessment.warnings):
         lines += [("", _TEXT, "normal"), ("Warnings", _TEXT, "bold")]
         add(", ".join(warnings), _STATUS_COLORS[Status.WARN])
