@@ -20,7 +20,8 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "MicrocalcAI"))
 
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
-from MicrocalcAILib.training.adapt import RATES, Adaptation, compared, fit, simulated
+from MicrocalcAILib.training.adapt import Adaptation, fit, simulated
+from MicrocalcAILib.training.comparison import RATES, compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
 from MicrocalcAILib.training.next_image import most_doubtful
 
