@@ -181,6 +181,10 @@ class DatasetWriter:
         self._rows.append(row)
         return name
 
+    def write_beside(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table of one's own into the dataset's folder."""
+        write_table(table, self._folder / name)
+
     def warn(self, code: str, message: str) -> None:
         """Keep a doubt with the dataset."""
         self.warnings.append(WarningRecord(code, message))

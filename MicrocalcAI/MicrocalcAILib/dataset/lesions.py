@@ -77,7 +77,8 @@ def lesions_of(image: DatasetImage, dataset: Dataset) -> pd.DataFrame:
         rows = []
         for name, own in boxes.groupby(named):
             malignant = own["malignant"].max() if "malignant" in own else math.nan
-            rows.append(_row(str(name), own, image.malignant if pd.isna(malignant) else malignant, {}))
+            words = {name: str(own[name].fillna("").iloc[0]) for name in WORD_KINDS if name in own}
+            rows.append(_row(str(name), own, image.malignant if pd.isna(malignant) else malignant, words))
     return pd.DataFrame(rows, columns=list(LESION_COLUMNS))
 
 

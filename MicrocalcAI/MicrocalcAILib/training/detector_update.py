@@ -9,8 +9,8 @@ from typing import Any
 
 from ..base.progress import Progress, no_progress
 from ..dataset.dataset import Dataset
-from ..networks.catalogue import find_network
-from ..networks.detector import BUNDLED_DETECTOR, LesionDetector
+from ..networks.catalogue import BUNDLED_DETECTOR, find_network
+from ..networks.detector import LesionDetector
 from ..networks.detector_architecture import DetectorArchitecture
 from ..networks.runtime import Runtime
 from .comparison import compared
