@@ -26,6 +26,7 @@ from ..phantom import BreastParameters, PhantomParameters, power_law_background,
 from ..segmentation.selection import MODEL_FILES, with_neighborhood
 from .comparison import compared
 from .corrections import Base, Corrected, Judge, corrected_image, corrected_phantom
+from .measured_candidates import thresholds_at
 
 _FOLDS, _INNER_FOLDS = 5, 2
 _LARGEST_LOSS_ON_SIMULATION = 0.05
@@ -271,19 +272,18 @@ def operating_points(
     Only rates at which at least three false marks are counted; empty when there are fewer than two such rates.
     """
     area = sum(match.breast_area_cm2 for match in unseen)
-    false = np.sort(np.concatenate([m.marks.loc[m.marks["outcome"] == FALSE, "probability"] for m in unseen]))[::-1]
+    false = np.concatenate([match.marks.loc[match.marks["outcome"] == FALSE, "probability"] for match in unseen])
     truths = [match.truths[match.truths["outcome"] != IGNORED] for match in unseen]
     hits = np.concatenate([table.loc[table["outcome"] == HIT, "probability"].to_numpy(float) for table in truths])
-    count = sum(map(len, truths))
-    points = []
-    for rate in rates:
-        position = round(rate * area)
-        if 3 <= position < len(false):
-            threshold = float(false[position])
-            share = float((hits >= threshold).sum()) / max(count, 1)
-            points.append(
-                {"false_marks_per_cm2": rate, "threshold": threshold, "share_of_calcifications": round(share, 4)}
-            )
+    count = max(sum(map(len, truths)), 1)
+    points = [
+        {
+            "false_marks_per_cm2": rate,
+            "threshold": threshold,
+            "share_of_calcifications": round(float((hits >= threshold).sum()) / count, 4),
+        }
+        for rate, threshold in thresholds_at(false, area, rates, fewest=3)
+    ]
     return points if len(points) > 1 else []
 
 
