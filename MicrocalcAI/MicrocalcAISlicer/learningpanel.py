@@ -71,11 +71,11 @@ class LearningPanel:
         return str(find_network(self._cards[index][0])) if 0 <= index < len(self._cards) else ""
 
     def _showChanges(self) -> None:
-        from MicrocalcAILib.training.comparison import comparison_lines
-
         index = int(valueOf(self.models.currentIndex)) - 1
         lines = []
         if 0 <= index < len(self._cards):
+            from MicrocalcAILib.training.comparison import comparison_lines
+
             card = self._cards[index][1]
             lines = [card["training_data"], *comparison_lines(card["adaptation"]["comparison"])]
         showText(self.changes, "\n".join(lines))

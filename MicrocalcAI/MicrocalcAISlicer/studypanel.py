@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import qt
+import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
@@ -189,15 +191,19 @@ class StudyPanel:
     def _onMarked(self, image, row, column, item):
         question = self._markQuestion()
         if question is None:
-            return ""
+            return None
         score = self._marks().get(item, {}).get("score", 50.0)
-        name = ""
+        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)  # the first speck of an image takes seconds to find
         try:
             name = self.reading.mark(question, image, row, column, score, item)
-            self._show()
         except MicrocalcError as error:
             self._show(str(error))
-        return name
+            return None
+        finally:
+            slicer.app.restoreOverrideCursor()
+        self._show()
+        mark = self._marks()[name]
+        return name, mark["row"], mark["column"]
 
     def _onUnmarked(self, image, left):
         question = self._markQuestion()

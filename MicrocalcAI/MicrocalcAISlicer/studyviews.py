@@ -30,13 +30,17 @@ class StudyViews:
     logic : MicrocalcAILogic
         Shows results.
     onMarked : callable
-        Gets ``image, row, column, item`` of a mark that was set (``item`` empty) or moved, and returns its name.
+        Gets ``image, row, column, item`` of a mark that was set (``item`` empty) or moved, and returns its name, row
+        and column as they are kept, or None when it was refused.
     onUnmarked : callable
         Gets the image and the names of its marks that are left after one was taken away in the views.
     """
 
     def __init__(
-        self, logic, onMarked: Callable[[int, float, float, str], str], onUnmarked: Callable[[int, set[str]], None]
+        self,
+        logic,
+        onMarked: Callable[[int, float, float, str], tuple[str, float, float] | None],
+        onUnmarked: Callable[[int, set[str]], None],
     ):
         self._logic = logic
         self._onMarked, self._onUnmarked = onMarked, onUnmarked
@@ -87,8 +91,8 @@ class StudyViews:
                 node.RemoveAllControlPoints()
                 for item, mark in marks.items():
                     if mark["image"] == image:
-                        place = ijkToRas(volumeNode) @ [mark["column"], mark["row"], 0.0, 1.0]
-                        index = node.AddControlPoint(vtk.vtkVector3d(*place[:3]), f"{mark['score']:g}")
+                        place = vtk.vtkVector3d(*_placeOf(volumeNode, mark["row"], mark["column"]))
+                        index = node.AddControlPoint(place, f"{mark['score']:g}")
                         node.SetNthControlPointDescription(index, item)
         finally:
             self._isFilling = False
@@ -162,9 +166,17 @@ class StudyViews:
                 continue  # the point under the pointer, which is not set yet
             column, row = (toIjk @ [*node.GetNthControlPointPosition(index), 1.0])[:2]
             item = node.GetNthControlPointDescription(index) or ""
-            name = self._onMarked(image, float(row), float(column), item)
-            if name and not item:
-                node.SetNthControlPointDescription(index, name)
+            kept = self._onMarked(image, float(row), float(column), item)
+            if kept is not None:
+                node.SetNthControlPointDescription(index, kept[0])
+                self._move(node, index, _placeOf(self.volumeNodes[image], *kept[1:]))
+
+    def _move(self, node, index: int, place) -> None:
+        """Put a point where its mark is kept, which may be a speck beside the click."""
+        if not np.allclose(node.GetNthControlPointPosition(index), place, atol=1e-3):
+            self._isFilling = True
+            node.SetNthControlPointPosition(index, *place)
+            self._isFilling = False
 
     def _onPointRemoved(self, node, _event) -> None:
         if self._isFilling or node not in self._markNodes:
@@ -172,3 +184,8 @@ class StudyViews:
         image = self._markNodes.index(node)
         left = {node.GetNthControlPointDescription(index) for index in range(node.GetNumberOfControlPoints())}
         self._onUnmarked(image, left)
+
+
+def _placeOf(volumeNode, row: float, column: float):
+    """Where a pixel lies, RAS in mm."""
+    return (ijkToRas(volumeNode) @ [column, row, 0.0, 1.0])[:3]

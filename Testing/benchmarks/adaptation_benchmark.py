@@ -1,10 +1,10 @@
-"""How much a selector learns from 5, 10 and 20 corrected images of another look, chosen by doubt or at random.
+"""How much a selector learns from 5, 10 and 20 corrected images of another look, chosen at random or by a criterion.
 
 The shift: amorphous and punctate calcifications of low contrast, many things that look like them, another gray scale.
 The reader is simulated: the corrections are the exact truth. Simulated images of the usual look are rehearsed, and tell
 what was forgotten. Prints a table and writes it with a picture.
 
-    python Testing/benchmarks/adaptation_benchmark.py --output DIR [--images 30] [--test 10] [--repeats 2]
+    python Testing/benchmarks/adaptation_benchmark.py --output DIR [--images 40] [--pool 30] [--test 12] [--repeats 4]
 """
 
 import argparse
@@ -19,12 +19,21 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "MicrocalcAI"))
 
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
-from MicrocalcAILib.training.adapt import RATES, Adaptation, compared, fit, simulated
+from MicrocalcAILib.segmentation.selection import MeasurementSelector
+from MicrocalcAILib.training.adapt import Adaptation, fit, simulated
+from MicrocalcAILib.training.comparison import RATES, compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
-from MicrocalcAILib.training.next_image import most_doubtful
+from MicrocalcAILib.training.next_image import doubtful_and_varied, doubts
 
 SIZES = (5, 10, 20)
+COLORS = {
+    "at random": "#c4571a",
+    "by doubt": "#1f5fa8",
+    "by disagreement": "#4a8f3c",
+    "by doubt and variety": "#8e5aa8",
+}
 FRAME_MM = (40.0, 30.0)
 SHIFT = PhantomParameters(
     morphologies=("amorphous", "punctate"), contrast_to_noise=(3.0, 12.0), distractors=(20, 40), clusters=(1, 3)
@@ -43,48 +52,86 @@ def shifted(base, count, seed):
         yield corrected(mammogram, phantom.labels, base, name=name, patient=name)
 
 
-def chosen_by_doubt(base, pool, rehearsed, adaptation):
+def by_mistakes(pool, chosen, judge, other, count):
+    """The images about which the adapted selector is least sure."""
+    judged = [image.judged_by(judge) for image in pool]
+    doubt = doubts(pool, judged)
+    doubt[chosen] = -1
+    return [int(index) for index in np.argsort(-doubt, kind="stable")[:count]]
+
+
+def by_disagreement(pool, chosen, judge, other, count):
+    """The images about which the adapted selector and the bundled one on measurements alone disagree."""
+    judged, others = ([image.judged_by(judge) for image in pool], [other(image) for image in pool])
+    doubt = doubts(pool, judged, others)
+    doubt[chosen] = -1
+    return [int(index) for index in np.argsort(-doubt, kind="stable")[:count]]
+
+
+def by_variety(pool, chosen, judge, other, count):
+    """Images with doubts or disagreements that differ from those corrected so far."""
+    judged, others = ([image.judged_by(judge) for image in pool], [other(image) for image in pool])
+    doubt = doubts(pool, judged) + doubts(pool, judged, others)
+    return doubtful_and_varied(pool, doubt, judged, count, chosen)
+
+
+CRITERIA = {"by doubt": by_mistakes, "by disagreement": by_disagreement, "by doubt and variety": by_variety}
+
+
+def chosen_by(criterion, base, pool, rehearsed, adaptation, other):
     """Indices of the pool in the order of their correction; the selector is adapted at each of the sizes."""
     chosen, judge = [], Judge(base.models)
     for size in SIZES:
-        rest = [index for index in range(len(pool)) if index not in chosen]
-        judged = [pool[index].judged_by(judge) for index in rest]
-        added = most_doubtful([pool[index] for index in rest], judged, size - len(chosen))
-        chosen += [rest[index] for index in added]
-        judge = Judge(fit(base, [pool[index] for index in chosen], rehearsed, adaptation))
+        chosen += criterion(pool, chosen, judge, other, size - len(chosen))
+        if size < SIZES[-1]:
+            judge = Judge(fit(base, [pool[index] for index in chosen], rehearsed, adaptation))
     return chosen
+
+
+def measurements_alone():
+    """What the bundled selector on measurements says about an image."""
+    selector = MeasurementSelector.load(resource_path("Models/SpeckSelector"))
+    judge = Judge(selector.models)
+    names = selector.card["measurements"]
+    return lambda image: judge.probabilities(image.values[names].to_numpy(float), image.positions_mm)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--base", default="SpeckSelector")
-    parser.add_argument("--images", type=int, default=30)
-    parser.add_argument("--test", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--base", default="SpeckSelectorNetwork")
+    parser.add_argument("--images", type=int, default=40, help="corrected images there could be")
+    parser.add_argument("--pool", type=int, default=30, help="of them in each repeat, drawn anew")
+    parser.add_argument("--test", type=int, default=12)
+    parser.add_argument("--repeats", type=int, default=4)
     arguments = parser.parse_args()
     start = time.time()
     base, adaptation = Base.load(arguments.base), Adaptation(rehearsal=6, frame_mm=FRAME_MM)
-    pool, test = list(shifted(base, arguments.images, 11)), list(shifted(base, arguments.test, 12))
+    images, test = list(shifted(base, arguments.images, 11)), list(shifted(base, arguments.test, 12))
     rehearsed, judging = (list(simulated(base, 6, FRAME_MM, [seed])) for seed in (13, 14))
+    other = measurements_alone()
     print(f"images made after {time.time() - start:.0f} s", flush=True)
     before = {name: _matches(part, base.models) for name, part in (("shifted", test), ("usual", judging))}
-    orders = {("by doubt", 0): chosen_by_doubt(base, pool, rehearsed, adaptation)}
-    for repeat in range(arguments.repeats):
-        orders["at random", repeat] = np.random.default_rng(repeat).permutation(len(pool)).tolist()
     rows = []
-    for (choice, repeat), order in orders.items():
-        for size in SIZES:
-            models = fit(base, [pool[index] for index in order[:size]], rehearsed, adaptation)
-            for look, part in (("shifted", test), ("usual", judging)):
-                found = compared(before[look], _matches(part, models))
-                for rate in found["rates"]:
-                    rows.append({"choice": choice, "repeat": repeat, "images": size, "look": look, **rate})
-            print(f"{choice} {repeat}, {size} images, after {time.time() - start:.0f} s", flush=True)
+    for repeat in range(arguments.repeats):
+        drawn = np.random.default_rng([7, repeat]).permutation(len(images))[: arguments.pool]
+        pool = [images[index] for index in drawn]
+        orders = {"at random": list(range(len(pool)))}  # the pool was drawn in a random order
+        for name, criterion in CRITERIA.items():
+            orders[name] = chosen_by(criterion, base, pool, rehearsed, adaptation, other)
+        for choice, order in orders.items():
+            for size in SIZES:
+                models = fit(base, [pool[index] for index in order[:size]], rehearsed, adaptation)
+                for look, part in (("shifted", test), ("usual", judging)):
+                    found = compared(before[look], _matches(part, models))
+                    for rate in found["rates"]:
+                        rows.append({"choice": choice, "repeat": repeat, "images": size, "look": look, **rate})
+            print(f"{choice}, repeat {repeat}, after {time.time() - start:.0f} s", flush=True)
     table = pd.DataFrame(rows)
     arguments.output.mkdir(parents=True, exist_ok=True)
     table.to_csv(arguments.output / "adaptation.csv", index=False)
-    means = table.groupby(["look", "choice", "images", "false_per_image"])[["before", "after", "gain"]].mean()
+    groups = table.groupby(["look", "choice", "images", "false_per_image"])
+    means = groups[["before", "after", "gain"]].mean().assign(spread=groups["after"].std())
     print(means.round(3).to_string())
     (arguments.output / "settings.json").write_text(json.dumps(vars(arguments), default=str, indent=2), "utf-8")
     _draw(means.reset_index(), arguments.output / "adaptation.png")
@@ -103,7 +150,7 @@ def _draw(means, target):
     FigureCanvasAgg(figure)
     for position, look in enumerate(("shifted", "usual")):
         axes = figure.add_subplot(1, 2, position + 1)
-        for choice, color in (("by doubt", "#1f5fa8"), ("at random", "#c4571a")):
+        for choice, color in COLORS.items():
             own = means[(means["look"] == look) & (means["choice"] == choice) & (means["false_per_image"] == RATES[2])]
             sizes, values = [0, *own["images"]], [own["before"].iloc[0], *own["after"]]
             axes.plot(sizes, values, "o-", color=color, label=f"images chosen {choice}")

@@ -8,7 +8,8 @@ import pandas as pd
 from MicrocalcAILib.analysis import Analysis, save_analysis
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.dataset.dataset import Annotation, read_dataset, written_dataset
-from MicrocalcAILib.study.cases import write_study
+from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
+from MicrocalcAILib.study.cases import Case, write_study
 from MicrocalcAILib.study.new import cases_of_dataset, example_plan
 
 SHAPE, SPACING_MM = (60, 80), 0.07
@@ -75,6 +76,25 @@ def make_study(folder, count=8, mode="sequential", training=0, **changes):
     cases, truth = cases_of_dataset(dataset, results, training, 1)
     write_study(folder / "study", example_plan("Example", mode, 1) | changes, cases, truth)
     return folder / "study"
+
+
+def make_speck_study(folder):
+    """A study of one small phantom that asks for every single calcification; gives it and the phantom."""
+    background = power_law_background([52], BreastParameters(frame_mm=(32.0, 26.0)))
+    phantom = simulate(background, [52], PhantomParameters(clusters=(1, 1), contrast_to_noise=(12.0, 20.0)))
+    mammogram, path = phantom.mammogram, folder / "image.nrrd"
+    write_volume(np.round(mammogram.pixels).astype(np.uint16), mammogram.spacing_mm, (0.0, 0.0, 0.0), _IDENTITY, path)
+    asked = {"name": "specks", "text": "Mark every calcification", "kind": "marks", "specks": True}
+    record = {"schema": 1, "title": "Specks", "questions": [asked]}
+    write_study(folder / "study", record, [Case("image", "A", (path,))], {})
+    return folder / "study", phantom
+
+
+def clear_specks(phantom):
+    """The clustered calcifications of a phantom that no other one is near, so that it is clear which one is meant."""
+    places = phantom.calcifications[["row", "column"]].to_numpy() * phantom.mammogram.spacing_mm
+    apart_mm = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) + 9 * np.eye(len(places))
+    return phantom.calcifications[(apart_mm.min(axis=1) > 0.9) & (phantom.calcifications["cluster_id"] > 0)]
 
 
 class SimulatedReader:

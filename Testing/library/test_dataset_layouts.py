@@ -17,7 +17,7 @@ from MicrocalcAILib.dataset.layouts import import_dataset
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.phantom.writer import write_phantom
 from MicrocalcAILib.study.new import cases_of_dataset
-from MicrocalcAILib.training.annotations import read_annotated_images
+from MicrocalcAILib.training.dataset_images import annotated_images
 
 ROWS, COLUMNS = 120, 100
 SPECKS = [(40, 20), (44, 24), (48, 21), (42, 28), (50, 26), (46, 30)]  # row, column; 2 × 2 pixels
@@ -217,7 +217,7 @@ def test_own_tables_keep_label_maps_boxes_and_splits(tmp_path, capsys):
     assert "2 images of 2 patients, calcifications outlined one by one in 1, 1 boxes" in capsys.readouterr().out
     dataset = read_dataset(tmp_path / "dataset")
     assert all(image.path.is_relative_to(tmp_path / "dataset") for image in dataset.images)
-    first, second = read_annotated_images(tmp_path / "dataset")  # training reads it as it is
+    first, second = annotated_images(dataset)
     assert len(first.marks) == 24
     assert second.marks[["row", "column"]].to_numpy().tolist() == [[30, 40]]
     assert (first.split, second.split) == ("train", "test")

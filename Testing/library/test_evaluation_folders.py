@@ -273,6 +273,7 @@ def test_the_command_takes_another_rule(study, tmp_path):
         "min_iou": 0.3,
         "pieces_are_false": False,
         "truths_in_turn": False,
+        "touches": False,
     }
 
 

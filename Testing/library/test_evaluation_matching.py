@@ -373,6 +373,32 @@ def test_by_the_published_rule_a_truth_takes_the_nearest_mark_though_another_is_
     assert (ours.truths["mark_id"].item(), theirs.truths["mark_id"].item()) == (2, 1)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(2, 27), st.integers(2, 27)), max_size=6, unique=True),
+    st.lists(st.tuples(st.integers(2, 27), st.integers(2, 27)), max_size=6, unique=True),
+)
+def test_by_the_rule_of_calc_det_a_disk_of_seven_pixels_around_a_mark_hits_all_that_it_touches(found_at, true_at):
+    found, true = disks((30, 30), found_at, 1), disks((30, 30), true_at, 2)
+    matches = match_calcifications(found, true, SPACING_MM, RULES["calc-det"])
+    rows, columns = np.indices((30, 30))
+    touched = [
+        set(true.labels[np.hypot(rows - row, columns - column) <= 7].tolist()) - {0}
+        for row, column in found.calcifications[["row", "column"]].to_numpy()
+    ]
+    hit = set().union(*touched)
+    assert set(matches.truths.loc[matches.truths["outcome"] == "hit", "id"]) == hit
+    assert (matches.marks["outcome"] == "false").tolist() == [not labels for labels in touched]
+
+
+def test_of_the_marks_that_touch_one_calcification_the_surest_counts_and_the_others_are_not_false():
+    found = disks((40, 40), [(10, 10), (13, 13), (30, 30)], 1, probability=[0.2, 0.9, 0.5])
+    true = disks((40, 40), [(11, 11), (16, 16)], 1)
+    matches = match_calcifications(found, true, SPACING_MM, RULES["calc-det"])
+    assert matches.marks["outcome"].tolist() == ["ignored", "hit", "false"]
+    assert matches.truths["probability"].tolist() == [0.9, 0.9]  # one mark hits both
+
+
 def test_images_of_one_patient_are_one_unit_and_those_of_nobody_stand_for_themselves():
     empty = match_calcifications(points([], []), points([], []), SPACING_MM)
     named = [Matches("x", 1.0, empty.marks, empty.truths, patient=name) for name in ("b", "", "a", "b", "")]

@@ -9,7 +9,9 @@ from library.study_examples import (
     CLUSTER_ROW,
     SPACING_MM,
     SimulatedReader,
+    clear_specks,
     diseased_cases,
+    make_speck_study,
     make_study,
     read_all,
 )
@@ -177,6 +179,18 @@ def test_mark_is_set_moved_and_removed(open_study, tmp_path):
     assert marks()[0]["score"] == 80
     node.RemoveNthControlPoint(0)
     assert marks() == []
+
+
+def test_mark_of_a_single_calcification_moves_to_its_speck(panel, tmp_path):
+    folder, phantom = make_speck_study(tmp_path)
+    assign(folder, "AB").close()
+    panel.study.openStudy(folder, "AB")
+    row, column = clear_specks(phantom)[["row", "column"]].to_numpy()[0]
+    node = place_mark(panel.study, row + 2, column)
+    (mark,) = panel.study.reading.answers(panel.study.reading.current).marks["specks"].values()
+    assert (mark["row"], mark["column"]) == pytest.approx((row, column), abs=1.5)
+    place = node.GetNthControlPointPosition(0)
+    assert place[:2] == pytest.approx((-mark["column"] * SPACING_MM, -mark["row"] * SPACING_MM), abs=1e-3)
 
 
 def test_mark_button_starts_placing_and_the_next_case_ends_it(open_study, slicer):

@@ -1,4 +1,4 @@
-"""``microcalc dataset``: annotated mammograms in one form, from public sets or from results that a reader corrected."""
+"""``microcalc dataset``: annotated mammograms in one form, from public sets, corrected results or a study's answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     imported.add_argument("layout", choices=LAYOUTS, metavar="LAYOUT", help=", ".join(LAYOUTS))
     imported.add_argument("folder", type=Path, metavar="FOLDER", help="where it was unpacked")
     imported.set_defaults(act=_import)
-    for action in (corrected, imported):
+    answered = actions.add_parser("from-study", help="what the readers of a study agree on")
+    answered.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+    answered.add_argument(
+        "--consensus",
+        choices=("majority", "any", "all"),
+        default="majority",
+        help="how many readers have to say so; an adjudicator's reading counts alone (default: %(default)s)",
+    )
+    answered.set_defaults(act=_from_study)
+
+    for action in (corrected, answered, imported):
         action.add_argument("--output", type=Path, required=True, metavar="DATASET", help="the dataset's folder")
         action.add_argument("--copy-images", action="store_true", help="copy the images (default: name their paths)")
 
@@ -57,6 +67,18 @@ def _from_results(arguments: argparse.Namespace) -> None:
         arguments.output,
         images=arguments.images,
         patients=read_patients(arguments.patients) if arguments.patients else None,
+        copies_images=arguments.copy_images,
+        progress=show_progress,
+    )
+
+
+def _from_study(arguments: argparse.Namespace) -> None:
+    from ..study.as_dataset import dataset_from_study
+
+    dataset_from_study(
+        arguments.study,
+        arguments.output,
+        rule=arguments.consensus,
         copies_images=arguments.copy_images,
         progress=show_progress,
     )

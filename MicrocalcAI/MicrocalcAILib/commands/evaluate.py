@@ -20,6 +20,7 @@ MARKS = {
     "presented": ("required", "optional"),
     "all": ("required", "optional", "not for presentation"),
 }
+_OUTLINES = {"matched": "", "matched_larger_than_one_pixel": " of more than one pixel (IoU per object of HDoGReg)"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,10 +83,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rule",
-        choices=("microcalc", "hdogreg"),
+        choices=("microcalc", "hdogreg", "calc-det"),
         default="microcalc",
-        help="who takes which mark: the surest marks choose first, or as the code of Marasinou 2021: each truth takes "
-        "the nearest mark, and every other mark is false (default: microcalc)",
+        help="who takes which mark: the surest marks choose first; or as the code of Marasinou 2021: each truth takes "
+        "the nearest mark, and every other mark is false; or as calc-det, the published curve on INbreast: a mark hits "
+        "every calcification within 0.49 mm of its center (default: microcalc)",
     )
     parser.add_argument(
         "--pieces-are-false",
@@ -95,9 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-distance-mm",
         type=float,
-        default=0.35,
         metavar="MM",
-        help="a mark matches a true calcification when their centers are at most this far apart … (default: 0.35)",
+        help="a mark matches a true calcification when their centers are at most this far apart … (default: the "
+        "rule's, 0.35)",
     )
     parser.add_argument(
         "--min-iou",
@@ -123,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = RULES[arguments.rule]
     rule = replace(
         named,
-        max_distance_mm=arguments.max_distance_mm,
+        max_distance_mm=named.max_distance_mm if arguments.max_distance_mm is None else arguments.max_distance_mm,
         min_iou=arguments.min_iou,
         pieces_are_false=named.pieces_are_false or arguments.pieces_are_false,
     )
@@ -162,10 +164,11 @@ def run(arguments: argparse.Namespace) -> int:
     if evaluation.cluster_free_response is not None:
         _print_points("clusters", evaluation.cluster_free_response)
         print_figures(evaluation.figures_of_merit["cluster"])
-    matched = evaluation.overlap["matched"]
-    if matched["count"]:
-        means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
-        print(f"\nOutlines of {matched['count']} hits: {means}")
+    for name, words in _OUTLINES.items():
+        matched = evaluation.overlap[name]
+        if matched["count"]:
+            means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
+            print(f"\nOutlines of {matched['count']} hits{words}: {means}")
     for name, other in zip(names, others, strict=True):
         print(f"\nFor comparison, {shown_name(name)}:")
         _print_points("calcifications", other.free_response)

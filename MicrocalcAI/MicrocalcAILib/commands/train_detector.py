@@ -5,15 +5,24 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..networks.runtime import DEVICES
 from .terminal import show_progress
 
+if TYPE_CHECKING:
+    from ..networks.runtime import Runtime
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument(
-        "--data", required=True, type=Path, metavar="DIR", help="images made by microcalc train detector-images"
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, metavar="DIR", help="images made by microcalc train detector-images")
+    source.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DATASET",
+        help="of “microcalc dataset”: training goes on from a detector, stops early, and compares before and after",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="model folder to write")
     parser.add_argument(
@@ -28,7 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="start from these: weights.safetensors of a detector, or torchvision's Faster R-CNN of that backbone",
     )
-    parser.add_argument("--epochs", type=int, metavar="N")
+    parser.add_argument(
+        "--start",
+        default="LesionDetector",
+        metavar="NAME|DIR",
+        help="the detector that goes on learning from a dataset (default: %(default)s)",
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="with a dataset at most so many")
     parser.add_argument("--tiles", type=int, metavar="N", help="tiles in one epoch")
     parser.add_argument("--batch", type=int, metavar="N", help="tiles in one step")
     parser.add_argument("--learning-rate", type=float, metavar="RATE")
@@ -46,22 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
     from ..training.detector_state import LIGHT, PUBLISHED
 
     runtime = Runtime.choose(arguments.device)
+    if arguments.dataset:
+        return _update(arguments, runtime)
     training = LIGHT if arguments.backbone == "light" else PUBLISHED
-    given = {
-        "epochs": arguments.epochs,
-        "tiles_per_epoch": arguments.tiles,
-        "batch": arguments.batch,
-        "learning_rate": arguments.learning_rate,
-        "seed": arguments.seed,
-    }
     architecture = replace(
         training.architecture,
         backbone=arguments.backbone,
         grid_mm=read_grid(arguments.data),
         focal_loss=not arguments.no_focal_loss,
     )
-    chosen = {name: value for name, value in given.items() if value is not None}
-    training = replace(training, architecture=architecture, **chosen)
+    training = replace(training, architecture=architecture, **_chosen(arguments))
     card = {"name": arguments.output.name, "license": arguments.license, **read_description(arguments.data)}
     written = train_detector(
         arguments.data,
@@ -76,3 +85,34 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in last.items():
         print(f"{name}: {value:.3g}")
     return 0
+
+
+def _update(arguments: argparse.Namespace, runtime: Runtime) -> int:
+    from ..dataset.dataset import read_dataset
+    from ..training.comparison import comparison_lines
+    from ..training.detector_update import UPDATE, update_detector
+
+    card = update_detector(
+        read_dataset(arguments.dataset),
+        arguments.output,
+        replace(UPDATE, **_chosen(arguments)),
+        arguments.start,
+        {"license": arguments.license},
+        runtime,
+        show_progress,
+    )
+    print("\n".join(comparison_lines(card["comparison"])))
+    print(f"Analyze with it: microcalc analyze … --detector {arguments.output}")
+    return 0
+
+
+def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given."""
+    given = {
+        "epochs": arguments.epochs,
+        "tiles_per_epoch": arguments.tiles,
+        "batch": arguments.batch,
+        "learning_rate": arguments.learning_rate,
+        "seed": arguments.seed,
+    }
+    return {name: value for name, value in given.items() if value is not None}

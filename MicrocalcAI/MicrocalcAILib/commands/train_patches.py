@@ -9,23 +9,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..networks.patch_networks import PatchInput
     from ..reading.mammogram import Mammogram
     from ..training.patches import PatchSet
+
+_BUNDLED = {"detection": "PatchDetection", "malignancy": "PatchMalignancy"}
+_FRESH = "fresh"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``train patches``."""
     parser.add_argument("--task", required=True, choices=("detection", "malignancy"))
-    parser.add_argument("--architecture", choices=("alexnet", "resnet18", "resnet34"), default="alexnet")
     parser.add_argument(
+        "--architecture",
+        choices=("alexnet", "resnet18", "resnet34"),
+        help="(default: that of the network training starts from, else alexnet)",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--data",
-        "--dataset",
-        required=True,
         type=Path,
         metavar="DIR",
         help="images.csv (image, patient, spacing_mm, labels, malignant, split) with annotations.csv (image, row, "
-        "column or row_min, row_max, column_min, column_max, malignant, group) or label maps, as “microcalc dataset” "
-        "writes them; or phantoms; or patches of “simulated-patches”",
+        "column or row_min, row_max, column_min, column_max, malignant, group) or label maps; or phantoms; or patches "
+        "of “simulated-patches”",
+    )
+    source.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DATASET",
+        help="of “microcalc dataset”: training goes on from the bundled network, and the card says before and after",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="model folder to write")
     parser.add_argument(
@@ -34,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pooled", type=int, default=6, metavar="N", help="squares per side that AlexNet pools to (default: 6)"
     )
-    parser.add_argument("--start", metavar="MODEL", help="model folder (or name) whose weights training starts from")
+    parser.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="model folder (or name) whose weights training starts from (default: with --dataset the bundled network "
+        "of the task; “fresh”: none)",
+    )
     parser.add_argument("--epochs", type=int, default=40, help="at most (default: 40)")
     parser.add_argument(
         "--patience", type=int, default=6, help="epochs without progress on validation before the end (default: 6)"
@@ -63,16 +81,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print the paper's table of the test."""
-    from ..networks.patch_networks import Architecture
+    from ..networks.patch_networks import Architecture, PatchInput, PatchModel
     from ..networks.runtime import Runtime
     from ..training.patch_figures import figures_text
     from ..training.patch_learning import PatchTraining
     from ..training.patch_network import train_patch_network
 
     runtime = Runtime.choose(arguments.device)
+    start = arguments.start or (_BUNDLED[arguments.task] if arguments.dataset else None)
+    start = None if start == _FRESH else start
+    begun = {} if start is None else PatchModel.load(start).card
+    seen = PatchInput(**begun["input"]) if begun else None
+    if begun and arguments.architecture is None:
+        architecture = Architecture(**begun["architecture"])
+    else:
+        architecture = Architecture(arguments.architecture or "alexnet", arguments.width, arguments.pooled)
     training = PatchTraining(
-        architecture=Architecture(arguments.architecture, arguments.width, arguments.pooled),
-        start=arguments.start,
+        architecture=architecture,
+        start=start,
         epochs=arguments.epochs,
         patience=arguments.patience,
         batch=arguments.batch,
@@ -85,9 +111,11 @@ def run(arguments: argparse.Namespace) -> int:
     show = _Shown(arguments.json_progress)
     images = _held_out(arguments.without_calcifications) if arguments.without_calcifications else None
     card = train_patch_network(
-        _patches(arguments, show), arguments.task, arguments.output, training, runtime, images, show
+        _patches(arguments, seen, show), arguments.task, arguments.output, training, runtime, images, show
     )
     figures = card["figures"]
+    if "before" in figures:
+        print(f"Before, {Path(str(training.start)).name}. {figures_text(figures['before'])}\n\nAfter.", end=" ")
     print(figures_text(figures["test"]))
     for name in (name for name in figures if name.startswith("test_")):
         print(f"\n{name.removeprefix('test_')} images. {figures_text(figures[name])}")
@@ -135,14 +163,24 @@ def run_data(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _patches(arguments: argparse.Namespace, show: _Shown) -> PatchSet:
+def _patches(arguments: argparse.Namespace, seen: PatchInput | None, show: _Shown) -> PatchSet:
+    from ..base.errors import ParameterError
+    from ..dataset.dataset import read_dataset
     from ..training.annotations import read_annotated_images
+    from ..training.dataset_images import annotated_images, is_dataset, training_data_of
     from ..training.patches import PATCHES_FILE, PatchSet, cut_patches
 
+    if arguments.dataset:
+        dataset = read_dataset(arguments.dataset)
+        description = {"training_data": f"Patches of {training_data_of(dataset)}"}
+        return cut_patches(annotated_images(dataset, show), arguments.seed, seen=seen, description=description)
+    if is_dataset(arguments.data):
+        raise ParameterError(f"“{arguments.data.name}” is a dataset; give it with --dataset.")
     if (arguments.data / PATCHES_FILE).is_file():
         return PatchSet.load(arguments.data)
     description = {"training_data": "Patches of annotated mammograms given by the user."}
-    return cut_patches(read_annotated_images(arguments.data, show), arguments.seed, description=description)
+    images = read_annotated_images(arguments.data, show)
+    return cut_patches(images, arguments.seed, seen=seen, description=description)
 
 
 def _held_out(table: Path) -> list[tuple[str, Mammogram]]:

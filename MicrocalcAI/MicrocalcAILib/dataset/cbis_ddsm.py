@@ -53,7 +53,11 @@ def import_cbis_ddsm(folder: Path, writer: DatasetWriter, progress: Progress) ->
         for lesion, is_malignant in zip(lesions.to_dict("records"), malignant, strict=True):
             box = _box(series.get(f"{name}_{lesion['abnormality id']}", []), shape)
             if box is None:
-                writer.warn("mask-missing", f"Lesion {lesion['abnormality id']} of “{name}” has no mask of its size.")
+                writer.warn(
+                    "mask-missing",
+                    f"Lesion {lesion['abnormality id']} of “{name}” has no mask of its size; the image is not "
+                    "annotated.",
+                )
                 continue
             boxes.append(box | {"group": f"lesion {lesion['abnormality id']}", "malignant": is_malignant})
         writer.add(
@@ -63,7 +67,7 @@ def import_cbis_ddsm(folder: Path, writer: DatasetWriter, progress: Progress) ->
                 laterality=first["left or right breast"][:1].upper(),
                 view=first["image view"].upper(),
                 spacing_mm=math.nan,
-                boxes=pd.DataFrame(boxes),
+                boxes=pd.DataFrame(boxes) if len(boxes) == len(lesions) else None,
                 malignant=float(max(malignant)),
                 category=first.get("assessment", ""),
                 split=first["split"],

@@ -29,9 +29,11 @@ from ..evaluation.folders import TRUE_CALCIFICATIONS_FILE, TRUE_LABELS_FILE, TRU
 
 RECORD_FILE, IMAGES_FILE, BOXES_FILE = "dataset.json", "images.csv", "annotations.csv"
 TRUTH_FOLDER, CLUSTERS_FILE = "truth", "clusters.csv"
-SCHEMA = 1
+SCHEMA = 2
+OUTLINES, BOXES, NOT_ANNOTATED = "outlines", "boxes", ""
+"""What is known of where an image's calcifications are."""
 BOX = ("row_min", "row_max", "column_min", "column_max")
-_TEXTS = ("name", "image", "sha256", "patient", "laterality", "view", "labels", "category", "split")
+_TEXTS = ("name", "image", "sha256", "patient", "laterality", "view", "labels", "category", "split", "annotation")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Annotation:
     cluster_of : mapping, label -> cluster id
         0 or not there: single.
     boxes : DataFrame or None
-        Lesions that are only boxed: :data:`BOX` and optionally ``group``, ``malignant``.
+        Lesions that are only boxed: :data:`BOX` and optionally ``group``, ``malignant``. Without rows: there is none.
+        None, without labels: nobody said where the calcifications are.
     malignant : float
         1, 0 or NaN, of the whole image or breast.
     category : str
@@ -79,7 +82,11 @@ class Annotation:
 
 @dataclass(frozen=True)
 class DatasetImage:
-    """One image of a dataset; see :class:`Annotation`. ``path`` is where it was, ``truth`` its folder or None."""
+    """One image of a dataset; see :class:`Annotation`.
+
+    ``path`` is where it was, ``truth`` its folder or None, ``annotation`` :data:`OUTLINES`, :data:`BOXES` or
+    :data:`NOT_ANNOTATED`.
+    """
 
     name: str
     path: Path
@@ -91,6 +98,7 @@ class DatasetImage:
     malignant: float
     category: str
     split: str
+    annotation: str
     truth: Path | None
 
     def labels(self) -> NDArray[np.int32]:
@@ -120,6 +128,11 @@ class Dataset:
     def outlined(self) -> tuple[DatasetImage, ...]:
         """The images whose calcifications are outlined one by one."""
         return tuple(image for image in self.images if image.truth is not None)
+
+    @property
+    def annotated(self) -> tuple[DatasetImage, ...]:
+        """The images of which it is known where their calcifications are, or that there are none."""
+        return tuple(image for image in self.images if image.annotation)
 
 
 class DatasetWriter:
@@ -157,14 +170,20 @@ class DatasetWriter:
             "malignant": annotation.malignant,
             "category": annotation.category,
             "split": annotation.split,
+            "annotation": NOT_ANNOTATED if annotation.boxes is None else BOXES,
         }
         if annotation.labels is not None:
             self._write_truth(name, annotation)
             row["labels"] = f"{TRUTH_FOLDER}/{name}/{TRUE_LABELS_FILE}"
+            row["annotation"] = OUTLINES
         if annotation.boxes is not None and len(annotation.boxes):
             self._boxes.append(annotation.boxes.assign(image=image, name=name))
         self._rows.append(row)
         return name
+
+    def write_beside(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table of one's own into the dataset's folder."""
+        write_table(table, self._folder / name)
 
     def warn(self, code: str, message: str) -> None:
         """Keep a doubt with the dataset."""

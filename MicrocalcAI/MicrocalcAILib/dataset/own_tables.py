@@ -59,7 +59,7 @@ def import_own_tables(folder: Path, writer: DatasetWriter, progress: Progress) -
                 spacing_mm=spacing_mm,
                 labels=labels,
                 cluster_of={} if labels is None else clusters_by_rule(labels, (known, known)),
-                boxes=own,
+                boxes=own if len(own) or row.get("malignant") != 1 else None,  # malignant, but nobody said where
                 malignant=float(row.get("malignant", math.nan)),
                 category=text["category"],
                 split=text["split"],

@@ -16,8 +16,14 @@ The published code goes from truth to truth instead: each takes the nearest free
 mark that overlaps it most; the marks' probabilities do not matter, every other mark is false. ``RULES["hdogreg"]`` does
 so once, with all marks (the code does it anew at every threshold).
 
+A third published code, for the curve on INbreast [2]_, asks whether a disk of 7 pixels around a mark's center touches a
+true calcification: a mark hits all that it touches, and of the marks that touch the same one the surest counts, the
+others neither as right nor as false. ``RULES["calc-det"]`` does so; it is by far the kindest of the three.
+
 .. [1] Marasinou et al.: Segmentation of breast microcalcifications: a multi-scale approach. arXiv:2102.00754 (2021),
    and its published code, ``hdogreg/metrics.py``.
+.. [2] Cortina Uribe, Seia, Zalevskyi: Calcification detection in mammography images (2022), and its published code,
+   https://github.com/joaco18/calc-det, ``metrics/metrics_utils.py``.
 """
 
 from __future__ import annotations
@@ -54,12 +60,16 @@ class MatchingRule:
         Whether an unmatched mark that lies on true calcifications counts as false, or not at all.
     truths_in_turn : bool
         Whether each truth takes its mark in turn, or the surest marks choose first.
+    touches : bool
+        Whether the distance is that of a mark's center from any pixel of a true calcification, and a mark hits all
+        within it; the overlap does not matter then.
     """
 
     max_distance_mm: float = 0.35
     min_iou: float = 0.3
     pieces_are_false: bool = False
     truths_in_turn: bool = False
+    touches: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_distance_mm < np.inf:
@@ -68,7 +78,11 @@ class MatchingRule:
             raise ParameterError(f"An intersection over union lies above 0 and up to 1, not at {self.min_iou:g}.")
 
 
-RULES = {"microcalc": MatchingRule(), "hdogreg": MatchingRule(pieces_are_false=True, truths_in_turn=True)}
+RULES = {
+    "microcalc": MatchingRule(),
+    "hdogreg": MatchingRule(pieces_are_false=True, truths_in_turn=True),
+    "calc-det": MatchingRule(max_distance_mm=7 * 0.07, pieces_are_false=True, touches=True),
+}
 
 
 @dataclass(frozen=True)
@@ -131,7 +145,7 @@ def match_calcifications(
     breast_area_cm2: float = float("nan"),
     ignore_regions: Sequence[Region] = (),
 ) -> Matches:
-    """Match marks to true calcifications, one to one, surest marks first.
+    """Match marks to true calcifications: one to one, surest marks first, unless the rule says otherwise.
 
     Parameters
     ----------
@@ -169,9 +183,11 @@ def match_calcifications(
     probability = predicted.numbers("probability", 1.0)
     pairs = _candidate_pairs(predicted, truth, spacing_mm, rule)
     pairs["probability"] = probability[pairs["mark"]]
-    eligible = pairs[(pairs["distance_mm"] <= rule.max_distance_mm + _ROUNDING_MM) | (pairs["iou"] >= rule.min_iou)]
-    if rule.truths_in_turn:
-        matched = _assign_in_turn(eligible, rule)
+    eligible = pairs[pairs["near"] | ((pairs["iou"] >= rule.min_iou) & (not rule.touches))]
+    if rule.touches:
+        matched = eligible.sort_values(["probability", "mark"], ascending=[False, True]).drop_duplicates("truth")
+    elif rule.truths_in_turn:
+        matched = _assign_in_turn(eligible)
     else:
         matched = _assign(eligible, len(probability), len(truth.ids))
 
@@ -185,6 +201,8 @@ def match_calcifications(
     if not rule.pieces_are_false:
         on_truth = np.bincount(pairs["mark"], pairs["common"], minlength=len(probability))
         mark_ignored |= (on_truth > 0) & (on_truth >= _PIECE_SHARE * predicted.pixel_counts)
+    if rule.touches:
+        mark_ignored[eligible["mark"]] = True  # those that are no hit: a surer mark touches the same
     mark_outcome = np.where(mark_ignored, IGNORED, FALSE)
     has_truth = mark_truth >= 0
     mark_outcome[has_truth] = np.where(truth_ignored[mark_truth[has_truth]], IGNORED, HIT)
@@ -225,17 +243,22 @@ def inside_regions(findings: Findings, regions: Sequence[Region]) -> NDArray[np.
 def _candidate_pairs(
     predicted: Findings, truth: Findings, spacing_mm: tuple[float, float], rule: MatchingRule
 ) -> pd.DataFrame:
-    """Every (mark, truth) within the distance or with a common pixel: indices, distance, IoU and Dice."""
+    """Every (mark, truth) that are ``near`` by the rule or have a common pixel: indices, distance, IoU and Dice."""
     from scipy.spatial import KDTree
 
     found_mm, true_mm = predicted.centers_mm(spacing_mm), truth.centers_mm(spacing_mm)
     mark, true, common = _common_pixels(predicted, truth)
-    overlapping = pd.DataFrame({"mark": mark, "truth": true, "common": common})
+    overlapping = pd.DataFrame({"mark": mark, "truth": true, "common": common, "near": False})
     if len(found_mm) and len(true_mm):
+        points_mm, owners = true_mm, np.arange(len(true_mm))
+        if rule.touches and truth.labels is not None:
+            rows, columns = np.nonzero(truth.labels)
+            points_mm = np.stack((rows, columns), axis=1) * np.asarray(spacing_mm)
+            owners = _positions(truth.ids, truth.labels[rows, columns])
         near = KDTree(found_mm).sparse_distance_matrix(
-            KDTree(true_mm), rule.max_distance_mm + _ROUNDING_MM, output_type="ndarray"
+            KDTree(points_mm), rule.max_distance_mm + _ROUNDING_MM, output_type="ndarray"
         )
-        nearby = pd.DataFrame({"mark": near["i"], "truth": near["j"], "common": 0})
+        nearby = pd.DataFrame({"mark": near["i"], "truth": owners[near["j"]], "common": 0, "near": True})
         overlapping = pd.concat([overlapping, nearby])
     pairs = overlapping.groupby(["mark", "truth"]).max().reset_index()
     found_pixels, true_pixels = predicted.pixel_counts[pairs["mark"]], truth.pixel_counts[pairs["truth"]]
@@ -283,13 +306,13 @@ def _assign(pairs: pd.DataFrame, marks: int, truths: int) -> pd.DataFrame:
     return ordered.iloc[accepted].drop(columns="steps")
 
 
-def _assign_in_turn(pairs: pd.DataFrame, rule: MatchingRule) -> pd.DataFrame:
+def _assign_in_turn(pairs: pd.DataFrame) -> pd.DataFrame:
     """Each truth in its order takes the nearest free mark within the distance, else the one that overlaps it most."""
     taken: set[int] = set()
     accepted = []
     for _, own in pairs.groupby("truth"):
         free = own[~own["mark"].isin(taken)]
-        near = free[free["distance_mm"] <= rule.max_distance_mm + _ROUNDING_MM]
+        near = free[free["near"]]
         if len(near):
             chosen = near.sort_values(["distance_mm", "mark"]).index[0]
         elif len(free):

@@ -19,7 +19,7 @@ from ..base.tables import write_table
 from ..evaluation.reader_study_report import save_reader_study
 from ..evaluation.reading_table import read_readings, reader_study
 from ..statistics.agreement import cohen_kappa, intraclass_correlation, several_reader_kappa
-from ..statistics.estimate import Estimate
+from ..statistics.estimate import Estimate, proportion
 from .collect import Collected, collect, save_collected
 from .plan import ADJUDICATION, CATEGORY, MARKS, PROBABILITY, TEXT, Question
 
@@ -31,7 +31,8 @@ def analyze_study(study: Path, folder: Path) -> str:
 
     Beside the tables of :func:`~.collect.save_collected`: ``agreement.csv`` (each question, condition and pair of
     readers, and all readers together), a folder ``reader_study_<question>`` for each question that rates when the study
-    has two conditions and readers (Obuchowski–Rockette), ``times_by_condition.csv``, ``study.json``, ``study.txt``.
+    has two conditions and readers (Obuchowski–Rockette), ``marks_found.csv`` (what each reader's marks found),
+    ``times_by_condition.csv``, ``study.json``, ``study.txt``.
 
     Raises
     ------
@@ -49,9 +50,12 @@ def analyze_study(study: Path, folder: Path) -> str:
     times = counted.groupby(["reader", "condition"])["seconds"].agg(["count", "median", "sum"]).reset_index()
     write_table(times, folder / "times_by_condition.csv", float_format="%.6g")
     warnings = list(found.warnings)
+    hits = marks_found(found)
+    write_table(hits, folder / "marks_found.csv", float_format="%.6g")
     lines = [f"{found.plan.title}: {found.plan.mode} reading of {_counted(found)} cases", ""]
     lines += [f"{row.reader}: {row.finished} of {row.tasks} readings finished" for row in found.progress.itertuples()]
     lines += ["", *(_agreement_line(row) for row in agreement.to_dict("records") if row["readers"] == "all")]
+    lines += ["", *(_marks_line(row) for row in hits.to_dict("records"))] if len(hits) else []
     for name, table in found.readings.items():
         try:
             lines += ["", f"“{found.plan.question(name).text}”", _compared(found.plan.question(name), table, folder)]
@@ -108,6 +112,38 @@ def agreement_of(found: Collected) -> pd.DataFrame:
                     }
                 )
     return pd.DataFrame(rows, columns=["question", "condition", "readers", "measure", "cases", "value", "low", "high"])
+
+
+def marks_found(found: Collected) -> pd.DataFrame:
+    """What each reader's marks found in each condition, whatever their scores.
+
+    Returns
+    -------
+    DataFrame
+        ``question``, ``reader``, ``condition``, ``cases``, ``lesions``, ``hit``, ``sensitivity`` with its interval
+        ``low``, ``high`` (Wilson; lesions of one patient count as if they were of several), ``false_marks``,
+        ``false_per_case``.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, table in found.readings.items():
+        if found.plan.question(name).kind != MARKS:
+            continue
+        for (reader, condition), own in table.groupby(["reader", "modality"], sort=False):
+            lesions = int(own.drop_duplicates("case")["truth"].sum())
+            hit = len(own.loc[own["lesion"] != "", ["case", "lesion"]].drop_duplicates())
+            false_marks = int((own["rating"].notna() & (own["lesion"] == "")).sum())
+            share = proportion(hit, lesions)
+            cases = own["case"].nunique()
+            of_reader = {"question": name, "reader": reader, "condition": condition, "cases": cases}
+            ends = {"sensitivity": share.value, "low": share.low, "high": share.high}
+            rates = {"false_marks": false_marks, "false_per_case": false_marks / cases}
+            rows.append(of_reader | {"lesions": lesions, "hit": hit} | ends | rates)
+    return pd.DataFrame(rows)
+
+
+def _marks_line(row: Mapping[Any, Any]) -> str:
+    found = f"{row['hit']} of {row['lesions']} lesions"
+    return f"{row['reader']}, {row['condition']}: marked {found}, {row['false_per_case']:.2f} false marks per case"
 
 
 def _agreement(question: Question, table: pd.DataFrame) -> tuple[str, Estimate]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ import pandas as pd
 from ..analysis import ANALYSIS_FILE
 from ..base.errors import ParameterError, ResultError
 from ..base.resources import resource_path
-from ..base.tables import read_table
 from ..dataset.dataset import Dataset, DatasetImage, locate
+from ..dataset.lesions import LESION_COLUMNS, lesions_of
 from ..evaluation.cluster_marks import MARGIN_MM
-from ..evaluation.folders import TRUE_CALCIFICATIONS_FILE
 from .cases import BOX, Case, Truth, read_cases, read_truth, write_cases, write_truth
 from .plan import PLAN_FILE
 from .reader_file import ReaderFile, reader_path
@@ -131,29 +130,10 @@ def _result(results: Path, name: str) -> Path:
 
 
 def _truth_of(image: DatasetImage, dataset: Dataset) -> Truth:
-    lesions = pd.DataFrame(_lesions(image, dataset), columns=["image", "lesion", *BOX])
-    diseased = image.malignant == 1 if not math.isnan(image.malignant) else len(lesions) > 0
-    return Truth(diseased, "", lesions)
-
-
-def _lesions(image: DatasetImage, dataset: Dataset) -> list[Mapping[str, Any]]:
     margin = MARGIN_MM / (image.spacing_mm or _ASSUMED_SPACING_MM)
-    if image.truth is not None:
-        table = read_table(image.truth / TRUE_CALCIFICATIONS_FILE)
-        groups = [(f"cluster {number}", own) for number, own in table[table["cluster_id"] > 0].groupby("cluster_id")]
-        ends = [(name, [own["row"], own["row"], own["column"], own["column"]]) for name, own in groups]
-    else:
-        boxes = dataset.boxes[dataset.boxes["name"] == image.name]
-        named = boxes["group"] if "group" in boxes else boxes.index.astype(str)
-        ends = [(str(name), [own[end] for end in BOX]) for name, own in boxes.groupby(named)]
-    return [
-        {
-            "image": 0,
-            "lesion": name,
-            "row_min": top.min() - margin,
-            "row_max": bottom.max() + margin,
-            "column_min": left.min() - margin,
-            "column_max": right.max() + margin,
-        }
-        for name, (top, bottom, left, right) in ends
-    ]
+    known = lesions_of(image, dataset) if image.annotation else pd.DataFrame(columns=list(LESION_COLUMNS))
+    lesions = known[["lesion", *BOX]].assign(image=0)
+    for end in BOX:
+        lesions[end] += -margin if end.endswith("min") else margin
+    diseased = image.malignant == 1 if not math.isnan(image.malignant) else len(lesions) > 0
+    return Truth(diseased, "", lesions[["image", "lesion", *BOX]])

@@ -54,6 +54,8 @@ class Question:
         Whether a case can be finished only with an answer; a question that is not asked needs none.
     choices : tuple of str
     when : Condition or None
+    specks : bool
+        Of marks: each is one single calcification, and goes to the speck that lies under it.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Question:
     required: bool = True
     choices: tuple[str, ...] = ()
     when: Condition | None = None
+    specks: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -74,6 +77,8 @@ class Question:
             raise ParameterError(
                 f"The question “{self.name}” needs different “choices” if it is a choice, and none otherwise."
             )
+        if self.specks and self.kind != MARKS:
+            raise ParameterError(f"The question “{self.name}” asks for no marks, so “specks” says nothing there.")
 
     @cached_property
     def answers(self) -> tuple[str, ...]:
@@ -199,7 +204,7 @@ def read_plan(folder: Path) -> StudyPlan:
     """The plan of a study's folder.
 
     ``study.json`` holds ``schema`` (1), ``title``, ``questions`` (a list of ``name``, ``text``, ``kind`` and, where
-    wanted, ``required``, ``choices``, ``when`` with ``question`` and ``answers``), and the other entries of
+    wanted, ``required``, ``choices``, ``specks``, ``when`` with ``question`` and ``answers``), and the other entries of
     :class:`StudyPlan` where they differ from their defaults.
 
     Raises
@@ -223,6 +228,7 @@ _ENTRIES: dict[str, type | tuple[type, ...]] = {
 }
 _OF_QUESTION: dict[str, type | tuple[type, ...]] = {
     **{"name": str, "text": str, "kind": str, "required": bool, "choices": list, "when": dict},
+    "specks": bool,
 }
 _OF_CONDITION: dict[str, type | tuple[type, ...]] = {"question": str, "answers": list}
 

@@ -242,6 +242,8 @@ class Reading:
     def mark(self, name: str, image: int, row: float, column: float, score: float = 50.0, item: str = "") -> str:
         """Mark a place of the open task's image, or change the mark called ``item``; return the mark's name.
 
+        A mark of a single calcification goes to the peak of the speck that lies there, and stays where none does.
+
         Parameters
         ----------
         name : str
@@ -259,12 +261,21 @@ class Reading:
             raise ParameterError(f"“{question.text}” is not answered by marks now.")
         if not 0 <= image < len(self.images(task)):
             raise ParameterError("The mark lies in no image of the case.")
+        if question.specks and self._is_new_place(task, name, item, image, row, column):
+            from .specks import speck_at  # loads what most studies do not need
+
+            speck = speck_at(self.images(task)[image], row, column)
+            row, column = (row, column) if speck is None else (float(place) for place in speck.peak)
         value = {"image": image, "row": round(row, 2), "column": round(column, 2), "score": score}
         question.check(value)
         item = item or uuid.uuid4().hex[:12]
         if self.answers(task).marks.get(name, {}).get(item) != value:
             self._add(task, name, value, item)
         return item
+
+    def _is_new_place(self, task: Task, name: str, item: str, image: int, row: float, column: float) -> bool:
+        known = self.answers(task).marks.get(name, {}).get(item)
+        return known is None or (known["image"], known["row"], known["column"]) != (image, row, column)
 
     def unmark(self, name: str, item: str) -> None:
         """Take a mark away."""

@@ -6,7 +6,6 @@ are compared on patients whose images the judged trees did not see; a selector t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,13 +21,13 @@ from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
 from ..base.trees import TreeEnsemble
 from ..dataset.dataset import Dataset
-from ..evaluation.free_response import free_response_curve, sensitivity_gain
 from ..evaluation.matching import FALSE, HIT, IGNORED, Matches
 from ..phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from ..segmentation.selection import MODEL_FILES, with_neighborhood
+from .comparison import compared
 from .corrections import Base, Corrected, Judge, corrected_image, corrected_phantom
+from .measured_candidates import thresholds_at
 
-RATES = (1.0, 2.0, 5.0, 10.0)  # false marks per image at which before and after are compared
 _FOLDS, _INNER_FOLDS = 5, 2
 _LARGEST_LOSS_ON_SIMULATION = 0.05
 _TREES = {
@@ -265,22 +264,6 @@ def _monotone_constraints(model: str) -> list[int]:
     return []
 
 
-def compared(before: Sequence[Matches], after: Sequence[Matches]) -> dict[str, Any]:
-    """Sensitivity before and after at the rates of :data:`RATES`, and the gain with its interval over patients."""
-    curves = [free_response_curve(matches, false_per_image=RATES, false_per_cm2=()) for matches in (before, after)]
-    points = [curve.operating_points[curve.operating_points["per"] == "image"] for curve in curves]
-    gain = sensitivity_gain(after, before, false_per_image=RATES)
-    rates = []
-    for index, rate in enumerate(RATES):
-        row = gain.iloc[index]
-        values = {"gain": row["gain"], "gain_low": row["gain_low"], "gain_high": row["gain_high"]}
-        for name, of in zip(("before", "after"), points, strict=True):
-            values[name] = of["sensitivity"].iloc[index]
-        rates.append({"false_per_image": rate, **{key: _json(value) for key, value in values.items()}})
-    mean = float(gain["gain"].mean())
-    return {"images": len(before), "patients": curves[0].patients, "rates": rates, "mean_gain": _json(mean)}
-
-
 def operating_points(
     unseen: Sequence[Matches], rates: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 ) -> list[dict[str, float]]:
@@ -289,19 +272,18 @@ def operating_points(
     Only rates at which at least three false marks are counted; empty when there are fewer than two such rates.
     """
     area = sum(match.breast_area_cm2 for match in unseen)
-    false = np.sort(np.concatenate([m.marks.loc[m.marks["outcome"] == FALSE, "probability"] for m in unseen]))[::-1]
+    false = np.concatenate([match.marks.loc[match.marks["outcome"] == FALSE, "probability"] for match in unseen])
     truths = [match.truths[match.truths["outcome"] != IGNORED] for match in unseen]
     hits = np.concatenate([table.loc[table["outcome"] == HIT, "probability"].to_numpy(float) for table in truths])
-    count = sum(map(len, truths))
-    points = []
-    for rate in rates:
-        position = round(rate * area)
-        if 3 <= position < len(false):
-            threshold = float(false[position])
-            share = float((hits >= threshold).sum()) / max(count, 1)
-            points.append(
-                {"false_marks_per_cm2": rate, "threshold": threshold, "share_of_calcifications": round(share, 4)}
-            )
+    count = max(sum(map(len, truths)), 1)
+    points = [
+        {
+            "false_marks_per_cm2": rate,
+            "threshold": threshold,
+            "share_of_calcifications": round(float((hits >= threshold).sum()) / count, 4),
+        }
+        for rate, threshold in thresholds_at(false, area, rates, fewest=3)
+    ]
     return points if len(points) > 1 else []
 
 
@@ -318,7 +300,3 @@ def _refuse_worse(comparison: dict[str, Any]) -> None:
             f"The adapted selector forgot what it knew: on simulated images it finds {loss:.3f} less; nothing was "
             "written. Rehearse more (--rehearsal), or correct more images."
         )
-
-
-def _json(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 4)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..base.errors import MicrocalcError, ParameterError
 from ..base.progress import Progress, no_progress
 from ..base.volumes import read_label_map
+from ..dataset.lesions import boxes_of_labels
 from ..reading.mammogram import Mammogram
 from ..reading.reader import read_mammogram
 from ..segmentation.breast import find_breast
@@ -102,7 +102,7 @@ def read_annotated_images(folder: Path, progress: Progress = no_progress) -> Ite
             patient=row["patient"],
             mammogram=mammogram,
             breast=find_breast(mammogram).mask,
-            marks=_marks(table, row.get("malignant", np.nan)),
+            marks=marks_of(table, row.get("malignant", np.nan)),
             split=split if isinstance(split, str) else "",
         )
     progress("images", len(images), len(images))
@@ -110,11 +110,11 @@ def read_annotated_images(folder: Path, progress: Progress = no_progress) -> Ite
 
 def marks_of_phantom(calcifications: pd.DataFrame, labels: NDArray[np.int32]) -> pd.DataFrame:
     """Marks of a phantom's calcifications; each single one is a group of its own; outcomes are not known."""
-    boxes = _boxes(labels).set_index("label")
+    boxes = boxes_of_labels(labels).set_index("label")
     marks = boxes.loc[calcifications["id"]].reset_index(drop=True)
     clusters = calcifications["cluster_id"].to_numpy()
     marks["group"] = np.where(clusters > 0, clusters, -calcifications["id"].to_numpy())
-    return _marks(marks, np.nan)
+    return marks_of(marks, np.nan)
 
 
 def _phantoms(folder: Path, progress: Progress) -> Iterator[AnnotatedImage]:
@@ -183,16 +183,10 @@ def _boxes_of(path: Path, mammogram: Mammogram) -> pd.DataFrame:
         raise ParameterError(f"The label map “{path.name}” cannot be read: {error}") from error
     if labels.shape != mammogram.pixels.shape:
         raise ParameterError(f"The label map “{path.name}” has another size than its image.")
-    return _boxes(labels)
+    return boxes_of_labels(labels)
 
 
-def _boxes(labels: NDArray[np.int32]) -> pd.DataFrame:
-    found = [(label, box) for label, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None]
-    rows = [(label, box[0].start, box[0].stop - 1, box[1].start, box[1].stop - 1) for label, box in found]
-    return pd.DataFrame(rows, columns=["label", *_ENDS])
-
-
-def _marks(table: pd.DataFrame, malignant: float) -> pd.DataFrame:
+def marks_of(table: pd.DataFrame, malignant: float) -> pd.DataFrame:
     """Annotations as :class:`AnnotatedImage` has them, from points or boxes."""
     marks = table.copy()
     if not len(marks):

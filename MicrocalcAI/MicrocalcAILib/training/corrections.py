@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
 from ..base.model_folder import model_kind, read_model_files
-from ..base.parameters import AnalysisParameters, CandidateParameters
+from ..base.parameters import CandidateParameters
 from ..base.trees import TreeEnsemble
 from ..dataset.dataset import DatasetImage, locate
 from ..evaluation.findings import Findings
@@ -24,12 +24,11 @@ from ..networks.selector import KIND as NETWORK_KIND
 from ..networks.selector import SCHEMA as NETWORK_SCHEMA
 from ..networks.selector import NetworkSelector
 from ..phantom import Phantom
-from ..pipeline import measure_candidates
 from ..reading.mammogram import Mammogram
 from ..reading.reader import read_mammogram
-from ..segmentation.breast import find_breast
-from ..segmentation.candidates import Candidates, find_candidates
+from ..segmentation.candidates import Candidates
 from ..segmentation.selection import KIND, SCHEMA, MeasurementSelector, judged_twice, without_overlaps
+from .measured_candidates import measured
 from .selector import what_candidates_are
 
 _LEAST_PROBABILITY = 0.01  # marks below it are never shown at any operating point
@@ -169,12 +168,8 @@ def corrected(
     """
     if labels.shape != mammogram.pixels.shape:
         raise ParameterError(f"The outlines of “{name}” have another size than the image.")
-    breast = find_breast(mammogram, AnalysisParameters().breast)
-    candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm, base.candidate_parameters)
-    values = measure_candidates(mammogram, breast, candidates)
-    if base.regressor is not None:
-        regressed, _ = base.regressor.measure(mammogram, breast, candidates)
-        values = pd.concat((values, regressed.set_index(values.index)), axis=1)
+    found = measured(mammogram, base.candidate_parameters, base.regressor)
+    candidates = found.candidates
     truth = what_candidates_are(candidates, labels.astype(np.int32), mammogram.spacing_mm)
     for row_min, row_max, column_min, column_max in ignore_regions:
         rows, columns = candidates.peak_rows, candidates.peak_columns
@@ -184,12 +179,12 @@ def corrected(
         name=name,
         patient=patient,
         candidates=candidates,
-        values=values[list(base.trees.card["measurements"])],
+        values=found.values[list(base.trees.card["measurements"])],
         positions_mm=candidates.positions_mm(mammogram.spacing_mm),
         truth=truth,
         labels=labels,
         spacing_mm=mammogram.spacing_mm,
-        breast_area_cm2=breast.area_cm2,
+        breast_area_cm2=found.breast.area_cm2,
         ignore_regions=tuple(ignore_regions),
     )
 

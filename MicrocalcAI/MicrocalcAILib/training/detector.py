@@ -28,6 +28,7 @@ STAGE = "training"
 _LARGEST_GRADIENT = 5.0
 _VALIDATION_IMAGES = 24
 _FALSE_BOXES = (0.5, 1.0)
+_DECIDING = f"sensitivity at {_FALSE_BOXES[-1]:g} false boxes per image"
 
 
 def train_detector(
@@ -84,10 +85,16 @@ def train_detector(
     learned, kept = _split(images, training)
     state = TrainingState.start(training, runtime, work, initial_weights)
     for epoch in range(state.epoch, training.epochs):
+        if _stopped(state.curve, training.patience):
+            break
         losses = _epoch(state, learned, training, runtime, epoch, progress)
         state.curve.append({"epoch": epoch + 1, "loss": losses, **_validated(state, kept, training, runtime)})
         state.epoch = epoch + 1
+        if training.patience is not None and _best_epoch(state.curve) == epoch:
+            state.best = {name: values.detach().clone() for name, values in state.network.state_dict().items()}
         state.save(work)
+    if state.best:
+        state.network.load_state_dict(state.best)
     model = LesionDetector(training.architecture, state.network.eval(), {})
     if training.false_boxes_per_image is not None:
         threshold = score_threshold(kept_matches(model, kept, runtime), training.false_boxes_per_image)
@@ -109,6 +116,15 @@ def train_detector(
             "provenance": provenance(),
         },
     )
+
+
+def _best_epoch(curve: Sequence[dict[str, float]]) -> int:
+    """The epoch, from 0, that found most on the kept patients; of several the one with the lowest loss."""
+    return max(range(len(curve)), key=lambda epoch: (curve[epoch][_DECIDING], -curve[epoch]["loss"]))
+
+
+def _stopped(curve: Sequence[dict[str, float]], patience: int | None) -> bool:
+    return patience is not None and len(curve) > 0 and len(curve) - 1 - _best_epoch(curve) >= patience
 
 
 def _split(

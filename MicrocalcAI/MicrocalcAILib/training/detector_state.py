@@ -47,6 +47,9 @@ class DetectorTraining:
     false_boxes_per_image : float or None
         The detector gives boxes from the score at which the kept patients have this many false ones; None keeps the
         architecture's threshold.
+    patience : int or None
+        Epochs without more lesions found on the kept patients before the end; the best weights are kept then. None: all
+        epochs, and the last weights.
     seed : int
     """
 
@@ -61,6 +64,7 @@ class DetectorTraining:
     near_lesion: float = 0.7
     validation_share: float = 0.12
     false_boxes_per_image: float | None = None
+    patience: int | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -114,6 +118,8 @@ class TrainingState:
         How many are done.
     curve : list of dict
         Loss and validation of each.
+    best : dict
+        Weights of the best epoch, where a training may stop early.
     """
 
     network: torch.nn.Module
@@ -122,6 +128,7 @@ class TrainingState:
     initial_weights: str | None
     epoch: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @classmethod
     def start(
@@ -168,6 +175,7 @@ class TrainingState:
         from safetensors.torch import save
 
         tensors = {f"network.{name}": values for name, values in self.network.state_dict().items()}
+        tensors |= {f"best.{name}": values for name, values in self.best.items()}
         for number, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in values.items()}
         stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -191,6 +199,7 @@ class TrainingState:
         self.network.load_state_dict(
             {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
         )
+        self.best = {name.removeprefix("best."): tensor for name, tensor in tensors.items() if name.startswith("best.")}
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):

@@ -17,11 +17,10 @@ from ..base.errors import ParameterError
 from ..base.files import replaced_on_success
 from ..base.model_folder import CARD_FILE
 from ..base.progress import Progress, no_progress
-from ..pipeline import load_selector, measure_candidates
-from ..segmentation.breast import find_breast
-from ..segmentation.candidates import find_candidates
+from ..pipeline import load_selector
 from ..segmentation.selection import without_overlaps
 from .backgrounds import BackgroundImage
+from .measured_candidates import measured, thresholds_at
 from .selector import RATES_PER_CM2
 
 _LEVEL = 0.95
@@ -67,12 +66,10 @@ def measure_operating_points(
     for number, image in enumerate(images):
         progress("images", number, len(images))
         mammogram = image.read()
-        breast = find_breast(mammogram)
-        candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm)
-        measurements = measure_candidates(mammogram, breast, candidates)
-        probabilities, _ = selector.judge(mammogram, breast, candidates, measurements, no_progress)
-        specks = without_overlaps(candidates, probabilities, mammogram.pixels.shape)
-        judged.append(NormalImage(image.path.name, image.patient, breast.area_cm2, probabilities[specks]))
+        found = measured(mammogram)
+        probabilities, _ = selector.judge(mammogram, found.breast, found.candidates, found.values, no_progress)
+        specks = without_overlaps(found.candidates, probabilities, mammogram.pixels.shape)
+        judged.append(NormalImage(image.path.name, image.patient, found.breast.area_cm2, probabilities[specks]))
     points = operating_points(judged)
     write_operating_points(folder, points, judged)
     return judged, points
@@ -87,11 +84,10 @@ def operating_points(images: Sequence[NormalImage]) -> list[dict[str, float]]:
         When the images show too little breast for any of the rates.
     """
     area_cm2 = sum(image.breast_area_cm2 for image in images)
-    falling = np.sort(np.concatenate([image.probabilities for image in images] or [np.empty(0)]))[::-1]
+    false = np.concatenate([image.probabilities for image in images] or [np.empty(0)])
     points = [
-        {"false_marks_per_cm2": rate, "threshold": float(falling[round(rate * area_cm2)])}
-        for rate in RATES_PER_CM2
-        if 1 <= round(rate * area_cm2) < len(falling)
+        {"false_marks_per_cm2": rate, "threshold": threshold}
+        for rate, threshold in thresholds_at(false, area_cm2, RATES_PER_CM2, fewest=1)
     ]
     if not points:
         raise ParameterError("The images show too little breast to measure a rate of false marks; give more of them.")

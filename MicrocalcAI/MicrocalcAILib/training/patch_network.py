@@ -44,7 +44,7 @@ def train_patch_network(
     without_calcifications: list[tuple[str, Mammogram]] | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Train a patch network and write its model folder with the figures of the test.
+    """Train a patch network and write its model folder with the figures of the test, also ``before`` from a start.
 
     After each epoch the state is kept in a hidden file beside ``output``; the same call, or one that differs in the
     number of epochs, continues from there. The threshold comes from validation (Youden); the test is judged once, with
@@ -84,8 +84,7 @@ def train_patch_network(
     sets = _divided(patches, task, training.seed)
     torch.manual_seed(training.seed)
     network = training.architecture.build().to(runtime.device, memory_format=torch.channels_last)
-    if training.start is not None:
-        _start_from(network, training)
+    start = None if training.start is None else _start_from(network, training)
     learned = {
         name: value for name, value in asdict(training).items() if name not in ("epochs", "patience", "only_where")
     }
@@ -110,6 +109,10 @@ def train_patch_network(
         "threshold_chosen": "largest sensitivity + specificity on validation patches",
         "figures": {"test": figures, **_by_background(test, task, probability, threshold)},
     }
+    if start is not None and start.card["task"] == task and start.card["input"] == asdict(patches.input):
+        earlier = judge(start.network.to(runtime.device), test, runtime)
+        own = patch_figures(test.outcome(task), earlier, start.card["threshold"], list(test.table["patient"]))
+        card["figures"]["before"] = own
     card["name"] = Path(output).name
     if training.only_where:
         card["only_where"] = training.only_where
@@ -137,7 +140,7 @@ def _divided(patches: PatchSet, task: str, seed: int) -> dict[str, PatchSet]:
     return sets
 
 
-def _start_from(network: torch.nn.Module, training: PatchTraining) -> None:
+def _start_from(network: torch.nn.Module, training: PatchTraining) -> PatchModel:
     model = PatchModel.load(str(training.start))
     try:
         network.load_state_dict(model.network.state_dict())
@@ -145,6 +148,7 @@ def _start_from(network: torch.nn.Module, training: PatchTraining) -> None:
         raise ModelError(
             "The weights to start from are of another architecture; choose the same one, or train from scratch."
         ) from error
+    return model
 
 
 def _card(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from ..base.model_folder import read_model_files, write_model_folder
-from ..base.parameters import AnalysisParameters
+from ..base.parameters import AnalysisParameters, CandidateParameters
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
 from ..evaluation.matching import MatchingRule
@@ -23,10 +23,8 @@ from ..networks.runtime import Runtime
 from ..networks.selector import KIND as NETWORK_KIND
 from ..networks.selector import SCHEMA as NETWORK_SCHEMA
 from ..phantom import Phantom, PhantomParameters, simulate
-from ..pipeline import measure_candidates
 from ..reading.mammogram import Mammogram
-from ..segmentation.breast import BreastRegion, find_breast
-from ..segmentation.candidates import Candidates, find_candidates
+from ..segmentation.candidates import Candidates
 from ..segmentation.measurements import MEASUREMENTS
 from ..segmentation.selection import (
     KIND,
@@ -37,6 +35,7 @@ from ..segmentation.selection import (
     without_overlaps,
 )
 from .backgrounds import BackgroundImage, numbered_backgrounds
+from .measured_candidates import MeasuredCandidates, measured, thresholds_at
 
 _RISING = {"response", "contrast_to_noise", "peak_contrast_to_noise", *REGRESSED}  # more contrast is never less likely
 RATES_PER_CM2 = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0)
@@ -193,28 +192,23 @@ class _Measure:
     def words(self) -> str:
         return "its measurements" if self.regressor is None else "its measurements, what networks see around it,"
 
-    def __call__(
-        self, mammogram: Mammogram, breast: BreastRegion, candidates: Candidates, patient: str
-    ) -> NDArray[np.float64]:
-        table = measure_candidates(mammogram, breast, candidates).to_numpy(np.float64)
-        if self.regressor is None:
-            return table
-        unseen = self.regressor.without(patient)
-        regressed, _ = unseen.measure(mammogram, breast, candidates)
-        return np.column_stack((table, regressed.to_numpy(np.float64)))
+    def __call__(self, mammogram: Mammogram, patient: str, parameters: CandidateParameters) -> MeasuredCandidates:
+        """The candidates of an image, seen by networks that did not see its patient."""
+        unseen = None if self.regressor is None else self.regressor.without(patient)
+        return measured(mammogram, parameters, unseen)
 
 
 def _example(phantom: Phantom, patient: str, parameters: AnalysisParameters, measure: _Measure) -> _Example:
     mammogram = phantom.mammogram
-    breast = find_breast(mammogram, parameters.breast)
-    candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates)
+    found = measure(mammogram, patient, parameters.candidates)
+    candidates = found.candidates
     return _Example(
         candidates,
-        measure(mammogram, breast, candidates, patient),
+        found.values[list(measure.names)].to_numpy(np.float64),
         candidates.positions_mm(mammogram.spacing_mm),
         what_candidates_are(candidates, phantom.labels, mammogram.spacing_mm),
         (mammogram.pixels.shape[0], mammogram.pixels.shape[1]),
-        breast.area_cm2,
+        found.breast.area_cm2,
         patient,
         phantom.parameters["background"]["kind"] == "image",
     )
@@ -300,26 +294,20 @@ def _fit(
 def _operating_points(examples: list[_Example], unseen: list[NDArray[np.float64]]) -> list[dict[str, float]]:
     """For rates of false marks per cm²: the threshold and the share of calcification candidates above it."""
     false_marks, true_marks = [], []
-    calcifications = 0
     for example, probabilities in zip(examples, unseen, strict=True):
         kept = without_overlaps(example.candidates, probabilities, example.shape)
         false_marks.append(probabilities[kept][example.truth[kept] == 0])
         true_marks.append(probabilities[kept][example.truth[kept] == 1])
-        calcifications += int((example.truth == 1).sum())
-    false_sorted = np.sort(np.concatenate(false_marks))[::-1]
     true_sorted = np.sort(np.concatenate(true_marks))
     area = sum(example.breast_area_cm2 for example in examples)
     points = []
-    for rate in RATES_PER_CM2:
-        position = round(rate * area)
-        if position < len(false_sorted):
-            threshold = float(false_sorted[position])
-            found = len(true_sorted) - int(np.searchsorted(true_sorted, threshold))
-            points.append(
-                {
-                    "false_marks_per_cm2": rate,
-                    "threshold": threshold,
-                    "share_of_matching_candidates": round(found / max(len(true_sorted), 1), 4),
-                }
-            )
+    for rate, threshold in thresholds_at(np.concatenate(false_marks), area, RATES_PER_CM2):
+        share = (true_sorted >= threshold).sum() / max(len(true_sorted), 1)
+        points.append(
+            {
+                "false_marks_per_cm2": rate,
+                "threshold": threshold,
+                "share_of_matching_candidates": round(float(share), 4),
+            }
+        )
     return points

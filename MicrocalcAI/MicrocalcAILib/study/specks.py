@@ -1,0 +1,43 @@
+"""The specks of a case's image under a reader's marks, outlined as the analysis and the effect outline them."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from ..base.resources import resource_path
+from ..editing.specks import Speck, SpeckFinder
+from ..reading.reader import read_mammogram
+from ..segmentation.breast import find_breast
+from ..segmentation.selection import MeasurementSelector
+
+_IMAGES_KEPT = 4  # of one case in four views
+
+
+def speck_at(path: Path, row: float, column: float) -> Speck | None:
+    """The speck within 0.35 mm of a place, None where there is none; the first call for an image takes seconds.
+
+    Parameters
+    ----------
+    path : Path
+        Of a mammogram.
+    row, column : float
+        Pixels.
+
+    Raises
+    ------
+    MicrocalcError
+        When the image cannot be read.
+    """
+    return _finder(Path(path)).speck_at(row, column).speck
+
+
+@functools.lru_cache(_IMAGES_KEPT)
+def _finder(path: Path) -> SpeckFinder:
+    mammogram = read_mammogram(path)
+    return SpeckFinder(mammogram, find_breast(mammogram), _selector())
+
+
+@functools.cache
+def _selector() -> MeasurementSelector:
+    return MeasurementSelector.load(resource_path("Models/SpeckSelector"))
