@@ -5,7 +5,7 @@ SOURCES = pyproject.toml $(shell find MicrocalcAI MicrocalcElastography -name '*
 # Says nothing unless it fails.
 install = $(BIN)/python -m pip install --disable-pip-version-check $(1) >.venv/pip.log 2>&1 || { cat .venv/pip.log; exit 1; }
 
-.PHONY: demo test slow lint fast figures benchmarks clean
+.PHONY: demo test slow lint fast figures pictures benchmarks clean
 
 demo: .venv/installed
 	@$(BIN)/python Resources/Examples/demo.py --output out/demo
@@ -54,6 +54,10 @@ figures: .venv/installed-tests
 	  --truth out/held-out/truth --output out/held-out/curve
 	$(BIN)/microcalc analyze out/held-out/nrrd/*.nrrd --output out/held-out/default
 	$(BIN)/microcalc evaluate --predictions out/held-out/default --truth out/held-out/truth --output out/held-out/at-default
+
+# The pictures of README and Docs, drawn anew.
+pictures: .venv/installed-tests demo
+	PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing $(BIN)/python Testing/draw_screenshots.py
 
 benchmarks: .venv/installed-tests
 	for benchmark in Testing/benchmarks/*_benchmark.py; do PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing:Testing/library $(BIN)/python $$benchmark || exit 1; done
