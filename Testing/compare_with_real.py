@@ -22,7 +22,7 @@ from MicrocalcAILib.segmentation.breast import find_breast
 from MicrocalcAILib.segmentation.candidates import find_candidates
 from MicrocalcAILib.segmentation.measurements import measure
 from MicrocalcAILib.segmentation.selection import without_overlaps
-from simulated_windows import windows_of
+from MicrocalcAILib.training.windows import windows_of
 
 MORPHOLOGIES = ("amorphous", "fine linear branching", "fine pleomorphic", "punctate")
 SHOWN = ("response", "contrast_to_noise", "diameter_mm", "elongation", "line_through", "ring_noise", "probability")

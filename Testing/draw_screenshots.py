@@ -6,7 +6,6 @@ Run from the root of the repository, after ``make demo``: ``make pictures``. The
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile

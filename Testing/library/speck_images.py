@@ -56,3 +56,25 @@ def breast_with_specks(
     pixels[216 : 216 + texture.shape[0], 40 : 40 + texture.shape[1]] = texture
     pixels[~breast] = 10
     return Mammogram(pixels, (0.07, 0.07), laterality="L", view="CC"), positions + np.array((216 * 0.07, 40 * 0.07))
+
+
+def speck_example(seed, patient):
+    """Noise with bright disks, and the places of both, as the speck regressor learns from them (needs PyTorch)."""
+    from MicrocalcAILib.networks.image import Grid
+    from MicrocalcAILib.training.regressor import RegressorExample, RegressorTraining, nearness
+
+    rng = np.random.default_rng(seed)
+    contrast = rng.normal(0, 0.7, (160, 160)).astype(np.float32)
+    places = rng.integers(20, 140, (12, 2))
+    labels = np.zeros(contrast.shape, np.int32)
+    for number, (row, column) in enumerate(places):
+        contrast[row - 2 : row + 3, column - 2 : column + 3] += 3
+        labels[row - 2 : row + 3, column - 2 : column + 3] = number + 1
+    target = nearness(labels, Grid(contrast, 0.07, (0, 160, 0, 160), (1.0, 1.0)), (0.07, 0.07), RegressorTraining())
+    return RegressorExample(
+        contrast.astype(np.float16),
+        np.rint(100 * target).astype(np.int8),
+        places.astype(np.int32),
+        rng.integers(20, 140, (30, 2)).astype(np.int32),
+        patient,
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from MicrocalcAILib.phantom import BreastParameters, power_law_background
 from MicrocalcAILib.segmentation.candidates import find_candidates
-from simulated_windows import BORDER_MM, SIDE_MM, windows_of
+from MicrocalcAILib.training.windows import BORDER_MM, SIDE_MM, windows_of
 
 
 @pytest.fixture(scope="module")

@@ -22,41 +22,21 @@ from MicrocalcAILib.segmentation.breast import find_breast  # noqa: E402
 from MicrocalcAILib.segmentation.candidates import find_candidates  # noqa: E402
 from MicrocalcAILib.training.augmentation import altered_look  # noqa: E402
 from MicrocalcAILib.training.regressor import (  # noqa: E402
-    RegressorExample,
     RegressorTraining,
     fit_regressor,
     nearness,
     regression_loss,
 )
-from speck_images import breast_with_specks  # noqa: E402
+from speck_images import breast_with_specks, speck_example  # noqa: E402
 
 CPU = Runtime("cpu", "float32")
 SMALL = RegressorTraining(folds=2, steps=16, batch=4, crop=32, learning_rate=5e-3)
 
 
-def _example(seed, patient):
-    """Noise with bright disks, and the places of both."""
-    rng = np.random.default_rng(seed)
-    contrast = rng.normal(0, 0.7, (160, 160)).astype(np.float32)
-    places = rng.integers(20, 140, (12, 2))
-    labels = np.zeros(contrast.shape, np.int32)
-    for number, (row, column) in enumerate(places):
-        contrast[row - 2 : row + 3, column - 2 : column + 3] += 3
-        labels[row - 2 : row + 3, column - 2 : column + 3] = number + 1
-    target = nearness(labels, Grid(contrast, 0.07, (0, 160, 0, 160), (1.0, 1.0)), (0.07, 0.07), SMALL)
-    return RegressorExample(
-        contrast.astype(np.float16),
-        np.rint(100 * target).astype(np.int8),
-        places.astype(np.int32),
-        rng.integers(20, 140, (30, 2)).astype(np.int32),
-        patient,
-    )
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "Regressor"
-    card = fit_regressor([_example(1, "one"), _example(2, "two")], folder, SMALL)
+    card = fit_regressor([speck_example(1, "one"), speck_example(2, "two")], folder, SMALL)
     return folder, card
 
 
@@ -160,7 +140,7 @@ def test_an_image_without_candidates_is_no_work(trained, breast):
 
 def test_fewer_patients_than_folds_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="folds need as many patients"):
-        fit_regressor([_example(1, "one")], tmp_path / "Regressor", SMALL)
+        fit_regressor([speck_example(1, "one")], tmp_path / "Regressor", SMALL)
 
 
 @pytest.mark.slow
@@ -170,7 +150,7 @@ def test_a_cancelled_training_leaves_nothing(tmp_path):
 
     training = RegressorTraining(folds=2, steps=100, batch=2, crop=16)
     with pytest.raises(Cancelled):
-        fit_regressor([_example(1, "one"), _example(2, "two")], tmp_path / "Regressor", training, cancel)
+        fit_regressor([speck_example(1, "one"), speck_example(2, "two")], tmp_path / "Regressor", training, cancel)
     assert not list(tmp_path.iterdir())
 
 

@@ -43,6 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     regressor.add_argument("--split", default="train", help="rows of the table to use (default: train)")
     regressor.add_argument("--output", required=True, type=Path, help="model folder to write")
     regressor.add_argument("--phantoms", type=int, metavar="N", help="simulated mammograms per background")
+    regressor.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="DIR",
+        help="train one network in place of those of this regressor: taught by their mean, and by the truth where "
+        "they are wrong, on simulated windows in many looks; an ended training goes on in OUTPUT.training",
+    )
+    regressor.add_argument("--windows", type=int, metavar="N", help="with --teacher: windows per background")
     regressor.add_argument("--steps", type=int, metavar="N", help="optimizer steps of each network")
     regressor.add_argument("--seed", type=int)
     regressor.set_defaults(train=_train_regressor)
@@ -147,6 +155,8 @@ def _train_regressor(arguments: argparse.Namespace) -> int:
     from ..networks.runtime import require_torch
 
     require_torch()
+    if arguments.teacher is not None:
+        return _distill_regressor(arguments)
     from ..base.resources import resource_path
     from ..segmentation.selection import MeasurementSelector
     from ..training.backgrounds import read_backgrounds
@@ -162,6 +172,22 @@ def _train_regressor(arguments: argparse.Namespace) -> int:
     )
     for number, fold in enumerate(card["folds"], 1):
         print(f"network {number}: loss {fold['loss'][-1]:.3f}, on patients it did not see {fold['unseen_loss']:.3f}")
+    return 0
+
+
+def _distill_regressor(arguments: argparse.Namespace) -> int:
+    from ..training.backgrounds import read_backgrounds
+    from ..training.distillation import Distillation, distill_regressor
+
+    given = {"windows_per_background": arguments.windows, "steps": arguments.steps, "seed": arguments.seed}
+    card = distill_regressor(
+        read_backgrounds(arguments.backgrounds, arguments.split),
+        arguments.teacher,
+        arguments.output,
+        Distillation(**{name: value for name, value in given.items() if value is not None}),
+        progress=show_progress,
+    )
+    print(f"one network: loss {card['folds'][0]['loss'][-1]:.3f} → {arguments.output}")
     return 0
 
 

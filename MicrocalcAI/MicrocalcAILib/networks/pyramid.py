@@ -21,9 +21,11 @@ class PyramidRegressor(nn.Module):
         Channels of the levels, finest first. Rows and columns have to be divisible by 2 ** (levels − 1).
     features : int
         Channels of the top-down path.
+    is_grouping : bool
+        With a second head on the coarsest level, the logit of a group of calcifications.
     """
 
-    def __init__(self, widths: Sequence[int] = (16, 32, 48, 64), features: int = 24) -> None:
+    def __init__(self, widths: Sequence[int] = (16, 32, 48, 64), features: int = 24, is_grouping: bool = False) -> None:
         super().__init__()
         channels = (1, *widths)
         self.levels = nn.ModuleList(
@@ -31,12 +33,28 @@ class PyramidRegressor(nn.Module):
         )
         self.projections = nn.ModuleList(nn.Conv2d(width, features, 1) for width in widths)
         self.head = nn.Sequential(nn.Conv2d(features, 16, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(16, 1, 1))
+        if is_grouping:
+            self.grouping = nn.Sequential(
+                nn.Conv2d(features, 24, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(24, 1, 1)
+            )
 
     def forward(self, contrast: torch.Tensor) -> torch.Tensor:
+        """Logits of the nearness of a calcification."""
+        return self._nearness(self._bottom_up(contrast))
+
+    def with_groups(self, contrast: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of the nearness, and those of a group on the grid of the coarsest level."""
+        found = self._bottom_up(contrast)
+        return self._nearness(found), self.grouping(self.projections[-1](found[-1]))
+
+    def _bottom_up(self, contrast: torch.Tensor) -> list[torch.Tensor]:
         found = []
         for level in self.levels:
             contrast = level(contrast)
             found.append(contrast)
+        return found
+
+    def _nearness(self, found: Sequence[torch.Tensor]) -> torch.Tensor:
         merged = self.projections[-1](found[-1])
         for projection, finer in zip(reversed(self.projections[:-1]), reversed(found[:-1]), strict=True):
             merged = functional.interpolate(merged, size=finer.shape[-2:], mode="nearest") + projection(finer)

@@ -24,6 +24,7 @@ from ..networks.image import Grid, local_contrast, resampled
 from ..networks.onnx_runtime import onnx_file
 from ..networks.pyramid import MeanNearness, PyramidRegressor
 from ..networks.regressor import GRID_MM, KIND, ONNX_FILE, SCHEMA
+from ..networks.runtime import Runtime
 from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import measure_candidates
 from ..segmentation.breast import find_breast
@@ -79,6 +80,11 @@ class RegressorExample:
     calcifications: NDArray[np.int32]
     others: NDArray[np.int32]
     patient: str
+
+    @property
+    def planes(self) -> tuple[tuple[NDArray[np.generic], float, float], ...]:
+        """Images of the grid's shape: what is stored, its unit, and what lies beyond its edges."""
+        return (self.contrast, 1.0, 0.0), (self.target, 0.01, -1.0)
 
 
 def regressor_examples(
@@ -147,10 +153,11 @@ def fit_regressor(
         )
     weights = {f"fold{fold}": network.state_dict() for fold, network in enumerate(networks)}
     stored = {ONNX_FILE: onnx_file(MeanNearness(networks), training.crop)}
-    return write_network(output, KIND, SCHEMA, _card(folds, training), weights, stored)
+    return write_network(output, KIND, SCHEMA, network_card(folds, asdict(training)), weights, stored)
 
 
-def _card(folds: list[dict[str, Any]], training: RegressorTraining) -> dict[str, Any]:
+def network_card(folds: list[dict[str, Any]], training: dict[str, Any]) -> dict[str, Any]:
+    """Card of a regressor: what it is, which patients its networks saw, and how they were trained."""
     return {
         "name": "Speck regressor",
         "description": "Nearness of a calcification at every pixel, from local contrast.",
@@ -158,7 +165,7 @@ def _card(folds: list[dict[str, Any]], training: RegressorTraining) -> dict[str,
         "grid_mm": GRID_MM,
         "intensities": "asinh of the detail finer than 1.2 mm in units of the local noise",
         "folds": folds,
-        "training": asdict(training),
+        "training": training,
         "license": "Apache-2.0",
         "provenance": provenance(),
     }
@@ -197,12 +204,8 @@ def _example(
     target = nearness(phantom.labels, grid, spacing_mm, training)
     negative = truth == 0
     if phantom.parameters["background"]["kind"] == "image":
-        unknown = is_unlabeled(measurements["response"].to_numpy(), probabilities, truth)
-        negative &= ~unknown
-        radius = int(np.ceil(_UNKNOWN_RADIUS_MM / GRID_MM))
-        for row, column in zip(*grid.at(candidates.peak_rows[unknown], candidates.peak_columns[unknown]), strict=True):
-            around = target[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1]
-            around[around == 0] = -1
+        peaks = np.column_stack(grid.at(candidates.peak_rows, candidates.peak_columns))
+        negative &= ~what_is_unknown(target, peaks, measurements["response"].to_numpy(), probabilities, truth)
     hardest = np.flatnonzero(negative)[np.argsort(-probabilities[negative])[:_HARD]]
     places = [
         np.column_stack(grid.at(candidates.peak_rows[chosen], candidates.peak_columns[chosen])).astype(np.int32)
@@ -211,6 +214,32 @@ def _example(
     contrast = local_contrast(grid.values, inside, GRID_MM)
     percent = np.where(target < 0, -1, np.rint(100 * target)).astype(np.int8)
     return RegressorExample(contrast.astype(np.float16), percent, places[0], places[1], patient)
+
+
+def what_is_unknown(
+    target: NDArray[np.float32],
+    peaks: NDArray[np.integer],
+    responses: NDArray[np.floating],
+    probabilities: NDArray[np.floating],
+    truth: NDArray[np.int8],
+) -> NDArray[np.bool_]:
+    """Candidates of a real image that may be calcifications nobody labeled; the target around them becomes −1.
+
+    Parameters
+    ----------
+    target : float32 array, shape (rows, columns)
+        Changed in place where it is 0.
+    peaks : int array, shape (candidates, 2)
+        On the grid of the target.
+    responses, probabilities, truth : arrays, shape (candidates,)
+        As in :func:`~MicrocalcAILib.training.selector.is_unlabeled`.
+    """
+    unknown = is_unlabeled(responses, probabilities, truth)
+    radius = int(np.ceil(_UNKNOWN_RADIUS_MM / GRID_MM))
+    for row, column in peaks[unknown]:
+        around = target[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1]
+        around[around == 0] = -1
+    return unknown
 
 
 def _box(mask: NDArray[np.bool_], margin: float) -> tuple[int, int, int, int]:
@@ -231,12 +260,13 @@ def _fit(
     torch.manual_seed(training.seed + fold)
     rng = np.random.default_rng([training.seed, fold])
     network = PyramidRegressor(_WIDTHS, _FEATURES).to(memory_format=torch.channels_last).train()
+    is_fast_in_bfloat16 = Runtime.choose("cpu").precision == "bfloat16"
     optimizer = torch.optim.Adam(network.parameters(), training.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=training.steps)
     losses, recent = [], []
     for step in range(training.steps):
-        contrast, target, marks = _batch(examples, training, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        contrast, target, marks = batch_of_crops(examples, training, rng)
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_fast_in_bfloat16):
             logits = network(contrast)
         loss = regression_loss(logits.float(), target, marks)
         optimizer.zero_grad()
@@ -266,7 +296,8 @@ def regression_loss(logits: torch.Tensor, target: torch.Tensor, marks: torch.Ten
     """
     known = target >= 0
     wanted = target.clamp(min=0)
-    entropy = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")[known].mean()
+    entropy = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")[known].sum()
+    entropy = entropy / known.sum().clamp(min=1)
     predicted = torch.sigmoid(logits) * known
     dice = 1 - 2 * (predicted * wanted).sum() / ((predicted**2).sum() + (wanted**2).sum() + 1.0)
     loss = dice + 2 * entropy
@@ -279,18 +310,33 @@ def regression_loss(logits: torch.Tensor, target: torch.Tensor, marks: torch.Ten
 def _loss_on(examples: Sequence[RegressorExample], network: nn.Module, training: RegressorTraining) -> float:
     rng = np.random.default_rng(training.seed)
     with torch.inference_mode():
-        batches = [_batch(examples, training, rng) for _ in range(20)]
+        batches = [batch_of_crops(examples, training, rng) for _ in range(20)]
         losses = [regression_loss(network(contrast), target, marks) for contrast, target, marks in batches]
     return round(float(torch.stack(losses).mean()), 4)
 
 
-def _batch(
+def batch_of_crops(
     examples: Sequence[RegressorExample], training: RegressorTraining, rng: Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Crops around calcifications and around what misleads, turned and mirrored: contrast, target, marks."""
+) -> tuple[torch.Tensor, ...]:
+    """Crops around calcifications and around what misleads, turned and mirrored: the examples' planes, and marks.
+
+    Parameters
+    ----------
+    examples : sequence of RegressorExample
+    training : RegressorTraining
+        Says how many crops, and their side.
+    rng : Generator
+
+    Returns
+    -------
+    tuple of tensors, each of shape (batch, 1, side, side)
+        Contrast, target, what else the examples hold, and 1 at peaks of calcifications, 0 at other peaks, else −1.
+    """
     side = training.crop
-    batch = np.zeros((3, training.batch, 1, side, side), np.float32)
-    batch[1:] = -1
+    fills = [fill for _, _, fill in examples[0].planes]
+    batch = np.empty((len(fills) + 1, training.batch, 1, side, side), np.float32)
+    for plane, fill in zip(batch, (*fills, -1.0), strict=True):
+        plane[:] = fill
     for index in range(training.batch):
         example = examples[int(rng.integers(len(examples)))]
         wanted = example.calcifications if rng.random() < 0.5 else example.others
@@ -301,13 +347,13 @@ def _batch(
         last = np.minimum(corner + side, example.contrast.shape)
         window = np.s_[first[0] : last[0], first[1] : last[1]]
         place = np.s_[first[0] - corner[0] : last[0] - corner[0], first[1] - corner[1] : last[1] - corner[1]]
-        batch[0, index, 0][place] = example.contrast[window]
-        batch[1, index, 0][place] = example.target[window] / np.float32(100)
+        for plane, (values, unit, _) in zip(batch, example.planes, strict=False):
+            plane[index, 0][place] = values[window].astype(np.float32) * np.float32(unit)
         for truth, peaks in ((0, example.others), (1, example.calcifications)):
             inside = peaks[((peaks >= first) & (peaks < last)).all(axis=1)] - corner
-            batch[2, index, 0][inside[:, 0], inside[:, 1]] = truth
+            batch[-1, index, 0][inside[:, 0], inside[:, 1]] = truth
         turned = np.rot90(batch[:, index, 0], int(rng.integers(4)), axes=(1, 2))
         batch[:, index, 0] = (turned[:, :, ::-1] if rng.integers(2) else turned).copy()
         batch[0, index] *= rng.uniform(0.8, 1.2)
-    contrast, target, marks = (torch.from_numpy(part) for part in batch)
-    return contrast.to(memory_format=torch.channels_last), target, marks
+    contrast, *others = (torch.from_numpy(plane) for plane in batch)
+    return (contrast.to(memory_format=torch.channels_last), *others)

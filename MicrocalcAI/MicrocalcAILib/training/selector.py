@@ -252,7 +252,7 @@ def _without_unlabeled(example: _Example, probabilities: NDArray[np.float64]) ->
 
 
 def is_unlabeled(
-    responses: NDArray[np.floating], probabilities: NDArray[np.float64], truth: NDArray[np.int8]
+    responses: NDArray[np.floating], probabilities: NDArray[np.floating], truth: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
     """Candidates of a real image that may be calcifications that nobody labeled: bright, likely, and not inserted."""
     return (truth == 0) & (responses > _UNLABELED_RESPONSE) & (probabilities > _UNLABELED_PROBABILITY)

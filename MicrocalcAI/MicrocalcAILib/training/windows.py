@@ -10,14 +10,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from MicrocalcAILib.phantom import Background, PhantomParameters
-from MicrocalcAILib.phantom.calcifications import MORPHOLOGIES
-from MicrocalcAILib.phantom.distributions import COUNT_FACTOR
-from MicrocalcAILib.phantom.insertion import Insertion
-from MicrocalcAILib.reading.mammogram import Mammogram
-from MicrocalcAILib.segmentation.breast import BreastRegion, edge_distance, find_breast
-from MicrocalcAILib.segmentation.candidates import Candidates, bounding_box
-from MicrocalcAILib.training.degradation import degraded
+from ..phantom import Background, PhantomParameters
+from ..phantom.calcifications import MORPHOLOGIES
+from ..phantom.distributions import COUNT_FACTOR
+from ..phantom.insertion import Insertion
+from ..reading.mammogram import Mammogram
+from ..segmentation.breast import BreastRegion, edge_distance, find_breast
+from ..segmentation.candidates import Candidates, bounding_box
+from .degradation import degraded
 
 SIDE_MM = 44.0
 BORDER_MM = 10.0  # candidates nearer to the border of a window lack their neighborhood
@@ -39,6 +39,8 @@ class Window:
         Number of the calcification that a pixel belongs to, 0 for none.
     pieces : int array, shape (calcifications + 1,)
         1 for the labels of which a part is a right mark: long casts, and the specks of a cloud.
+    clustered : bool array, shape (calcifications + 1,)
+        Which labels belong to the cluster in the middle.
     morphology : str
         Of the cluster in the middle; empty without one.
     depth_mm : float32 array, shape (rows, columns)
@@ -51,6 +53,7 @@ class Window:
     breast: BreastRegion
     labels: NDArray[np.int32]
     pieces: NDArray[np.int8]
+    clustered: NDArray[np.bool_]
     morphology: str
     depth_mm: NDArray[np.float32]
     is_real: bool
@@ -156,7 +159,8 @@ def _seen(insertion: Insertion, morphology: str, depth_mm: NDArray[np.float32], 
     )
     mammogram = replace(background.mammogram, pixels=pixels, spacing_mm=(seen_mm, seen_mm))
     found = np.array([0, *pieces], np.int8)
-    return Window(mammogram, region, labels, found, morphology, depth_mm, background.kind == "image")
+    clustered = np.array([False, *(row["cluster_id"] > 0 for row in insertion.calcifications)])
+    return Window(mammogram, region, labels, found, clustered, morphology, depth_mm, background.kind == "image")
 
 
 def _at(values: NDArray, shape: tuple[int, ...]) -> NDArray:
