@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,32 +112,31 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
             default=None,
         )
         statuses = {result.status for result in found}
-        rows.append(
-            {
-                "lesion": lesion,
-                "patient": _first_text(own["patient"]),
-                "outcome": _first_text(own["outcome"]),
-                **values.loc[lesion].round(DECIMALS).to_dict(),
-                # The worst of its readings: a doubt about one is a doubt about their mean.
-                "saturated_percent": own["saturated_percent"].max(),
-                "roi_inside_percent": own["roi_inside_percent"].min(),
-                # The widest that any of them leaves possible.
-                **own[list(LOW_ENDS)].min().to_dict(),
-                **own[list(HIGH_ENDS)].max().to_dict(),
-                **{name: _mean_of(own, name) for name in SPEED_COLUMNS},
-                **{name: _words_of(own, name) for name in ("elasticity_assessment", "stiff_rim", "profile")},
-                "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
-                "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
-                "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
-                "acquisitions": len(own),
-                "largest_spread_percent": _largest_spread_percent(own),
-                "discrepancy_percent": round(100.0 * apart.discrepancy, 1)
-                if apart and apart.discrepancy is not None
-                else None,
-                "discrepancy_of": apart.quantity if apart else "",
-                "agreement": next((status for status in _WORST_FIRST if status in statuses), ""),
-            }
-        )
+        row: dict[Any, Any] = {
+            "lesion": lesion,
+            "patient": _first_text(own["patient"]),
+            "outcome": _first_text(own["outcome"]),
+            **values.loc[lesion].round(DECIMALS).to_dict(),
+            # The worst of its readings: a doubt about one is a doubt about their mean.
+            "saturated_percent": own["saturated_percent"].max(),
+            "roi_inside_percent": own["roi_inside_percent"].min(),
+            # The widest that any of them leaves possible.
+            **own[list(LOW_ENDS)].min().to_dict(),
+            **own[list(HIGH_ENDS)].max().to_dict(),
+            **{name: _mean_of(own, name) for name in SPEED_COLUMNS},
+            **{name: _words_of(own, name) for name in ("elasticity_assessment", "stiff_rim", "profile")},
+            "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
+            "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
+            "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
+            "acquisitions": len(own),
+            "largest_spread_percent": _largest_spread_percent(own),
+            "discrepancy_percent": round(100.0 * apart.discrepancy, 1)
+            if apart and apart.discrepancy is not None
+            else None,
+            "discrepancy_of": apart.quantity if apart else "",
+            "agreement": next((status for status in _WORST_FIRST if status in statuses), ""),
+        }
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
