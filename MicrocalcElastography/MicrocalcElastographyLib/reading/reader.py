@@ -22,6 +22,7 @@ from ..conversion import elastogram_of_screen
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
 from ..screen.frame import ScreenFrame
+from ..screen.perspective import straightened
 from ..screen_calibration import find_calibration
 from . import dicom_file
 from .arrays import is_array_file, read_array
@@ -97,6 +98,8 @@ def _read(
         elif kind not in _PICTURES:
             return read_value_file(path, kind, frame or 0, meaning or ValueMeaning(), byte_budget, source)
     screen = read_screen(path, frame or 0, byte_budget)
+    if given is not None and given.corners is not None:
+        screen = straightened(screen, given.corners)
     return elastogram_of_screen(screen, find_calibration(screen, given), parameters)
 
 
