@@ -46,6 +46,9 @@ class Calibration:
         Between rows, between columns.
     panel : Rectangle or None
         Panel that shows the box; its first row is the surface of the probe.
+    corners : tuple of (float, float) or None
+        x, y of the four corners of the screen on a photo, see `screen.perspective.straightened`; all other places are
+        on the straightened picture.
     printed : PrintedValues or None
         What the scanner printed about its measurement circles; compared with our own values, never used for them.
     profile : str or None
@@ -66,6 +69,7 @@ class Calibration:
     b_mode_offset: tuple[int, int] | None = None
     spacing_mm: tuple[float, float] | None = None
     panel: Rectangle | None = None
+    corners: tuple[tuple[float, float], ...] | None = None
     printed: PrintedValues | None = None
     profile: str | None = None
     profiles: tuple[Profile, ...] = ()

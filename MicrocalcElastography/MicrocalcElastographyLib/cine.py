@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,15 +103,42 @@ def follow_cine(
     ParameterError
         When no frame holds an elastogram, or something has to be asked for.
     """
-    if stretch < 1:
-        raise ParameterError("The steadiest stretch has at least one elastogram.")
     numbers = elastography_frames(path, given, progress=progress)
     if not numbers:
         raise ParameterError("No frame of this file shows an elastogram.")
+
+    def screens() -> Iterator[tuple[int, ScreenFrame]]:
+        for done, number in enumerate(numbers):
+            progress("Reading elastograms", done, len(numbers))
+            yield number, read_screen(path, number)
+
+    return follow_screens(screens(), given, find_region, stretch)
+
+
+def follow_screens(
+    screens: Iterable[tuple[int, ScreenFrame]],
+    given: Calibration | None = None,
+    find_region: FindRegion | None = None,
+    stretch: int = STRETCH,
+    frames: int | None = None,
+) -> CineSummary:
+    """As `follow_cine`, for numbered screens that each show a new elastogram.
+
+    Parameters
+    ----------
+    screens : iterable of (int, ScreenFrame)
+        At least one, in the order of time.
+    given, find_region, stretch
+        See `follow_cine`.
+    frames : int or None
+        Of the whole cine; None takes what the screens know of their file.
+    """
+    if stretch < 1:
+        raise ParameterError("The steadiest stretch has at least one elastogram.")
     followed: Mask | None = None
     shown, values = [], []
     elastogram = None
-    for elastogram in _elastograms(path, numbers, given, progress):
+    for number, elastogram in _elastograms(screens, given):
         if followed is None:
             followed = np.ones(elastogram.values.shape, dtype=bool) if find_region is None else find_region(elastogram)
             box = elastogram.box
@@ -121,7 +148,7 @@ def follow_cine(
         valid = np.isfinite(inside)
         shown.append(
             CineFrame(
-                int(elastogram.source["frame"]),
+                number,
                 float(inside[valid].mean()) if valid.any() else None,
                 float(valid.mean()),
             )
@@ -133,7 +160,7 @@ def follow_cine(
     chosen = first + _most_typical(part)
     means = [frame.mean for frame in shown[first : first + length] if frame.mean is not None]
     return CineSummary(
-        frames=int(elastogram.source["frames"]),
+        frames=frames or int(elastogram.source["frames"]),
         unit=str(elastogram.unit),
         shown=tuple(shown),
         stretch=tuple(frame.frame for frame in shown[first : first + length]),
@@ -195,16 +222,14 @@ def _reason(shown: int, length: int) -> str:
 
 
 def _elastograms(
-    path: Path, numbers: Sequence[int], given: Calibration | None, progress: Progress
-) -> Iterator[Elastogram]:
+    screens: Iterable[tuple[int, ScreenFrame]], given: Calibration | None
+) -> Iterator[tuple[int, Elastogram]]:
     calibration: Calibration | None = None
     calibrated: ScreenFrame | None = None
-    for done, number in enumerate(numbers):
-        progress("Reading elastograms", done, len(numbers))
-        screen = read_screen(path, number)
+    for number, screen in screens:
         if calibration is None or calibrated is None or _bar_changed(calibrated, screen, calibration.bar):
             calibration, calibrated = find_calibration(screen, given), screen
-        yield elastogram_of_screen(screen, calibration)
+        yield number, elastogram_of_screen(screen, calibration)
 
 
 def _bar_changed(before: ScreenFrame, now: ScreenFrame, bar: Rectangle | None) -> bool:

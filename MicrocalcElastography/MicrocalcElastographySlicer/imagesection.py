@@ -10,9 +10,10 @@ from slicer.i18n import tr as _
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
-from MicrocalcSlicerShared.panel import enable, showText
+from MicrocalcSlicerShared.panel import enable, showText, valueOf
 
 from . import regions, screens, views
+from .cinetexts import cineText
 from .elastogramnodes import calibrationOf, isOwn, meaningOf, qualityOf, referenceOf, shownVolumes, warningsOf
 from .nodes import refer, referred
 from .parameternode import SCALE_LIMIT, ColorTable, ScaleUnit, StrainDirection
@@ -30,19 +31,24 @@ class ImageSection(Section):
     def __init__(self, panel):
         super().__init__(panel)
         self._picture = ()  # what the picture shows: node, its age; None for no picture
+        self._cine = None  # what was found about the frames of the selected volume
         self._tried = None  # calibration of a screen that could not be converted, and its volume
 
     def connect(self):
         self.ui.loadButton.clicked.connect(self.onLoad)
         self.ui.convertButton.clicked.connect(self.onConvert)
         self.ui.convertAgainButton.clicked.connect(self.onConvert)
+        self.ui.profileEdit.textChanged.connect(self.onProfileName)
+        self.ui.profileButton.clicked.connect(self.onKeepProfile)
+        self.ui.cineButton.clicked.connect(self.onFollowCine)
+        self.ui.cineSlider.valueChanged.connect(self.onSlide)
         self.ui.resetButton.clicked.connect(self.onReset)
         self.ui.barButton.clicked.connect(self.onMarkBar)
         self.ui.boxButton.clicked.connect(self.onMarkBox)
         showText(self.ui.statusLabel, "")
 
     def clear(self):
-        self._picture, self._tried = (), None
+        self._picture, self._tried, self._cine = (), None, None
         showText(self.ui.statusLabel, "")
 
     def selectInput(self):
@@ -70,7 +76,61 @@ class ImageSection(Section):
         screen = install or self._whyNoScreen()
         enable(self.ui.barButton, screen, _("Lay a rectangle around the color bar and drag its handles."))
         enable(self.ui.boxButton, screen, _("Lay a rectangle around the elastography box and drag its handles."))
+        self._showCine()
+        self.onProfileName()
         self._showFound(nodes)
+
+    def onProfileName(self, _name=""):
+        """A profile can be kept once it has a name."""
+        if self.parameters is not None:
+            nameless = "" if self._profileName() else _("Name the profile: the scanner, and its preset.")
+            why = self.panel.whatToInstall() or self._whyNoScreen() or nameless
+            enable(self.ui.profileButton, why, _("Keep the corrections above for all screens of this layout."))
+
+    def _profileName(self):
+        return valueOf(self.ui.profileEdit.text).strip()
+
+    def onKeepProfile(self):
+        """Keep what is entered for all screens of this layout."""
+        parameters, name = self.parameters, self._profileName()
+        profile = self.work(
+            self.ui.statusLabel,
+            lambda: self.logic.saveProfile(name, parameters.inputVolume, parameters.frame, **self._given()),
+        )
+        if profile is not None:
+            kept = _("Kept as “{name}”: screens of this layout are read with it from now on, and say so.")
+            showText(self.ui.statusLabel, kept.format(name=profile.name))
+
+    def onSlide(self, frame):
+        """Another frame of the cine."""
+        if self.parameters is not None and self.parameters.frame != frame:
+            self.parameters.frame = frame
+            self.panel.onParametersChanged()
+
+    def onFollowCine(self):
+        """Find the steadiest stretch of the frames and go to the one to measure."""
+        summary = self.work(
+            self.ui.statusLabel, lambda: self.logic.followCine(self.parameters.inputVolume, **self._given())
+        )
+        if summary is not None:
+            self._cine = summary
+            self.parameters.frame = summary.chosen
+            showText(self.ui.statusLabel, summary.reason)
+            self.panel.onParametersChanged()
+
+    def _showCine(self):
+        volumeNode, slider = self.parameters.inputVolume, self.ui.cineSlider
+        image = None if volumeNode is None else volumeNode.GetImageData()
+        frames = 1 if image is None else image.GetDimensions()[2]
+        isCine = frames > 1 and screens.isScreen(volumeNode)
+        for widget in (slider, self.ui.cineButton):
+            widget.setVisible(isCine)
+        if isCine:
+            slider.setRange(0, frames - 1)
+            slider.setValue(self.parameters.frame)
+            why = self.panel.whatToInstall() or self._whyNoScreen()
+            enable(self.ui.cineButton, why, _("Read all frames and find where the elastogram changes least."))
+        showText(self.ui.cineLabel, cineText(self._cine) if isCine and self._cine is not None else "")
 
     def onLoad(self):
         node = self.work(self.ui.statusLabel, lambda: self.logic.load(self.parameters.filePath))
@@ -193,7 +253,7 @@ class ImageSection(Section):
         volumeNode, memory = self.parameters.inputVolume, self.logic.getParameterNode()
         if referred(memory, _CORRECTED) is volumeNode:
             return
-        self._tried = None
+        self._tried = self._cine = None
         showText(self.ui.statusLabel, "")
         with slicer.util.NodeModify(memory):
             refer(memory, _CORRECTED, volumeNode)
@@ -304,6 +364,7 @@ def _summary(nodes, calibration):
         "spacing_mm": (_("Pixel size"), spacing and f"{spacing[0]:.4g} mm"),
         "b_mode_offset": (_("Paired B-mode"), calibration.b_mode_offset and _("yes")),
         "color_table": (_("Colors"), calibration.color_table),
+        "profile": (_("Profile of the scanner"), calibration.profile),
     }
     lines = [
         f"<b>{title}: {text}</b> – {calibration.sources.get(name, '')}" for name, (title, text) in shown.items() if text

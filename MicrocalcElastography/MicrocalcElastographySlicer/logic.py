@@ -22,8 +22,10 @@ from .cohortrun import REPORT_FOLDER, CohortRun, StudyRequest, StudySource
 if TYPE_CHECKING:  # pandas and scipy need not be installed yet
     from MicrocalcElastographyLib.assessment import Assessment, AssessmentParameters
     from MicrocalcElastographyLib.calibration import Calibration
+    from MicrocalcElastographyLib.cine import CineSummary
     from MicrocalcElastographyLib.cohort.analysis import StudyOptions
     from MicrocalcElastographyLib.color_scale import ColorScale
+    from MicrocalcElastographyLib.profiles import Profile
     from MicrocalcElastographyLib.readings import Reading
 
 _TABLE_FOR_VALUE_MAPS = "supersonic"
@@ -111,13 +113,35 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
 
     def findCalibration(self, volumeNode, frame: int = 0, **given) -> Calibration:
         """What a screen tells about itself beside what is given (as for :meth:`process`); nothing is converted."""
-        names = ("box", "bar", "colorTable", "valuesAtEnds", "unit", "opacity", "spacingMm")
-        box, bar, colorTable, ends, unit, opacity, spacingMm = (given.get(name) for name in names)
-        spacing = None if spacingMm is None else (spacingMm, spacingMm)
-        unit = None if unit is None else Unit(unit)
-        return screens.calibrationOfScreen(
-            volumeNode, frame, _calibration(box, bar, colorTable, ends, unit, opacity, spacing)
-        )
+        return screens.calibrationOfScreen(volumeNode, frame, _calibrationOf(given))
+
+    def followCine(self, volumeNode, **given) -> CineSummary:
+        """Values over the frames of a screen, the steadiest stretch, and the frame to measure.
+
+        Parameters
+        ----------
+        volumeNode : vtkMRMLVectorVolumeNode
+            A frame in each slice.
+        **given
+            As for :meth:`process`.
+        """
+        self.checkInput(volumeNode)
+        return screens.followCine(volumeNode, _calibrationOf(given))
+
+    def saveProfile(self, name: str, volumeNode, frame: int = 0, **given) -> Profile:
+        """Keep what is given (as for :meth:`process`) for all screens of the same layout.
+
+        Raises
+        ------
+        ParameterError
+            When nothing is given, the name is taken, or the layout cannot be recognized again.
+        """
+        from MicrocalcElastographyLib.profiles import ProfileStore
+
+        self.checkInput(volumeNode, frame)
+        profile = screens.profileOfScreen(name, volumeNode, frame, _calibrationOf(given))
+        ProfileStore().save(profile)
+        return profile
 
     def assess(
         self,
@@ -330,8 +354,17 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         return {region: segment for region, segment in found.items() if segment is not None}
 
 
+def _calibrationOf(given: Mapping[str, object]) -> Calibration:
+    """What the user gave, by the names of :meth:`MicrocalcElastographyLogic.process`."""
+    names = ("box", "bar", "colorTable", "valuesAtEnds", "unit", "opacity", "spacingMm")
+    box, bar, colorTable, ends, unit, opacity, spacingMm = (given.get(name) for name in names)
+    spacing = None if spacingMm is None else (spacingMm, spacingMm)
+    return _calibration(box, bar, colorTable, ends, None if unit is None else Unit(unit), opacity, spacing)
+
+
 def _calibration(box, bar, colorTable, valuesAtEnds, unit, opacity, spacing) -> Calibration:
     from MicrocalcElastographyLib.calibration import Calibration
+    from MicrocalcElastographyLib.profiles import known_profiles
 
     if opacity is not None and not 0.0 < opacity <= 1.0:
         raise ParameterError("The opacity is a share above 0 and up to 1 (100 %).")
@@ -347,6 +380,7 @@ def _calibration(box, bar, colorTable, valuesAtEnds, unit, opacity, spacing) -> 
         unit=unit,
         opacity=opacity,
         spacing_mm=spacing,
+        profiles=known_profiles(),
     )
 
 

@@ -27,6 +27,7 @@ _RECORD, _WARNINGS = "Assessment", "Warnings"
 _BOX_ID, _LESION_ID, _FAT_ID = "MicrocalcMeasurementBox", "MicrocalcMeasuredLesion", "MicrocalcMeasuredFat"
 _COLORS = {_BOX_ID: (1.0, 0.31, 0.85), _LESION_ID: (1.0, 1.0, 1.0), _FAT_ID: (1.0, 0.88, 0.3)}
 
+_PRINTED = "printed on the screen"
 _ENDS = ("lower end", "upper end")
 _STATISTICS = {
     "mean": "mean",
@@ -92,6 +93,11 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
             ("E/B size ratio", "length", measurement.sizes.length, "", "elastogram / B-mode"),
             ("E/B size ratio", "area", measurement.sizes.area, "", "elastogram / B-mode"),
         ]
+    rows += [
+        (_PRINTED, record["quantity"], record["printed"], record["unit"],
+         f"measured here {record['measured']:.4g} {record['unit']}".rstrip())
+        for record in measurement.elastogram.source.get("printed_on_the_screen") or []
+    ]  # fmt: skip
     # A score that does not exist is a row, too: its remark says why.
     rows += [
         ("scores", score.definition, float("nan") if score.value is None else score.value, "", score.reason)

@@ -74,8 +74,12 @@ def ratioRows(rows):
     shown = []
     for row in rows:
         isSize = row["region"] == "lesion" and row["unit"] in ("mm", "mm²")
-        if isSize or row["region"] in ("ratios", "E/B size ratio", "scores"):
-            prefix = {"lesion": _("lesion, "), "E/B size ratio": _("E/B size ratio, ")}.get(row["region"], "")
+        if isSize or row["region"] in ("ratios", "E/B size ratio", "scores", "printed on the screen"):
+            prefix = {
+                "lesion": _("lesion, "),
+                "E/B size ratio": _("E/B size ratio, "),
+                "printed on the screen": _("printed on the screen, "),
+            }.get(row["region"], "")
             unit = row["unit"].strip("-")
             isScore = row["region"] == "scores"
             value = _score(row["value"]) if isScore else f"{numberText(row['value'], unit)} {unit}".rstrip()

@@ -18,6 +18,8 @@ from .nodes import recall, remember
 
 if TYPE_CHECKING:  # scipy and pydicom are imported only when needed
     from MicrocalcElastographyLib.calibration import Calibration
+    from MicrocalcElastographyLib.cine import CineSummary
+    from MicrocalcElastographyLib.profiles import Profile
     from MicrocalcElastographyLib.reading import ValueMeaning
     from MicrocalcElastographyLib.screen.frame import ScreenFrame
 
@@ -128,11 +130,32 @@ def calibrationOfScreen(volumeNode, frame: int, given: Calibration) -> Calibrati
     """What is given, completed by what a color screen tells about itself."""
     from MicrocalcElastographyLib.screen_calibration import find_calibration
 
+    return find_calibration(_screenOf(volumeNode, frame), _withSpacing(volumeNode, given))
+
+
+def profileOfScreen(name: str, volumeNode, frame: int, given: Calibration) -> Profile:
+    """What is given for a color screen, for all screens of its layout."""
+    from MicrocalcElastographyLib.screen_calibration import profile_of
+
+    return profile_of(name, _screenOf(volumeNode, frame), given)
+
+
+def followCine(volumeNode, given: Calibration) -> CineSummary:
+    """Values over the frames of a color volume, its steadiest stretch, and the frame to measure."""
+    from MicrocalcElastographyLib.cine import follow_screens
+
+    frames = volumeNode.GetImageData().GetDimensions()[2]
+    numbered = ((frame, _screenOf(volumeNode, frame)) for frame in range(frames))
+    return follow_screens(numbered, _withSpacing(volumeNode, given), frames=frames)
+
+
+def _withSpacing(volumeNode, given: Calibration) -> Calibration:
+    """What is given, with the pixel size that somebody gave the volume in the scene."""
     spacing = nodeSpacing(volumeNode)
     if given.spacing_mm is None and spacing is not None and not _isOwnSpacing(volumeNode, spacing):
         sources = {**given.sources, "spacing_mm": _SPACING_SOURCE}
         given = dataclasses.replace(given, spacing_mm=spacing, sources=sources)
-    return find_calibration(_screenOf(volumeNode, frame), given)
+    return given
 
 
 def colorsOf(volumeNode, frame: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib import cine as cine_module
@@ -49,6 +50,14 @@ def test_every_new_elastogram_has_its_values_and_the_screen_is_calibrated_once(
     means = [frame.mean for frame in summary.shown if frame.frame in summary.stretch]
     assert summary.spread is not None
     assert summary.spread.mean == pytest.approx(np.mean(means))  # type: ignore[arg-type]
+
+
+def test_pages_of_a_tiff_are_a_cine_too(screens: list[SimulatedScreen], tmp_path: Path) -> None:
+    pages = [Image.fromarray(screen.frame) for screen in screens[:4]]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    summary = follow_cine(tmp_path / "pages.tif", stretch=2)
+    assert summary.frames == 4
+    assert [frame.frame for frame in summary.shown] == [0, 2]
 
 
 def test_the_steadiest_stretch_is_the_one_whose_pixels_change_least() -> None:

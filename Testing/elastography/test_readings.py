@@ -77,6 +77,22 @@ def test_two_readers_within_twenty_percent_agree_and_their_mean_counts() -> None
     assert found.discrepancy == pytest.approx(8 / 66)
 
 
+def test_a_lesion_has_its_speed_beside_its_stiffness_and_the_words_of_its_readings() -> None:
+    readings = [
+        Reading("L1", "A", 1, box_speed_mean_m_s=4.0, elasticity_assessment="soft", stiff_rim="absent", profile="Mach"),
+        Reading("L1", "A", 2, box_speed_mean_m_s=5.0, elasticity_assessment="soft", stiff_rim="absent"),
+        Reading("L1", "B", 1, box_speed_mean_m_s=5.5, elasticity_assessment="hard", stiff_rim="absent"),
+        Reading("L2", "A", 1, elasticity_assessment="soft"),
+        Reading("L2", CONSENSUS, 1, elasticity_assessment="intermediate"),
+    ]
+    table = one_row_per_lesion(table_of(readings)).set_index("lesion")
+    assert table.loc["L1", "box_speed_mean_m_s"] == 5.0
+    assert pd.isna(table.loc["L2", "box_speed_mean_m_s"])
+    assert table["elasticity_assessment"].to_dict() == {"L1": "soft / hard", "L2": "intermediate"}
+    assert table["stiff_rim"].to_dict() == {"L1": "absent", "L2": ""}
+    assert table.loc["L1", "profile"] == "Mach"
+
+
 def test_more_than_twenty_percent_needs_consensus_and_the_third_reading_settles_it() -> None:
     apart = [*stiffness("L1", "A", 50), *stiffness("L1", "B", 70)]
     found = agreement(table_of(apart), "elasticity_mean_kpa")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +118,6 @@ def write(measured: Measured, folder: Path) -> None:
 
 
 def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
-    from dataclasses import replace
-
     from ..assessment import AssessmentParameters
     from ..measurement import BoxShape
 
@@ -140,9 +138,14 @@ def read(path: Path, arguments: argparse.Namespace, frame: int | None) -> Elasto
 
     direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
     meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing_of(arguments))
-    elastogram = read_elastogram(path, frame, calibration_of(arguments), meaning)
+    given = replace(calibration_of(arguments), corners=_corners(arguments.corners))
+    elastogram = read_elastogram(path, frame, given, meaning)
     check_profile(arguments, elastogram.warnings)
     return elastogram
+
+
+def _corners(numbers: list[float] | None) -> tuple[tuple[float, float], ...] | None:
+    return None if numbers is None else tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _regions(elastogram: Elastogram, arguments: argparse.Namespace, number: int) -> LesionRegions:

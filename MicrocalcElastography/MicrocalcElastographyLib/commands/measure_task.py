@@ -25,21 +25,8 @@ COLUMNS = {
 _LISTS = ("lesion", "fat", "lesion_on_elastogram", "calcification", "skin", "chest_wall", "box_at")
 _DEFAULTS = {**dict.fromkeys(_LISTS), "name": "lesion", "reader": "", "patient": "", "outcome": "", "repeat": 1}
 SHARED = (
-    *(
-        "frame",
-        "unit",
-        "range",
-        "opacity",
-        "color_table",
-        "box",
-        "bar",
-        "profile",
-        "spacing",
-        "higher_is",
-        "box_mm",
-        "circle",
-    ),
-    *("precompression", "confirmed", "parameters", "cutoffs"),
+    *("frame", "unit", "range", "opacity", "color_table", "box", "bar", "corners", "profile", "spacing"),
+    *("higher_is", "box_mm", "circle", "precompression", "confirmed", "parameters", "cutoffs"),
 )
 """Options of the command that hold for all rows, unless the row says otherwise."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..conversion import elastogram_of_screen
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
 from ..screen.frame import ScreenFrame
+from ..screen.perspective import straightened
 from ..screen_calibration import find_calibration
 from . import dicom_file
 from .arrays import is_array_file, read_array
@@ -96,6 +98,8 @@ def _read(
         elif kind not in _PICTURES:
             return read_value_file(path, kind, frame or 0, meaning or ValueMeaning(), byte_budget, source)
     screen = read_screen(path, frame or 0, byte_budget)
+    if given is not None and given.corners is not None:
+        screen = straightened(screen, given.corners)
     return elastogram_of_screen(screen, find_calibration(screen, given), parameters)
 
 
@@ -134,7 +138,7 @@ def elastography_frames(
     byte_budget: int = DEFAULT_BYTE_BUDGET,
     progress: Progress = no_progress,
 ) -> list[int]:
-    """Numbers of the frames of a DICOM cine that each show a new elastogram; ``[0]`` for a single frame.
+    """Numbers of the frames of a DICOM cine, or pages of a TIFF file, that each show a new elastogram; ``[0]`` for one.
 
     Parameters
     ----------
@@ -149,23 +153,54 @@ def elastography_frames(
     UnreadableImageError, UnsupportedImageError
     """
     path, kind, _ = _identified(path)
-    if kind != "DICOM":
-        return [0]
-    with damage_reported(kind), dicom_file.opened(path, byte_budget) as file:
-        count = file.number_of_frames
-        box, first = given.box if given else None, 0
-        while box is None and first < count:
-            box = find_calibration(read_dicom_screen(file, first), given).box
-            first += box is None
-        if box is None:
-            return []
+    with damage_reported(kind):
+        if kind == "DICOM":
+            with dicom_file.opened(path, byte_budget) as file:
+                count = file.number_of_frames
+                return _new_elastograms(
+                    count,
+                    partial(read_dicom_screen, file),
+                    lambda number: read_colors(file, number)[0],
+                    given,
+                    progress,
+                )
+        if kind not in _PICTURES:
+            return [0]
+        pages = int(read_picture(path, kind, 0, byte_budget).source["frames"])
+        if pages == 1:
+            return [0]
 
-        def frames() -> Iterator[NDArray[np.uint8]]:
-            for number in range(first, count):
-                progress("Comparing frames", number, count)
-                yield read_colors(file, number)[0]
+        def page(number: int) -> ScreenFrame:
+            return read_picture(path, kind, number, byte_budget)
 
-        return [first + number for number in unique_elastography_frames(frames(), box)]
+        return _new_elastograms(pages, page, lambda number: page(number).rgb, given, progress)
+
+
+def _new_elastograms(
+    count: int,
+    screen_of: Callable[[int], ScreenFrame],
+    colors_of: Callable[[int], NDArray[np.uint8]],
+    given: Calibration | None,
+    progress: Progress,
+) -> list[int]:
+    """Numbers of the frames, of so many, that show a new elastogram."""
+    box, first = given.box if given else None, 0
+    while box is None and first < count:
+        box = find_calibration(screen_of(first), given).box
+        first += box is None
+    if box is None:
+        return []
+    found_in = box
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        for number in range(first, count):
+            progress("Comparing frames", number, count)
+            colors = colors_of(number)
+            if not found_in.inside_frame(*colors.shape[:2]):
+                raise ParameterError(f"Page {number} is smaller than the ones before; give one page (--frame) instead.")
+            yield colors
+
+    return [first + number for number in unique_elastography_frames(frames(), found_in)]
 
 
 def _identified(path: Path) -> tuple[Path, str, dict[str, Any]]:

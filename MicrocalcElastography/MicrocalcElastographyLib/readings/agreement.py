@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..cohort.readings import is_consensus, one_value_per_lesion
 from ..protocol import repeat_spread
-from .reading import AT_LEAST, HIGH_ENDS, KEY_COLUMNS, LOW_ENDS, QUANTITY_COLUMNS, variable_of
+from .reading import AT_LEAST, HIGH_ENDS, KEY_COLUMNS, LOW_ENDS, QUANTITY_COLUMNS, SPEED_COLUMNS, variable_of
 from .table import DECIMALS
 
 CONSENSUS = "consensus"
@@ -93,7 +94,8 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
     -------
     DataFrame
         ``lesion``, ``patient``, ``outcome``, the quantities, the doubts of all readings (largest saturated share,
-        smallest share of the box inside, bound, codes of warnings), and: ``readers`` (without consensus),
+        smallest share of the box inside, bound, codes of warnings), shear-wave speeds, words (“soft / hard” where
+        readings differ), profiles of scanners, and: ``readers`` (without consensus),
         ``acquisitions``, ``largest_spread_percent`` (interquartile range / median of a reader's repeats),
         ``discrepancy_percent`` and ``discrepancy_of`` (quantity on which the readers differ most), ``agreement`` (as in
         `Agreement`).
@@ -110,31 +112,44 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
             default=None,
         )
         statuses = {result.status for result in found}
-        rows.append(
-            {
-                "lesion": lesion,
-                "patient": _first_text(own["patient"]),
-                "outcome": _first_text(own["outcome"]),
-                **values.loc[lesion].round(DECIMALS).to_dict(),
-                # The worst of its readings: a doubt about one is a doubt about their mean.
-                "saturated_percent": own["saturated_percent"].max(),
-                "roi_inside_percent": own["roi_inside_percent"].min(),
-                # The widest that any of them leaves possible.
-                **own[list(LOW_ENDS)].min().to_dict(),
-                **own[list(HIGH_ENDS)].max().to_dict(),
-                "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
-                "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
-                "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
-                "acquisitions": len(own),
-                "largest_spread_percent": _largest_spread_percent(own),
-                "discrepancy_percent": round(100.0 * apart.discrepancy, 1)
-                if apart and apart.discrepancy is not None
-                else None,
-                "discrepancy_of": apart.quantity if apart else "",
-                "agreement": next((status for status in _WORST_FIRST if status in statuses), ""),
-            }
-        )
+        row: dict[Any, Any] = {
+            "lesion": lesion,
+            "patient": _first_text(own["patient"]),
+            "outcome": _first_text(own["outcome"]),
+            **values.loc[lesion].round(DECIMALS).to_dict(),
+            # The worst of its readings: a doubt about one is a doubt about their mean.
+            "saturated_percent": own["saturated_percent"].max(),
+            "roi_inside_percent": own["roi_inside_percent"].min(),
+            # The widest that any of them leaves possible.
+            **own[list(LOW_ENDS)].min().to_dict(),
+            **own[list(HIGH_ENDS)].max().to_dict(),
+            **{name: _mean_of(own, name) for name in SPEED_COLUMNS},
+            **{name: _words_of(own, name) for name in ("elasticity_assessment", "stiff_rim", "profile")},
+            "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
+            "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
+            "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),
+            "acquisitions": len(own),
+            "largest_spread_percent": _largest_spread_percent(own),
+            "discrepancy_percent": round(100.0 * apart.discrepancy, 1)
+            if apart and apart.discrepancy is not None
+            else None,
+            "discrepancy_of": apart.quantity if apart else "",
+            "agreement": next((status for status in _WORST_FIRST if status in statuses), ""),
+        }
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _mean_of(own: pd.DataFrame, name: str) -> float | None:
+    found = agreement(own, name)
+    return None if found is None else round(found.value, DECIMALS)
+
+
+def _words_of(own: pd.DataFrame, name: str) -> str:
+    """What the readings say, each once; only the consensus where there is one that says something."""
+    agreed = own.loc[is_consensus(own["reader"].astype(str)), name]
+    said = agreed if agreed.astype(bool).any() else own[name]
+    return " / ".join(dict.fromkeys(text for text in said.astype(str) if text))
 
 
 _WORST_FIRST = ("needs consensus", "settled by consensus", "agreed", "one reader")

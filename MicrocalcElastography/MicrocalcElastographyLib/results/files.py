@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.files import replaced_on_success
 from MicrocalcAILib.base.provenance import provenance
@@ -61,6 +64,13 @@ def write_map(elastogram: Elastogram, path: Path) -> None:
         _IDENTITY,
         path,
         {UNIT_KEY: str(elastogram.unit), DIRECTION_KEY: str(elastogram.direction)},
+    )
+
+
+def write_quality(correlation: NDArray[np.floating], elastogram: Elastogram, path: Path) -> None:
+    """Write a map that lies on the values of an elastogram, pixel by pixel, as an NRRD file."""
+    write_volume(
+        correlation.astype(np.float32), elastogram.spacing_mm or (1.0, 1.0), (0.0, 0.0, 0.0), _IDENTITY, path, {}
     )
 
 

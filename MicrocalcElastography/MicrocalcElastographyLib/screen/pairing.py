@@ -44,7 +44,10 @@ def find_paired_b_mode(gray: NDArray[np.uint8], panel: Rectangle, box: Rectangle
     hole = box.grown(_AROUND_BOX_PX).intersection(panel).shifted(-panel.top, -panel.left)
     outside[hole.slices] = 0.0
     image = gray.astype(np.float32)
-    coarse = _correlation(_halved(image), _halved(image[panel.slices]), _halved(outside) > 0.99)
+    compared = _halved(outside) > 0.99
+    if not compared.any():
+        return None
+    coarse = _correlation(_halved(image), _halved(image[panel.slices]), compared)
     row0, column0 = panel.top // _HALF, panel.left // _HALF
     # Twins do not overlap: leave out the panel itself.
     rows, columns = np.ogrid[: coarse.shape[0], : coarse.shape[1]]

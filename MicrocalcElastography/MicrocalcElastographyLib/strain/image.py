@@ -11,6 +11,7 @@ from MicrocalcAILib.base.provenance import provenance
 
 from ..elastogram import Direction, Elastogram, Quality, Unit
 from .displacement import Displacement, StrainParameters, track
+from .refinement import refined
 
 _LITTLE_STRAIN = 0.002  # mean compression below which noise rules
 
@@ -57,6 +58,16 @@ def strain_elastogram(
     spacing_mm: tuple[float, float],
     parameters: StrainParameters | None = None,
 ) -> Elastogram:
+    """The strain of `strain_image` without its quality."""
+    return strain_image(before, after, spacing_mm, parameters)[0]
+
+
+def strain_image(
+    before: NDArray[np.floating],
+    after: NDArray[np.floating],
+    spacing_mm: tuple[float, float],
+    parameters: StrainParameters | None = None,
+) -> tuple[Elastogram, NDArray[np.float32]]:
     """The relative strain between two echo frames as an elastogram: measured like any other.
 
     Windows that do not correlate, and places that seem to be stretched while the rest is compressed, carry no value.
@@ -69,13 +80,19 @@ def strain_elastogram(
         Between samples, between lines.
     parameters : StrainParameters or None
 
+    Returns
+    -------
+    (Elastogram, float32 array)
+        The array has the shape of its values: correlation of each window with what it became, to 1.
+
     Raises
     ------
     ParameterError
         When the frames cannot be compared, or nothing of them correlates.
     """
     parameters = parameters or StrainParameters()
-    displacement = track(before, after, spacing_mm[0], parameters)
+    found = track(before, after, spacing_mm[0], parameters)
+    displacement = refined(before, after, found, spacing_mm[0], parameters)
     strain = axial_strain(displacement, parameters, spacing_mm[0])
     if not np.isfinite(strain).any():
         raise ParameterError(
@@ -94,7 +111,7 @@ def strain_elastogram(
             )
         )
     hop_mm = float(displacement.rows[1] - displacement.rows[0]) * spacing_mm[0]
-    return Elastogram(
+    elastogram = Elastogram(
         values=np.where(valid, strain, np.nan).astype(np.float32),
         valid=valid,
         unit=Unit.STRAIN,
@@ -111,6 +128,7 @@ def strain_elastogram(
             motion="stretched" if is_stretched else "compressed",
         ),
     )
+    return elastogram, displacement.correlation
 
 
 def signal_to_noise(strain: NDArray[np.floating]) -> float:

@@ -1,0 +1,77 @@
+"""Photos of a screen, taken at a slight angle: made upright by the four corners, then read like any screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcElastographyLib.calibration import Calibration
+from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
+from MicrocalcElastographyLib.reading import read_elastogram
+from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
+from MicrocalcElastographyLib.screen.perspective import _coefficients, straightened
+
+UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT = (80.0, 60.0), (900.0, 90.0), (880.0, 1130.0), (100.0, 1170.0)
+CORNERS = (UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT)
+
+
+def photo_of(rgb: np.ndarray) -> Image.Image:
+    """The screen as a camera sees it from a slight angle, on a gray desk."""
+    rows, columns = rgb.shape[:2]
+    upright = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], dtype=float)
+    taken = Image.fromarray(rgb).transform(
+        (980, 1240), Image.Transform.PERSPECTIVE, _coefficients(np.array(CORNERS), upright).tolist(),
+        Image.Resampling.BICUBIC, fillcolor=(90, 90, 90),
+    )  # fmt: skip
+    return taken
+
+
+def test_a_photo_of_a_screen_is_read_by_its_four_corners(tmp_path: Path) -> None:
+    screen = simulate_screen(PhantomParameters(opacity=1.0))
+    photo_of(screen.frame).save(tmp_path / "photo.png")
+    elastogram = read_elastogram(tmp_path / "photo.png", given=Calibration(corners=CORNERS))
+    assert elastogram.value_range == (0.0, 180.0)
+    assert "photo-straightened" in [warning.code for warning in elastogram.warnings]
+    assert elastogram.source["calibration"]["corners"]["value"] == CORNERS
+    truth = float(screen.values[~screen.void].mean())
+    assert float(np.nanmean(elastogram.values)) == pytest.approx(truth, rel=0.05)
+    assert elastogram.spacing_mm is not None
+    rows = screen.frame.shape[0]
+    seen = (np.hypot(20, 1040) + np.hypot(20, 1110)) / 2  # rows of the upright picture
+    assert elastogram.spacing_mm[0] == pytest.approx(0.1 * rows / seen, rel=0.03)
+
+
+def test_a_rectangle_on_the_photo_becomes_the_same_rectangle() -> None:
+    frame = np.zeros((300, 200, 3), np.uint8)
+    frame[100:200, 50:150] = 200
+    photo = photo_of(frame)
+    upright = straightened(ScreenFrame(np.array(photo)), CORNERS).rgb[..., 0]
+    rows, columns = np.flatnonzero((upright > 100).any(axis=1)), np.flatnonzero((upright > 100).any(axis=0))
+    height, width = upright.shape
+    assert [rows[0] / height, (rows[-1] + 1) / height] == pytest.approx([1 / 3, 2 / 3], abs=0.01)
+    assert [columns[0] / width, (columns[-1] + 1) / width] == pytest.approx([1 / 4, 3 / 4], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("corners", "sentence"),
+    [
+        (CORNERS[:3], "four corners"),
+        ((UPPER_LEFT, LOWER_RIGHT, UPPER_RIGHT, LOWER_LEFT), "go round"),
+        (((0.0, 0.0), (900.0, 0.0), (700.0, 500.0), (200.0, 500.0)), "too steep"),
+    ],
+)
+def test_corners_that_are_none_are_refused(corners: tuple[tuple[float, float], ...], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence):
+        straightened(ScreenFrame(np.zeros((600, 1000, 3), np.uint8)), corners)
+
+
+def test_regions_of_the_file_do_not_hold_on_the_upright_picture() -> None:
+    region = UltrasoundRegion(Rectangle(0, 0, 100, 100), True, False, (0.1, 0.1))
+    frame = ScreenFrame(np.zeros((1300, 1000, 3), np.uint8), (region,), spacing_mm=(0.1, 0.1))
+    upright = straightened(frame, CORNERS)
+    assert (upright.regions, upright.spacing_mm) == ((), None)
