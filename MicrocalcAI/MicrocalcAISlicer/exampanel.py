@@ -7,6 +7,7 @@ from slicer.util import VTKObservationMixin
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.panel import enable, showText, valueOf
+from MicrocalcSlicerShared.reach import fitColumns
 
 from . import exammarkups, ownviews
 from .examimages import examsOf
@@ -18,7 +19,7 @@ from .inputvolume import hasPlausibleSpacing, mammogramNodes
 from .results import findResults
 
 UI_FILE = "MicrocalcAI/UI/MicrocalcAIExam.ui"
-_PLACE_COLUMN = 1
+_NUMBERS, _WORDS = (0, 2, 4), (1, 3, 5)  # columns of the findings
 
 
 class ExamPanel(VTKObservationMixin):
@@ -61,7 +62,7 @@ class ExamPanel(VTKObservationMixin):
         headings = [_("No."), _("Place"), _("Calcifications"), _("Words"), _("Risk by words"), _("Since the prior")]
         ui.findingsTable.setColumnCount(len(headings))
         ui.findingsTable.setHorizontalHeaderLabels(headings)
-        ui.findingsTable.horizontalHeader().setSectionResizeMode(_PLACE_COLUMN, qt.QHeaderView.Stretch)
+        fitColumns(ui.findingsTable, fitted=_NUMBERS, stretched=_WORDS)
         showText(ui.examStatusLabel, "")
 
     # What the panel tells
@@ -282,7 +283,6 @@ class ExamPanel(VTKObservationMixin):
                 table.setItem(index, column, item)
             if self._record.exam.findings[index].number == selected:
                 table.selectRow(index)
-        table.resizeRowsToContents()
         table.blockSignals(False)
         table.setVisible(bool(rows))
         showText(self.ui.examSummaryLabel, _summary(self._record) if self._record else "")

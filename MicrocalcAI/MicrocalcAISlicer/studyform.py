@@ -79,6 +79,7 @@ class StudyForm:
                 required = "" if not question.required or question.kind == MARKS else " *"
                 other = others.get(question.name, "")
                 label.setText(f"{question.text}{required}" + (f"\n{other}" if other else ""))
+                label.setMinimumHeight(valueOf(label.sizeHint).height())  # a row would be as high as its field alone
                 widget.setEnabled(isOpen)
                 self._fill(question, widget, values.get(question.name), marks.get(question.name, {}))
         finally:

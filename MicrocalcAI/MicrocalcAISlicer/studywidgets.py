@@ -47,6 +47,7 @@ class StudyWidgets:
         self._addRest(self._frameLayout)
         self.newForm()
         self._addButtons(column, actions)
+        column.addStretch(1)  # room to spare stays below, not around the title
 
     def newForm(self):
         """An empty form layout in the place of the earlier form."""

@@ -1,5 +1,6 @@
 """Small studies: phantom-like images with clusters in half of them, results of an analysis, and simulated readers."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,9 @@ from MicrocalcAILib.analysis import Analysis, save_analysis
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.dataset.dataset import Annotation, read_dataset, written_dataset
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
-from MicrocalcAILib.study.cases import Case, write_study
+from MicrocalcAILib.phantom.writer import write_phantom
+from MicrocalcAILib.pipeline import analyze, load_selector
+from MicrocalcAILib.study.cases import Case, Truth, write_study
 from MicrocalcAILib.study.new import cases_of_dataset, example_plan
 
 SHAPE, SPACING_MM = (60, 80), 0.07
@@ -88,6 +91,39 @@ def make_speck_study(folder):
     record = {"schema": 1, "title": "Specks", "questions": [asked]}
     write_study(folder / "study", record, [Case("image", "A", (path,))], {})
     return folder / "study", phantom
+
+
+def make_exam_study(folder, count=4):
+    """A sequential study of small phantom exams in four views, every second one with a cluster in both left views.
+
+    Gives the study and, by case, the place (image, row, column) of the cluster in each view that shows it.
+    """
+    selector, cases, truth, places = load_selector("measurements"), [], {}, {}
+    for number in range(count):
+        name, images, results, lesions = f"exam_{number}", [], [], []
+        for image, (side, view) in enumerate((("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))):
+            clusters = (1, 1) if number % 2 and side == "L" else (0, 0)
+            seed = [61, number, image]
+            background = power_law_background(seed, BreastParameters(frame_mm=(36.0, 28.0)))
+            parameters = PhantomParameters(clusters=clusters, singles=(0, 2), contrast_to_noise=(8.0, 20.0))
+            made = simulate(background, seed, parameters)
+            made = dataclasses.replace(made, mammogram=dataclasses.replace(made.mammogram, laterality=side, view=view))
+            write_phantom(folder / "exams", f"{name}_{side}{view}", made, ["dicom"])
+            images.append(folder / "exams" / "dicom" / f"{name}_{side}{view}.dcm")
+            results.append(folder / "results" / images[-1].stem)
+            results[-1].mkdir(parents=True)
+            save_analysis(analyze(made.mammogram, selector=selector), results[-1])
+            members = made.calcifications[made.calcifications["cluster_id"] == 1]
+            if len(members):
+                rows, columns = np.nonzero(np.isin(made.labels, members["id"]))
+                places.setdefault(name, []).append((image, float(np.median(rows)), float(np.median(columns))))
+                ends = dict(zip(BOX, (rows.min(), rows.max(), columns.min(), columns.max()), strict=True))
+                lesions.append({"image": image, "lesion": "cluster 1", **ends})
+        cases.append(Case(name, name, tuple(images), tuple(results)))
+        truth[name] = Truth(bool(lesions), "", pd.DataFrame(lesions, columns=["image", "lesion", *BOX]))
+    record = example_plan("Exams", "sequential", 1) | {"hanging": "four views"}
+    write_study(folder / "study", record, cases, truth)
+    return folder / "study", places
 
 
 def clear_specks(phantom):

@@ -17,9 +17,10 @@ from MicrocalcAILib.editing.doubt import expected_disagreement, expected_mistake
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
-from MicrocalcAILib.training.adapt import Adaptation, WorseModelError, adapt, operating_points
+from MicrocalcAILib.training.adapt import Adaptation, adapt, operating_points
 from MicrocalcAILib.training.comparison import compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
+from MicrocalcAILib.training.more_trees import WorseModelError
 from MicrocalcAILib.training.next_image import most_doubtful
 
 FRAME_MM = (40.0, 30.0)

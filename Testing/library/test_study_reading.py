@@ -6,8 +6,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from library.study_examples import changed_plan, make_study
@@ -337,13 +339,15 @@ def test_kill_at_any_instant_loses_at_most_the_answer_being_written(tmp_path):
     study = make_study(tmp_path)
     assign(study, "AB").close()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    for wanted in (1, 4, 9):
+    rng = np.random.default_rng(1)
+    for wanted in (1, 4, 9, 2):
         with subprocess.Popen(
             [sys.executable, "-c", _WRITER, str(study)], stdout=subprocess.PIPE, env=environment
         ) as child:
             said = -1
             while said < wanted:
                 said = int(child.stdout.readline())
+            time.sleep(rng.uniform(0, 0.05))  # an answer takes some milliseconds
             child.kill()
             rest = child.stdout.read().split(b"\n")[:-1]
         said = int(rest[-1]) if rest else said

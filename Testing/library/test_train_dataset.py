@@ -13,7 +13,9 @@ from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.dataset.dataset import Annotation, read_dataset, written_dataset
 from MicrocalcAILib.dataset.lesions import lesions_of
+from MicrocalcAILib.lexicon.arrangement import CLUSTER_MEASUREMENTS
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
+from MicrocalcAILib.training.dataset_clusters import found_cases, worded_clusters
 from MicrocalcAILib.training.dataset_images import annotated_images, divided, lesion_images, malignant_by_category
 
 FRAME_MM = (32.0, 26.0)
@@ -170,3 +172,29 @@ def test_detector_goes_on_from_the_bundled_one_and_its_card_says_before_and_afte
     assert all(rate["before"] is None or 0 <= rate["before"] <= 1 for rate in rates)
     assert card["initial_weights"]
     assert "Started from LesionDetector" in card["training_data"]
+
+
+def test_outlined_clusters_with_words_are_measured_as_the_word_model_needs_them(make, phantoms):
+    table = worded_clusters(make())
+    assert table["morphology"].tolist() == [phantom.clusters["morphology"].iloc[0] for phantom in phantoms[:5]]
+    assert np.isfinite(table[list(CLUSTER_MEASUREMENTS)].dropna(axis=1, how="all").to_numpy()).all()
+    assert table["patient"].nunique() == 5
+
+
+def test_clusters_that_the_analysis_finds_in_lesions_get_their_outcome(make):
+    dataset = make()
+    cases = found_cases(dataset, "measurements")
+    assert 0 < len(cases) <= 5
+    names = cases.tables.clusters.index.get_level_values("image")
+    assert cases.malignant.tolist() == [int(name[-1]) % 2 == 1 for name in names]
+    assert cases.patients.tolist() == [f"patient {name[-1]}" for name in names]
+
+
+def test_going_on_needs_outcomes_and_words(make, tmp_path, capsys):
+    make(category="4")
+    for model in ("classifier", "words"):
+        arguments = ["train", model, "--dataset", str(tmp_path / "dataset"), "--output", str(tmp_path / "model")]
+        assert main(arguments) == 2
+    assert "no lesion of known outcome" in capsys.readouterr().err
+    assert main(["train", "classifier", "--table", "x", "--output", "y"]) == 2
+    assert "--labels" in capsys.readouterr().err

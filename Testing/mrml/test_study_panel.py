@@ -1,5 +1,6 @@
 """A reader study through the panel: the same files as the head-less reading, one case in the scene at a time."""
 
+import pandas as pd
 import pytest
 import qt
 import vtk
@@ -11,6 +12,7 @@ from library.study_examples import (
     SimulatedReader,
     clear_specks,
     diseased_cases,
+    make_exam_study,
     make_speck_study,
     make_study,
     read_all,
@@ -20,6 +22,7 @@ from MicrocalcAILib.study.analysis import analyze_study
 from MicrocalcAILib.study.assignment import assign, assign_adjudicator
 from MicrocalcAILib.study.collect import collect, read_reader
 from MicrocalcAILib.study.reading import Reading
+from MicrocalcSlicerShared.geometry import ijkToRas
 
 
 @pytest.fixture
@@ -111,6 +114,47 @@ def test_panel_and_headless_reading_write_the_same_answers(open_study, tmp_path)
         assert one.values == other.values
         scores = [[mark["score"] for mark in found.marks.get("marks", {}).values()] for found in (one, other)]
         assert scores[0] == scores[1]
+
+
+@pytest.mark.slow  # sixteen simulated images are analyzed
+def test_exams_in_four_views_are_read_by_panel_and_without_it_and_give_one_table_of_readers(panel, slicer, tmp_path):
+    folder, places = make_exam_study(tmp_path)
+    assign(folder, "AB").close()
+    panel.study.openStudy(folder, "AB")
+    study, reader = panel.study, SimulatedReader("AB", 1)
+    while study.reading.finished < len(study.reading.tasks):
+        task = study.reading.current
+        assert len(volumes(slicer)) == 4
+        assert bool(segmentations(slicer)) == (task.condition == "aided")
+        answers, score = reader.answers(task.case in places, task.condition)
+        for name, answer in answers.items():
+            choose(study, name, answer)
+        for image, row, column in places[task.case] if score is not None else ():
+            place = ijkToRas(study.views.volumeNodes[image]) @ [column, row, 0.0, 1.0]
+            study.views._markNodes[image].AddControlPoint(vtk.vtkVector3d(*place[:3]))
+            study._form.markRows[-1][2].setValue(round(score))
+        study.widgets.buttons["finish"].click()
+    study.close()
+    assign(folder, "CD").close()
+    headless, reader = Reading(folder, "CD"), SimulatedReader("CD", 2)
+    while headless.next_unfinished():
+        task = headless.current
+        answers, score = reader.answers(task.case in places, task.condition)
+        for name, answer in answers.items():
+            headless.answer(name, answer)
+        for image, row, column in places[task.case] if score is not None else ():
+            headless.mark("marks", image, row, column, score)
+        headless.finish()
+    headless.close()
+    found = collect(folder)
+    assert found.progress["finished"].tolist() == [8, 8]
+    assert len(found.marks) > 4
+    assert (found.marks["lesion"] == "cluster 1").all()
+    analyze_study(folder, tmp_path / "analyzed")
+    hits = pd.read_csv(tmp_path / "analyzed" / "marks_found.csv")
+    assert hits["lesions"].tolist() == [2] * 4
+    assert hits["false_marks"].sum() == 0
+    assert (tmp_path / "analyzed" / "reader_study_probability" / "comparisons.csv").is_file()
 
 
 def test_case_is_shown_under_its_number_and_without_results_first(open_study, slicer):

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from ..base.errors import ParameterError
 from . import (
     detector_images,
     train_adapt,
@@ -72,15 +73,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     detector.set_defaults(train=train_detector.run)
 
     lexicon = models.add_parser("words", help="the model that suggests BI-RADS words, on simulated calcifications")
-    lexicon.add_argument("--backgrounds", required=True, type=Path, metavar="TABLE", help="as for the selector")
+    source = lexicon.add_mutually_exclusive_group(required=True)
+    source.add_argument("--backgrounds", type=Path, metavar="TABLE", help="as for the selector")
+    source.add_argument(
+        "--dataset", type=Path, metavar="DATASET", help="go on from the bundled model with clusters that readers named"
+    )
     lexicon.add_argument("--output", required=True, type=Path, help="model folder to write")
     lexicon.set_defaults(train=_train_words)
 
     classifier = models.add_parser("classifier", help="the classifier of clusters, on your own cases")
-    classifier.add_argument("--table", required=True, type=Path, metavar="DIR", help="results of microcalc analyze")
-    classifier.add_argument(
-        "--labels", required=True, type=Path, metavar="CSV", help="image, cluster_id, malignant, patient, split (test)"
+    source = classifier.add_mutually_exclusive_group(required=True)
+    source.add_argument("--table", type=Path, metavar="DIR", help="results of microcalc analyze")
+    source.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DATASET",
+        help="analyze its images, and go on from the bundled classifier with lesions of known outcome",
     )
+    classifier.add_argument("--labels", type=Path, metavar="CSV", help="image, cluster_id, malignant, patient, split")
     classifier.add_argument(
         "--groups", default="patient_id", metavar="COLUMN", help="of the labels: who the patient is"
     )
@@ -192,6 +202,13 @@ def _distill_regressor(arguments: argparse.Namespace) -> int:
 
 
 def _train_words(arguments: argparse.Namespace) -> int:
+    if arguments.dataset:
+        from ..dataset.dataset import read_dataset
+        from ..training.words_update import changes_text, update_words
+
+        card = update_words(read_dataset(arguments.dataset), arguments.output, progress=show_progress)
+        print(changes_text(card))
+        return 0
     from ..training.words import accuracy_text, train_words
 
     print(accuracy_text(train_words(arguments.backgrounds, arguments.output, progress=show_progress)))
@@ -199,6 +216,15 @@ def _train_words(arguments: argparse.Namespace) -> int:
 
 
 def _train_classifier(arguments: argparse.Namespace) -> int:
+    if arguments.dataset:
+        from ..dataset.dataset import read_dataset
+        from ..training.classifier_update import changes_text, update_classifier
+
+        dataset = read_dataset(arguments.dataset)
+        print(changes_text(update_classifier(dataset, arguments.output, seed=arguments.seed, progress=show_progress)))
+        return 0
+    if arguments.labels is None:
+        raise ParameterError("Clusters need their outcomes; give the table of labels with --labels.")
     from ..classification.cases import read_cases, read_description
     from ..classification.feature_tables import FeatureTables
     from ..training.classifier import ClassifierTraining, train_classifier

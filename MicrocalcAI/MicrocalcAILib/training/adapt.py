@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
-from ..base.errors import MicrocalcError, ParameterError
+from ..base.errors import ParameterError
 from ..base.model_folder import write_model_folder
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
@@ -27,25 +27,10 @@ from ..segmentation.selection import MODEL_FILES, with_neighborhood
 from .comparison import compared
 from .corrections import Base, Corrected, Judge, corrected_image, corrected_phantom
 from .measured_candidates import thresholds_at
+from .more_trees import WorseModelError, with_more_trees
 
 _FOLDS, _INNER_FOLDS = 5, 2
 _LARGEST_LOSS_ON_SIMULATION = 0.05
-_TREES = {
-    "objective": "binary",
-    "learning_rate": 0.05,
-    "num_leaves": 7,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.6,
-    "lambda_l2": 5.0,
-    "num_threads": 1,
-    "verbose": -1,
-    "deterministic": True,
-    "force_row_wise": True,
-}
-
-
-class WorseModelError(MicrocalcError):
-    """The adapted model does worse than the one it should replace."""
 
 
 @dataclass(frozen=True)
@@ -235,22 +220,19 @@ def _more_trees(
     weights: Sequence[float],
     adaptation: Adaptation,
 ) -> str:
-    import lightgbm
-
-    earlier = lightgbm.Booster(model_str=model)
     used = [image.truth >= 0 for image in images]
-    data = lightgbm.Dataset(
-        np.concatenate([table[chosen] for table, chosen in zip(values, used, strict=True)]),
-        np.concatenate([image.truth[chosen] for image, chosen in zip(images, used, strict=True)]),
-        weight=np.concatenate([np.full(int(chosen.sum()), w) for chosen, w in zip(used, weights, strict=True)]),
-        feature_name=earlier.feature_name(),
-        free_raw_data=False,
-    )
-    options = {**_TREES, "seed": adaptation.seed}
+    options: dict[str, Any] = {"objective": "binary", "seed": adaptation.seed}
     rising = _monotone_constraints(model)
     if rising:
         options["monotone_constraints"] = rising
-    return str(lightgbm.train(options, data, adaptation.trees, init_model=earlier).model_to_string())
+    return with_more_trees(
+        model,
+        np.concatenate([table[chosen] for table, chosen in zip(values, used, strict=True)]),
+        np.concatenate([image.truth[chosen] for image, chosen in zip(images, used, strict=True)]),
+        adaptation.trees,
+        options,
+        np.concatenate([np.full(int(chosen.sum()), w) for chosen, w in zip(used, weights, strict=True)]),
+    )
 
 
 def _monotone_constraints(model: str) -> list[int]:

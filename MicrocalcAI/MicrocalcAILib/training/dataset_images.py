@@ -40,8 +40,8 @@ def annotated_images(dataset: Dataset, progress: Progress = no_progress) -> Iter
     MicrocalcError
         When an image is missing or cannot be read.
     """
-    for image in _annotated(dataset, progress):
-        mammogram = _read(image)
+    for image in annotated(dataset, progress):
+        mammogram = read_image(image)
         if image.annotation == OUTLINES:
             table = calcifications_of(image)
             table["group"] = table["cluster_id"].where(table["cluster_id"] > 0, -table["id"])
@@ -71,7 +71,7 @@ def lesion_images(dataset: Dataset, progress: Progress = no_progress) -> Iterato
     MicrocalcError
         When an image is missing or cannot be read.
     """
-    for image in _annotated(dataset, progress):
+    for image in annotated(dataset, progress):
         lesions = lesions_of(image, dataset)
         malignant = lesions["malignant"].fillna(malignant_by_category(image.category))
         if malignant.isna().any():
@@ -79,7 +79,7 @@ def lesion_images(dataset: Dataset, progress: Progress = no_progress) -> Iterato
                 f"Nobody said whether {lesions['lesion'].iloc[0]} of “{image.name}” is malignant, which a detector "
                 "learns; add the outcome or the BI-RADS category, or choose a split without this image."
             )
-        mammogram = _read(image)
+        mammogram = read_image(image)
         boxes = with_margin(lesions[list(BOX)], mammogram).assign(malignant=malignant == 1)
         breast = image.laterality or mammogram.laterality or image.name
         yield LesionImage(image.name, mammogram, boxes, image.patient or image.name, breast)
@@ -133,7 +133,8 @@ def training_data_of(dataset: Dataset) -> str:
     return f"{text}; {left_out} without annotations were left out." if left_out else f"{text}."
 
 
-def _annotated(dataset: Dataset, progress: Progress) -> Iterator[DatasetImage]:
+def annotated(dataset: Dataset, progress: Progress) -> Iterator[DatasetImage]:
+    """The annotated images, one after the other; ParameterError when there is none."""
     images = dataset.annotated
     if not images:
         raise ParameterError("Nobody said where the calcifications of these images are; nothing can be learned there.")
@@ -143,7 +144,8 @@ def _annotated(dataset: Dataset, progress: Progress) -> Iterator[DatasetImage]:
     progress("images", len(images), len(images))
 
 
-def _read(image: DatasetImage) -> Mammogram:
+def read_image(image: DatasetImage) -> Mammogram:
+    """The image itself, with the spacing that the dataset knows."""
     return read_mammogram(locate(image), spacing_mm=image.spacing_mm)
 
 

@@ -17,6 +17,7 @@ from ..lexicon.describe import FEWEST_FOR_A_DISTRIBUTION
 from ..lexicon.specks import speck_measurements
 from ..phantom import Phantom, PhantomParameters, simulate
 from ..pipeline import analyze
+from ..reading.mammogram import Mammogram
 from ..segmentation.breast import find_breast
 from .backgrounds import BackgroundImage, numbered_backgrounds
 
@@ -74,6 +75,15 @@ def word_examples(
     return pd.concat(parts, ignore_index=True)
 
 
+def context_of(mammogram: Mammogram, lateral: bool) -> BreastContext:
+    """The breast around clusters: its size, and the nipple where the image shows a side of the chest wall."""
+    breast = find_breast(mammogram)
+    nipple = None
+    if breast.chest_wall_side is not None:
+        nipple = estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
+    return BreastContext(breast.area_cm2, nipple, lateral)
+
+
 def _phantoms(
     images: list[BackgroundImage], simulation: Simulation, progress: Progress
 ) -> Iterator[tuple[str, bool, Phantom, list[int]]]:
@@ -93,11 +103,7 @@ def _phantoms(
 
 def _examples(phantom: Phantom, analysis: Analysis, lateral: bool, rng: np.random.Generator) -> pd.DataFrame:
     mammogram, calcifications = phantom.mammogram, analysis.calcifications
-    breast = find_breast(mammogram)
-    nipple = None
-    if breast.chest_wall_side is not None:
-        nipple = estimate_nipple(breast.mask, breast.chest_wall_side, mammogram.spacing_mm)
-    context = BreastContext(breast.area_cm2, nipple, lateral)
+    context = context_of(mammogram, lateral)
     specks = speck_measurements(mammogram.pixels, analysis.labels, calcifications, mammogram.spacing_mm)
     own = _true_calcification(calcifications["id"], analysis.labels, phantom.labels)
     truth = phantom.calcifications.set_index("id")

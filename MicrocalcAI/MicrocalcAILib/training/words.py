@@ -132,13 +132,13 @@ def fit_word_model(
         names = sorted(learned[kind].unique())
         truth = np.searchsorted(names, learned[kind])
         scores = _cross_validated(kind, learned, truth, len(names), training)
-        temperature = _temperature(scores, truth)
+        temperature = temperature_of(scores, truth)
         booster = _fit(kind, as_inputs(kind, learned), truth, len(names), training)
         files[MODEL_FILES[kind]] = booster.model_to_string()
         raw = booster.predict(as_inputs(kind, tested), raw_score=True, num_threads=1)
         card["words"][kind], card["temperature"][kind] = names, temperature
-        card["cross_validation"][kind] = _figures(learned, kind, names, softmax(scores, temperature))
-        card["held_out"][kind] = _figures(tested, kind, names, softmax(raw, temperature))
+        card["cross_validation"][kind] = word_figures(learned, kind, names, softmax(scores, temperature))
+        card["held_out"][kind] = word_figures(tested, kind, names, softmax(raw, temperature))
         progress(f"{kind} model", 1, 1)
     return write_model_folder(output, KIND, SCHEMA, card | {"provenance": provenance()}, files)
 
@@ -185,7 +185,7 @@ def _cross_validated(
     return scores
 
 
-def _temperature(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
+def temperature_of(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
     """The temperature under which the true words are most probable."""
     from scipy.optimize import minimize_scalar
 
@@ -196,7 +196,7 @@ def _temperature(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded").x))
 
 
-def _figures(table: pd.DataFrame, kind: str, names: list[str], chances: NDArray[np.float64]) -> dict[str, Any]:
+def word_figures(table: pd.DataFrame, kind: str, names: list[str], chances: NDArray[np.float64]) -> dict[str, Any]:
     ranked = np.array(names)[np.argsort(-chances, axis=1)]
     truth = table[kind].to_numpy()
     right, among_two = ranked[:, 0] == truth, (ranked[:, :2] == truth[:, None]).any(axis=1)
