@@ -16,7 +16,7 @@ from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import check_range
 
 from .elastogram import Direction, Elastogram, Unit
-from .measurement.regions import Region, depth_inside, ring_around, spacing_of
+from .measurement.regions import Region, depth_inside, ring_around, spacing_of, surroundings
 
 Mask = NDArray[np.bool_]
 
@@ -212,9 +212,12 @@ def tsukuba_score(
         return score.missing("The surrounding tissue is so stiff that the scale cannot show stiffer tissue.")
     if score.too_void(parameters.largest_void_share):
         return score.missing_values()
-    depth = depth_inside(lesion.mask, spacing)
+    near = surroundings(lesion.mask, (1, 1))
+    depth = depth_inside(lesion.mask[near], spacing)
     radius = np.sqrt(np.count_nonzero(lesion.mask) * spacing[0] * spacing[1] / np.pi)
-    core = Region(depth > min(parameters.core_depth * radius, 0.999 * depth.max()), "core").in_box(elastogram)
+    deep = np.zeros_like(lesion.mask)
+    deep[near] = depth > min(parameters.core_depth * radius, 0.999 * depth.max())
+    core = Region(deep, "core").in_box(elastogram)
     whole = score.stiff_share("stiff", score.lesion)
     in_core, in_rim = score.stiff_share("stiff_core", core), score.stiff_share("stiff_rim", score.lesion & ~core)
     in_ring = score.stiff_share("stiff_ring", ring.in_box(elastogram))

@@ -16,9 +16,10 @@ from MicrocalcElastographyLib.commands import elastography
 from MicrocalcElastographyLib.commands.options import check_profile
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
-from MicrocalcElastographyLib.phantom import Layout, PhantomParameters, SimulatedScreen, simulate_screen
+from MicrocalcElastographyLib.phantom import Layout, PhantomParameters, SimulatedScreen, simulate_screen, write_dicom
 from MicrocalcElastographyLib.profiles import Profile, ProfileStore, known_profiles
 from MicrocalcElastographyLib.profiles.landmarks import landmarks_of
+from MicrocalcElastographyLib.reading import read_screen
 from MicrocalcElastographyLib.readings import read_readings
 from MicrocalcElastographyLib.screen.frame import ScreenFrame
 from MicrocalcElastographyLib.screen_calibration import find_calibration, profile_of
@@ -93,6 +94,15 @@ def test_screens_of_another_layout_or_device_are_left_alone(profile: Profile) ->
     assert find_calibration(beside, Calibration(profiles=(profile,))).values_at_ends is None
     other = ScreenFrame(without_labels(screen()), source={"device": "Other"})
     assert find_calibration(other, Calibration(profiles=(replace(profile, device="One"),))).values_at_ends is None
+
+
+def test_a_dicom_file_tells_the_device_and_a_profile_of_it_needs_no_words(tmp_path: Path) -> None:
+    write_dicom([screen()], tmp_path / "screen.dcm")
+    frame = read_screen(tmp_path / "screen.dcm")
+    known = Profile.of_screen("device", frame, (), {"unit": Unit.KILOPASCAL}, {})
+    assert known.device.casefold() == "elastography phantom"
+    assert known.fits(frame, ())
+    assert not known.fits(replace(frame, source={**frame.source, "device": "Another"}), ())
 
 
 def test_the_same_misreading_is_corrected_again_with_a_warning() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from MicrocalcAILib.analysis import Analysis
 from MicrocalcAILib.base.errors import WarningRecord
+from own_profiles import no_profiles_of_the_user  # noqa: F401
 from quick_studies import few_repeats  # noqa: F401
 from stand_ins import application
 

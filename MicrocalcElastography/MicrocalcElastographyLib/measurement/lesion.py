@@ -12,7 +12,7 @@ from MicrocalcAILib.base.parameters import check_range
 
 from ..elastogram import TISSUE_DENSITY_KG_M3, Direction, Elastogram, Unit
 from .ratios import Ratios
-from .regions import Region, box_of, distance_near, image_shape, origin_px, ring_around, spacing_of
+from .regions import Region, box_of, image_shape, origin_px, ring_around, spacing_of, within_reach
 from .sizes import SizeRatio, longest_diameter_mm, size_ratio
 from .statistics import RegionStatistics, region_statistics
 from .stiffest import BoxShape, PlacedBox, box_at, centers_on, footprint, stiffest_box
@@ -247,8 +247,8 @@ def measure(
     placed = footprint(parameters.box_mm, parameters.box_shape, spacing)
     usable = centers_on(lesion & elastogram.valid, placed, parameters.smallest_lesion_share)
     if box_center is None:
-        distance = distance_near(regions.lesion.mask, spacing, parameters.rim_mm)
-        near = np.isfinite(distance[box_of(elastogram).slices]) & usable
+        reached = within_reach(regions.lesion.mask, spacing, parameters.rim_mm)
+        near = reached[box_of(elastogram).slices] & usable
         box = stiffest_box(elastogram, near, parameters.box_mm, parameters.box_shape, parameters.smallest_valid_share)
     else:
         top, left = box_of(elastogram)[:2]

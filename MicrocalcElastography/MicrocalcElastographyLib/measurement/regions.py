@@ -256,31 +256,21 @@ def rows_region(elastogram: Elastogram, depth_mm: float, *, below: bool) -> Regi
 
 def ring_around(elastogram: Elastogram, region: Region, width_mm: float) -> Region:
     """The tissue around a region: pixels outside it, at most ``width_mm`` from its nearest pixel center."""
-    near, distance = _distance_around(region.mask, spacing_of(elastogram), width_mm)
-    ring = np.zeros_like(region.mask)
-    ring[near] = (distance > 0) & (distance <= width_mm)
+    ring = within_reach(region.mask, spacing_of(elastogram), width_mm) & ~region.mask
     return Region(ring, f"{width_mm:g} mm around it")
 
 
-def distance_near(mask: Mask, spacing_mm: tuple[float, float], reach_mm: float) -> NDArray[np.float64]:
-    """Distance in mm of every pixel from the nearest pixel of a mask (centers): 0 inside, infinite beyond the reach.
+def within_reach(mask: Mask, spacing_mm: tuple[float, float], reach_mm: float) -> Mask:
+    """Pixels at most so many mm from the nearest pixel of a mask (centers), those of the mask among them.
 
     Only the surroundings of the mask are looked at, so that a measurement can follow the mouse.
     """
-    distance = np.full(mask.shape, np.inf)
-    near, found = _distance_around(mask, spacing_mm, reach_mm)
-    distance[near] = np.where(found <= reach_mm, found, np.inf)
-    return distance
-
-
-def _distance_around(
-    mask: Mask, spacing_mm: tuple[float, float], reach_mm: float
-) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
-    """The part of the image within reach of a mask, and there the distance from its nearest pixel in mm."""
     from scipy.ndimage import distance_transform_edt
 
+    reached = np.zeros_like(mask)
     near = surroundings(mask, tuple(int(np.ceil(reach_mm / length)) + 1 for length in spacing_mm))
-    return near, distance_transform_edt(~mask[near], sampling=spacing_mm)
+    reached[near] = distance_transform_edt(~mask[near], sampling=spacing_mm) <= reach_mm
+    return reached
 
 
 def depth_inside(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
