@@ -22,7 +22,7 @@ from ..reading.mammogram import Mammogram
 from ..reading.reader import read_mammogram
 from .cases import Case, read_cases
 from .collect import Collected, collect
-from .plan import ADJUDICATION, CATEGORY, MARKS, Question
+from .plan import ADJUDICATION, CATEGORY, ELASTOGRAMS, MARKS, Question
 from .specks import speck_at
 
 RULES: dict[str, Callable[[int, int], bool]] = {
@@ -64,6 +64,8 @@ def dataset_from_study(
         raise ParameterError(f"“{rule:.40}” is no rule; choose {', '.join(RULES)}.")
     found, cases = collect(study), read_cases(study)
     asked = [question for question in found.plan.questions if question.kind == MARKS]
+    if found.plan.images == ELASTOGRAMS:
+        raise ParameterError("A study of elastograms makes no dataset of mammograms; take its tables.")
     if not asked:
         raise ParameterError("The study asks for no marks, so its answers do not say where calcifications are.")
     judged = _judging(found)
