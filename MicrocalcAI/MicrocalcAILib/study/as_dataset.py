@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from ..base.errors import ParameterError
+from ..base.parameters import ReadingParameters
 from ..base.progress import Progress, no_progress
 from ..dataset.bmcd import clusters_by_rule
 from ..dataset.dataset import BOX, Annotation, DatasetWriter, written_dataset
@@ -142,7 +143,7 @@ def _grouped(points_mm: NDArray[np.float64], apart_mm: float) -> NDArray[np.int6
 def _add_case(writer: DatasetWriter, case: Case, consensus: _Consensus) -> pd.DataFrame:
     words = {kind: consensus.answer(kind) for kind in WORD_KINDS}
     for image, path in enumerate(case.images):
-        mammogram = read_mammogram(path)
+        mammogram = read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
         shared: dict[str, Any] = {
             "patient": case.patient,
             "laterality": mammogram.laterality or "",
