@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import qt
 from slicer.i18n import tr as _
 
-from MicrocalcAILib.study.plan import MARKS, PROBABILITY, TEXT, Question
+from MicrocalcAILib.study.plan import LARGEST_NUMBER, MARKS, NUMBER, PROBABILITY, TEXT, Question
 from MicrocalcSlicerShared.panel import valueOf
 
 _NO_NUMBER = -1
@@ -90,11 +90,12 @@ class StudyForm:
         self.widgets[name].setFocus()
 
     def _make(self, question: Question):
-        if question.kind == PROBABILITY:
-            widget = qt.QSpinBox()
-            widget.setRange(_NO_NUMBER, 100)
+        if question.kind in (PROBABILITY, NUMBER):
+            widget = qt.QSpinBox() if question.kind == PROBABILITY else qt.QDoubleSpinBox()
+            widget.setRange(_NO_NUMBER, 100 if question.kind == PROBABILITY else LARGEST_NUMBER)
             widget.setSpecialValueText(_NO_ANSWER)
-            widget.setSuffix(" %")
+            unit = "%" if question.kind == PROBABILITY else question.unit
+            widget.setSuffix(f" {unit}" if unit else "")
             widget.setKeyboardTracking(False)
             widget.valueChanged.connect(lambda *_arguments, name=question.name: self._onNumber(name))
         elif question.kind == MARKS:
@@ -144,6 +145,8 @@ class StudyForm:
     def _fill(self, question: Question, widget, value, marks: dict) -> None:
         if question.kind == PROBABILITY:
             widget.setValue(_NO_NUMBER if value is None else round(value))
+        elif question.kind == NUMBER:
+            widget.setValue(_NO_NUMBER if value is None else value)
         elif question.kind == MARKS:
             self._fillMarks(question.name, marks)
         elif question.kind == TEXT:
@@ -187,8 +190,8 @@ class StudyForm:
         self._tell(name, answers[index - 1] if index > 0 else None)
 
     def _onNumber(self, name: str) -> None:
-        value = int(valueOf(self.widgets[name].value))  # the signal's argument may be a text
-        self._tell(name, None if value == _NO_NUMBER else float(value))
+        value = float(valueOf(self.widgets[name].value))  # the signal's argument may be a text
+        self._tell(name, None if value < 0 else value)
 
     def _tell(self, name: str, answer) -> None:
         if not self._isFilling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.study.plan import ELASTOGRAMS
 from MicrocalcSlicerShared.geometry import ijkToRas
 
 from .mammogramloading import loadMammogram
@@ -65,7 +67,8 @@ class StudyViews:
         try:
             for number, path in enumerate(reading.images(task), start=1):
                 name = reading.title(task) if reading.plan.blind_names else path.name
-                volumeNode = loadMammogram(path, f"{name} ({number})" if len(reading.images(task)) > 1 else name)
+                load = loadElastogram if reading.plan.images == ELASTOGRAMS else loadMammogram
+                volumeNode = load(path, f"{name} ({number})" if len(reading.images(task)) > 1 else name)
                 self._keep(volumeNode)
                 self.volumeNodes.append(volumeNode)
                 if reading.plan.blind_dates:
@@ -184,6 +187,25 @@ class StudyViews:
         image = self._markNodes.index(node)
         left = {node.GetNthControlPointDescription(index) for index in range(node.GetNumberOfControlPoints())}
         self._onUnmarked(image, left)
+
+
+def loadElastogram(path: Path, name: str):
+    """Load a screen of elastography by the module that knows how.
+
+    Raises
+    ------
+    MicrocalcError
+        When the module is not there, or the file holds no screen.
+    """
+    try:
+        logic = slicer.util.getModuleLogic("MicrocalcElastography")
+    except RuntimeError as error:  # what Slicer raises for a module it does not know
+        raise ParameterError(
+            "Elastograms need the module Microcalc Elastography; install it, then open again."
+        ) from error
+    volumeNode = logic.load(path)
+    volumeNode.SetName(name)
+    return volumeNode
 
 
 def _placeOf(volumeNode, row: float, column: float):

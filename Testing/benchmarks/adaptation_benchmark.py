@@ -25,7 +25,7 @@ from MicrocalcAILib.segmentation.selection import MeasurementSelector
 from MicrocalcAILib.training.adapt import Adaptation, fit, simulated
 from MicrocalcAILib.training.comparison import RATES, compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
-from MicrocalcAILib.training.next_image import doubtful_and_varied, doubts
+from MicrocalcAILib.training.next_image import most_doubtful
 
 SIZES = (5, 10, 20)
 COLORS = {
@@ -52,27 +52,39 @@ def shifted(base, count, seed):
         yield corrected(mammogram, phantom.labels, base, name=name, patient=name)
 
 
-def by_mistakes(pool, chosen, judge, other, count):
-    """The images about which the adapted selector is least sure."""
-    judged = [image.judged_by(judge) for image in pool]
-    doubt = doubts(pool, judged)
-    doubt[chosen] = -1
-    return [int(index) for index in np.argsort(-doubt, kind="stable")[:count]]
+def by_mistakes(pool, chosen, judged, others, count):
+    """The images with the most expected mistakes: what the panel proposes."""
+    rest = [index for index in range(len(pool)) if index not in chosen]
+    found = most_doubtful([pool[index] for index in rest], [judged[index] for index in rest], count)
+    return [rest[index] for index in found]
 
 
-def by_disagreement(pool, chosen, judge, other, count):
-    """The images about which the adapted selector and the bundled one on measurements alone disagree."""
-    judged, others = ([image.judged_by(judge) for image in pool], [other(image) for image in pool])
-    doubt = doubts(pool, judged, others)
-    doubt[chosen] = -1
-    return [int(index) for index in np.argsort(-doubt, kind="stable")[:count]]
+def by_disagreement(pool, chosen, judged, others, count):
+    """The images about which the adapted selector and the bundled one on measurements alone disagree most."""
+    disputed = np.array([np.abs(own - other).sum() for own, other in zip(judged, others, strict=True)])
+    disputed[chosen] = -1
+    return [int(index) for index in np.argsort(-disputed, kind="stable")[:count]]
 
 
-def by_variety(pool, chosen, judge, other, count):
-    """Images with doubts or disagreements that differ from those corrected so far."""
-    judged, others = ([image.judged_by(judge) for image in pool], [other(image) for image in pool])
-    doubt = doubts(pool, judged) + doubts(pool, judged, others)
-    return doubtful_and_varied(pool, doubt, judged, count, chosen)
+def by_variety(pool, chosen, judged, others, count):
+    """By turns the largest product of doubt and disagreement with the distance from what is corrected already.
+
+    The distance is that between the mean measurements of the candidates, weighted by their doubt, in standard
+    deviations over the pool.
+    """
+    doubts = [np.minimum(own, 1 - own) for own in judged]
+    worth = np.array([d.sum() + np.abs(a - b).sum() for d, a, b in zip(doubts, judged, others, strict=True)])
+    places = np.array([d @ i.values.to_numpy(float) / max(d.sum(), 1e-9) for d, i in zip(doubts, pool, strict=True)])
+    places = (places - places.mean(axis=0)) / np.maximum(places.std(axis=0), 1e-9)
+    taken = list(chosen)
+    while len(taken) < len(chosen) + count:
+        apart = np.ones(len(pool))
+        if taken:
+            apart = np.linalg.norm(places[:, None] - places[None, taken], axis=2).min(axis=1)
+        product = worth * apart
+        product[taken] = -1
+        taken.append(int(product.argmax()))
+    return taken[len(chosen) :]
 
 
 CRITERIA = {"by doubt": by_mistakes, "by disagreement": by_disagreement, "by doubt and variety": by_variety}
@@ -80,12 +92,19 @@ CRITERIA = {"by doubt": by_mistakes, "by disagreement": by_disagreement, "by dou
 
 def chosen_by(criterion, base, pool, rehearsed, adaptation, other):
     """Indices of the pool in the order of their correction; the selector is adapted at each of the sizes."""
-    chosen, judge = [], Judge(base.models)
+    chosen, judge = [], judging_by(base.models)
     for size in SIZES:
-        chosen += criterion(pool, chosen, judge, other, size - len(chosen))
+        judged, others = ([judge_of(image) for image in pool] for judge_of in (judge, other))
+        chosen += criterion(pool, chosen, judged, others, size - len(chosen))
         if size < SIZES[-1]:
-            judge = Judge(fit(base, [pool[index] for index in chosen], rehearsed, adaptation))
+            judge = judging_by(fit(base, [pool[index] for index in chosen], rehearsed, adaptation))
     return chosen
+
+
+def judging_by(models):
+    """What a selector with these trees says about an image."""
+    judge = Judge(models)
+    return lambda image: image.judged_by(judge)
 
 
 def measurements_alone():
@@ -114,9 +133,9 @@ def main():
     before = {name: _matches(part, base.models) for name, part in (("shifted", test), ("usual", judging))}
     rows = []
     for repeat in range(arguments.repeats):
-        drawn = np.random.default_rng([7, repeat]).permutation(len(images))[: arguments.pool]
+        drawn = np.sort(np.random.default_rng([7, repeat]).permutation(len(images))[: arguments.pool])
         pool = [images[index] for index in drawn]
-        orders = {"at random": list(range(len(pool)))}  # the pool was drawn in a random order
+        orders = {"at random": np.random.default_rng(repeat).permutation(len(pool)).tolist()}
         for name, criterion in CRITERIA.items():
             orders[name] = chosen_by(criterion, base, pool, rehearsed, adaptation, other)
         for choice, order in orders.items():

@@ -13,7 +13,7 @@ from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
 from MicrocalcAILib.dataset.dataset import Annotation, written_dataset
-from MicrocalcAILib.editing.doubt import expected_disagreement, expected_mistakes
+from MicrocalcAILib.editing.doubt import expected_mistakes
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
@@ -157,4 +157,3 @@ def test_most_doubtful_image_comes_first(images):
     sure[2] = np.full(len(images[2].truth), 0.5)
     assert most_doubtful(images, sure, 2)[0] == 2
     assert expected_mistakes([0.0, 1.0, 0.5, 0.9]) == pytest.approx(0.6)
-    assert expected_disagreement([0.0, 1.0], [0.5, 1.0]) == pytest.approx(0.5)

@@ -11,7 +11,7 @@ from library.dicom_samples import SECONDARY_CAPTURE, breast_picture, mammogram_d
 from MicrocalcAILib.base.errors import ParameterError, ResultError
 from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
-from MicrocalcAILib.dataset.dataset import by_digest, locate, read_dataset
+from MicrocalcAILib.dataset.dataset import Annotation, by_digest, locate, read_dataset, read_image, written_dataset
 from MicrocalcAILib.dataset.inbreast import read_outlines
 from MicrocalcAILib.dataset.layouts import import_dataset
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
@@ -248,6 +248,16 @@ def test_image_that_was_moved_is_found_by_its_digest(tmp_path):
     with pytest.raises(ResultError, match="no longer where it was"):
         locate(image)
     assert locate(image, by_digest(tmp_path / "moved")).name == "CC_recent.dcm"
+
+
+def test_film_of_unknown_spacing_is_read_with_the_usual_one_and_a_warning(tmp_path):
+    Image.fromarray(breast_picture("left", ROWS, COLUMNS).astype(np.uint16)).save(tmp_path / "film.png")
+    with written_dataset(tmp_path / "dataset", "example") as writer:
+        writer.add(tmp_path / "film.png", Annotation("A"))
+    (image,) = read_dataset(tmp_path / "dataset").images
+    mammogram = read_image(image)
+    assert mammogram.spacing_mm == (0.07, 0.07)
+    assert any("spacing" in warning.code for warning in mammogram.warnings)
 
 
 @pytest.mark.parametrize("layout", ["inbreast", "cbis-ddsm", "vindr", "cmmd", "bmcd", "csv"])

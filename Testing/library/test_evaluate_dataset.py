@@ -31,12 +31,19 @@ def test_results_are_compared_with_the_outlines_of_a_dataset_by_its_patients(dat
     assert "Nobody said which images are of one patient" not in said
 
 
-def test_published_rule_can_be_chosen_for_a_dataset(dataset, tmp_path):
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [("hdogreg", {"truths_in_turn": True, "max_distance_mm": 0.35}), ("calc-det", {"touches": True})],
+)
+def test_published_rules_can_be_chosen_for_a_dataset(dataset, tmp_path, rule, expected, capsys):
     folder, results = dataset
-    options = ["--dataset", str(folder.folder), "--predictions", str(results), "--rule", "hdogreg"]
+    options = ["--dataset", str(folder.folder), "--predictions", str(results), "--rule", rule]
     assert main(["evaluate", *options, "--output", str(tmp_path / "out")]) == 0
     record = json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))
-    assert record["settings"]["rule"]["truths_in_turn"]
+    assert record["settings"]["rule"].items() >= expected.items()
+    rates = [point["false_marks"] for point in record["calcifications"]["operating_points"] if point["per"] == "image"]
+    assert {1.0, 2.0, 5.0, 10.0} <= set(rates)  # those of the published curve
+    assert "of more than one pixel (IoU per object of HDoGReg): mean IoU 1.000" in capsys.readouterr().out
 
 
 def test_images_of_a_dataset_are_analyzed_when_nobody_did_and_not_again(tmp_path):

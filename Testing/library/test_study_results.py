@@ -11,6 +11,7 @@ from library.study_examples import (
     CLUSTER_COLUMN,
     CLUSTER_ROW,
     SimulatedReader,
+    changed_plan,
     diseased_cases,
     make_dataset,
     make_study,
@@ -23,6 +24,7 @@ from MicrocalcAILib.study.adjudication import disagreements, side_by_side
 from MicrocalcAILib.study.analysis import analyze_study
 from MicrocalcAILib.study.assignment import assign, assign_adjudicator
 from MicrocalcAILib.study.collect import collect, lesion_hit
+from MicrocalcAILib.study.plan import plan_of
 from MicrocalcAILib.study.reading import Reading, ReadingError
 
 READERS = {"AB": 1, "CD": 2, "EF": 3}
@@ -224,3 +226,34 @@ def test_aided_study_without_results_is_refused(tmp_path, capsys):
     assert main(["study", "new", str(study), "--dataset", str(dataset.folder), "--mode", "crossover"]) == 0
     assert main(["study", "assign", str(study), "--reader", "AB"]) == 2
     assert "no results to show" in capsys.readouterr().err
+
+
+def test_numbers_are_read_as_ratings_and_compared_by_readers_agreement(study, tmp_path):
+    question = {"name": "ratio", "text": "Strain ratio", "kind": "number"}
+    changed_plan(study, questions=[question], mode="independent")
+    diseased = diseased_cases(study)
+    for name, factor in (("AB", 1.0), ("CD", 1.1)):
+        assign(study, name).close()
+        reading = Reading(study, name)
+        for number in range(8):
+            reading.next_unfinished()
+            reading.answer("ratio", factor * ((4 if diseased[reading.current.case] else 1) + number / 10))
+            reading.finish()
+        reading.close()
+    found = collect(study)
+    assert len(found.readings["ratio"]) == 16
+    text = analyze_study(study, tmp_path / "out")
+    assert "Agreement on “ratio”, unaided: ICC(2,1) 0.9" in text
+    wide = found.readings["ratio"].pivot(index="case", columns="reader", values="rating").astype(float)
+    apart = (wide["AB"] - wide["CD"]).abs() > 0.2 * wide.max(axis=1)
+    assert set(disagreements(study, "AB", "CD")["case"]) == set(wide.index[apart])
+
+
+def test_elastograms_are_read_in_one_view_and_without_results():
+    record = {"schema": 1, "title": "E", "questions": [{"name": "a", "text": "A", "kind": "text"}]}
+    assert plan_of(record | {"images": "elastograms"}).images == "elastograms"
+    for wrong in ({"hanging": "four views"}, {"mode": "sequential"}, {"aided": True}):
+        with pytest.raises(ParameterError, match="Elastograms"):
+            plan_of(record | {"images": "elastograms"} | wrong)
+    with pytest.raises(ParameterError, match="images of a study"):
+        plan_of(record | {"images": "films"})

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import qt
 import vtk
+from PIL import Image
 
 from library.study_examples import (
     CLUSTER_COLUMN,
@@ -17,11 +18,15 @@ from library.study_examples import (
     make_study,
     read_all,
 )
+from MicrocalcAILib.cli import main
 from MicrocalcAILib.study.adjudication import disagreements
 from MicrocalcAILib.study.analysis import analyze_study
 from MicrocalcAILib.study.assignment import assign, assign_adjudicator
 from MicrocalcAILib.study.collect import collect, read_reader
 from MicrocalcAILib.study.reading import Reading
+from MicrocalcElastographyLib.phantom import PhantomParameters as ScreenParameters
+from MicrocalcElastographyLib.phantom import simulate_screen
+from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
 from MicrocalcSlicerShared.geometry import ijkToRas
 
 
@@ -353,3 +358,42 @@ def test_adjudicator_sees_both_answers_under_each_question(open_study, tmp_path)
     study = open_study("judge")
     assert "A: " in study._form._labels["probability"].text()
     assert "B: " in study._form._labels["probability"].text()
+
+
+def make_elastogram_study(folder):
+    """A study of two simulated screens of elastography."""
+    paths = []
+    for seed, kilopascal in ((1, 40.0), (2, 160.0)):
+        parameters = ScreenParameters(seed=seed, scale=(0.0, 300.0), opacity=1.0, lesion_kpa=kilopascal)
+        paths.append(folder / f"screen_{seed}.png")
+        Image.fromarray(simulate_screen(parameters).frame).save(paths[-1])
+    assert main(["study", "new", str(folder / "study"), "--elastograms", *map(str, paths)]) == 0
+    assign(folder / "study", "AB").close()
+    return folder / "study"
+
+
+def test_elastograms_are_shown_in_color_and_read_with_scores_and_ratios(panel, slicer, tmp_path, monkeypatch):
+    monkeypatch.setattr(slicer.util, "getModuleLogic", lambda name: MicrocalcElastographyLogic())
+    folder = make_elastogram_study(tmp_path)
+    panel.study.openStudy(folder, "AB")
+    (screen,) = slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode")
+    assert screen.GetName() == "Case 1 of 2"
+    choose(panel.study, "quality", "yes")
+    choose(panel.study, "score", "4")
+    panel.study._form.widgets["ratio"].setValue(3.25)
+    choose(panel.study, "probability", 70)
+    panel.study.finish()
+    assert len(slicer.util.getNodesByClass("vtkMRMLVectorVolumeNode")) == 1
+    panel.study.close()
+    said = read_reader(folder, "AB").answers[0].values
+    assert said == {"quality": "yes", "score": "4", "ratio": 3.25, "probability": 70}
+
+
+def test_elastograms_without_their_module_are_refused_in_a_sentence(panel, slicer, tmp_path, monkeypatch):
+    def unknown(name):
+        raise RuntimeError(name)
+
+    monkeypatch.setattr(slicer.util, "getModuleLogic", unknown)
+    panel.study.openStudy(make_elastogram_study(tmp_path), "AB")
+    assert "need the module Microcalc Elastography" in panel.study.widgets.message.text()
+    assert volumes(slicer) == []

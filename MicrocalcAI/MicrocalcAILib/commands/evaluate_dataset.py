@@ -8,9 +8,8 @@ from pathlib import Path
 from ..analysis import ANALYSIS_FILE, save_analysis
 from ..base.files import folder_replaced_on_success
 from ..base.progress import Progress
-from ..dataset.dataset import Dataset, locate
+from ..dataset.dataset import Dataset, read_image
 from ..pipeline import analyze, load_selector
-from ..reading.reader import read_mammogram
 
 
 def analyze_dataset(dataset: Dataset, folder: Path, selector_name: str, progress: Progress) -> None:
@@ -28,8 +27,7 @@ def analyze_dataset(dataset: Dataset, folder: Path, selector_name: str, progress
         target = Path(folder) / image.name
         if _selector_of(target) == used:
             continue
-        mammogram = read_mammogram(locate(image), spacing_mm=image.spacing_mm)
-        analysis = analyze(mammogram, selector=selector)
+        analysis = analyze(read_image(image), selector=selector)
         with folder_replaced_on_success(target, ANALYSIS_FILE) as temporary:
             save_analysis(analysis, temporary, image.name)
     progress("analyses", len(dataset.outlined), len(dataset.outlined))

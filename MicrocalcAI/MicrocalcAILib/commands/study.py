@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = new.add_mutually_exclusive_group(required=True)
     source.add_argument("--dataset", type=Path, metavar="DATASET", help="its images are the cases, its truth is hidden")
     source.add_argument("--images", type=Path, nargs="+", metavar="IMAGE", help="a case each; the truth is not known")
+    source.add_argument("--elastograms", type=Path, nargs="+", metavar="IMAGE", help="screens of elastography likewise")
     new.add_argument("--results", type=Path, metavar="DIR", help="of “microcalc analyze”, to be shown where allowed")
     new.add_argument("--plan", type=Path, metavar="FILE", help="a plan (JSON); else one with the usual questions")
     new.add_argument("--title", default="Reader study")
@@ -75,7 +76,7 @@ def _new(arguments: argparse.Namespace) -> int:
     from ..study.cases import write_study
     from ..study.new import cases_of_dataset, cases_of_images, example_plan
 
-    record = example_plan(arguments.title, arguments.mode, arguments.seed)
+    record = example_plan(arguments.title, arguments.mode, arguments.seed, bool(arguments.elastograms))
     if arguments.plan is not None:
         try:
             record = json.loads(arguments.plan.read_text(encoding="utf-8-sig"))
@@ -85,7 +86,7 @@ def _new(arguments: argparse.Namespace) -> int:
     if arguments.dataset is not None:
         cases, truth = cases_of_dataset(read_dataset(arguments.dataset), *chosen)
     else:
-        cases, truth = cases_of_images(arguments.images, *chosen), {}
+        cases, truth = cases_of_images(arguments.images or arguments.elastograms, *chosen), {}
     write_study(arguments.study, record, cases, truth)
     print(f"{len(cases)} cases → {arguments.study}")
     return 0
@@ -204,10 +205,11 @@ def _hint(question: Question) -> str:
 
     if question.kind == MARKS:
         return " (row, column, score; …)"
-    return f" ({', '.join(question.answers)})" if question.answers else ""
+    hint = ", ".join(question.answers) or question.unit
+    return f" ({hint})" if hint else ""
 
 
 def _value(question: Question, said: str) -> float | str:
-    from ..study.plan import PROBABILITY
+    from ..study.plan import NUMERIC
 
-    return float(said) if question.kind == PROBABILITY else said
+    return float(said) if question.kind in NUMERIC else said

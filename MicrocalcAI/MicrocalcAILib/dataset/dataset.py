@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError, ResultError, WarningRecord
 from ..base.files import folder_replaced_on_success
+from ..base.parameters import ReadingParameters
 from ..base.provenance import provenance, sha256_of_file
 from ..base.tables import read_table, write_table
 from ..base.volumes import read_label_map, write_volume
 from ..evaluation.findings import Findings
 from ..evaluation.folders import TRUE_CALCIFICATIONS_FILE, TRUE_LABELS_FILE, TRUTH_RECORD_FILE
+from ..reading.mammogram import Mammogram
+from ..reading.reader import read_mammogram
 
 RECORD_FILE, IMAGES_FILE, BOXES_FILE = "dataset.json", "images.csv", "annotations.csv"
 TRUTH_FOLDER, CLUSTERS_FILE = "truth", "clusters.csv"
@@ -311,6 +314,17 @@ def locate(image: DatasetImage, elsewhere: Mapping[str, Path] | None = None) -> 
     if found is None:
         raise ResultError(f"The image of “{image.name}” is no longer where it was; give its folder with --images.")
     return found
+
+
+def read_image(image: DatasetImage) -> Mammogram:
+    """An image with the spacing that the dataset or its file knows, else the usual one of 0.07 mm, with a warning.
+
+    Raises
+    ------
+    ResultError, MicrocalcError
+        When it is missing or cannot be read.
+    """
+    return read_mammogram(locate(image), image.spacing_mm, ReadingParameters().assumed_spacing_mm)
 
 
 def by_digest(folder: Path) -> dict[str, Path]:

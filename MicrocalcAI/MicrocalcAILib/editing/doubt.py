@@ -16,8 +16,3 @@ def expected_mistakes(probabilities: ArrayLike) -> float:
     """
     values = np.asarray(probabilities, float)
     return float(np.minimum(values, 1 - values).sum())
-
-
-def expected_disagreement(first: ArrayLike, second: ArrayLike) -> float:
-    """On how many specks two selectors are expected to decide differently."""
-    return float(np.abs(np.asarray(first, float) - np.asarray(second, float)).sum())

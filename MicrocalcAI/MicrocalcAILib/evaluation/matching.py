@@ -185,7 +185,8 @@ def match_calcifications(
     pairs["probability"] = probability[pairs["mark"]]
     eligible = pairs[pairs["near"] | ((pairs["iou"] >= rule.min_iou) & (not rule.touches))]
     if rule.touches:
-        matched = eligible.sort_values(["probability", "mark"], ascending=[False, True]).drop_duplicates("truth")
+        order = ["probability", "iou", "distance_mm", "mark"]
+        matched = eligible.sort_values(order, ascending=[False, False, True, True]).drop_duplicates("truth")
     elif rule.truths_in_turn:
         matched = _assign_in_turn(eligible)
     else:

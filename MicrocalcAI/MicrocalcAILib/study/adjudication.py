@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .collect import Reader, read_reader
-from .plan import MARKS, PROBABILITY, TEXT, Question, read_plan
+from .plan import MARKS, NUMBER, NUMERIC, PROBABILITY, TEXT, Question, read_plan
 from .reader_file import Task
 from .reading import Answers, Reading, ReadingError
 
@@ -20,7 +20,8 @@ SAME_PLACE_PIXELS = 100.0  # 5 to 10 mm
 def disagreements(study: Path, first: str, second: str) -> pd.DataFrame:
     """Answers of two readers that differ, of the cases that both have finished in the study's last condition.
 
-    Words differ when they are not the same, probabilities by more than 20 percentage points, marks when one has no
+    Words differ when they are not the same, probabilities by more than 20 percentage points, other
+    numbers by more than 20 % of the larger, marks when one has no
     partner within 100 pixels; free text is not compared.
 
     Returns
@@ -66,7 +67,7 @@ def shown_answer(question: Question, found: Answers) -> str:
     value: Any = found.values.get(question.name)
     if value is None or not question.is_asked(found.values):
         return "–"
-    return f"{value:g}" if question.kind == PROBABILITY else str(value)
+    return f"{value:g}" if question.kind in NUMERIC else str(value)
 
 
 def _of_last(reader: Reader, condition: str) -> dict[str, Answers]:
@@ -84,6 +85,8 @@ def _differ(question: Question, one: Answers, other: Answers) -> bool:
     )
     if question.kind == PROBABILITY and first is not None and second is not None:
         return bool(abs(first - second) > TOLERANCE_PERCENT)
+    if question.kind == NUMBER and first is not None and second is not None:
+        return bool(abs(first - second) > TOLERANCE_PERCENT / 100 * max(first, second))
     return bool(first != second)
 
 

@@ -21,7 +21,7 @@ from ..evaluation.reading_table import read_readings, reader_study
 from ..statistics.agreement import cohen_kappa, intraclass_correlation, several_reader_kappa
 from ..statistics.estimate import Estimate, proportion
 from .collect import Collected, collect, save_collected
-from .plan import ADJUDICATION, CATEGORY, MARKS, PROBABILITY, TEXT, Question
+from .plan import ADJUDICATION, CATEGORY, MARKS, NUMERIC, TEXT, Question
 
 REPORT_FILE = "study.txt"
 
@@ -79,7 +79,7 @@ def analyze_study(study: Path, folder: Path) -> str:
 
 def agreement_of(found: Collected) -> pd.DataFrame:
     """Agreement on every question but marks and free text: kappa of words (quadratic weights for categories), ICC(2,1)
-    of probabilities; of each pair of readers and of all together, on the cases that all of them answered.
+    of numbers; of each pair of readers and of all together, on the cases that all of them answered.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def _marks_line(row: Mapping[Any, Any]) -> str:
 
 def _agreement(question: Question, table: pd.DataFrame) -> tuple[str, Estimate]:
     nothing = Estimate(math.nan, math.nan, math.nan, 0.95, "")
-    if question.kind == PROBABILITY:
+    if question.kind in NUMERIC:
         try:
             return "ICC(2,1)", intraclass_correlation(table.to_numpy(float))
         except ParameterError:  # too few cases, or all the same

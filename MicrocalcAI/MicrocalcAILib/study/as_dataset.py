@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from ..base.errors import ParameterError
+from ..base.parameters import ReadingParameters
 from ..base.progress import Progress, no_progress
 from ..dataset.bmcd import clusters_by_rule
 from ..dataset.dataset import BOX, Annotation, DatasetWriter, written_dataset
@@ -22,7 +23,7 @@ from ..reading.mammogram import Mammogram
 from ..reading.reader import read_mammogram
 from .cases import Case, read_cases
 from .collect import Collected, collect
-from .plan import ADJUDICATION, CATEGORY, MARKS, Question
+from .plan import ADJUDICATION, CATEGORY, ELASTOGRAMS, MARKS, Question
 from .specks import speck_at
 
 RULES: dict[str, Callable[[int, int], bool]] = {
@@ -64,6 +65,8 @@ def dataset_from_study(
         raise ParameterError(f"“{rule:.40}” is no rule; choose {', '.join(RULES)}.")
     found, cases = collect(study), read_cases(study)
     asked = [question for question in found.plan.questions if question.kind == MARKS]
+    if found.plan.images == ELASTOGRAMS:
+        raise ParameterError("A study of elastograms makes no dataset of mammograms; take its tables.")
     if not asked:
         raise ParameterError("The study asks for no marks, so its answers do not say where calcifications are.")
     judged = _judging(found)
@@ -140,7 +143,7 @@ def _grouped(points_mm: NDArray[np.float64], apart_mm: float) -> NDArray[np.int6
 def _add_case(writer: DatasetWriter, case: Case, consensus: _Consensus) -> pd.DataFrame:
     words = {kind: consensus.answer(kind) for kind in WORD_KINDS}
     for image, path in enumerate(case.images):
-        mammogram = read_mammogram(path)
+        mammogram = read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
         shared: dict[str, Any] = {
             "patient": case.patient,
             "laterality": mammogram.laterality or "",

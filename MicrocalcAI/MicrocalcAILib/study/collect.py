@@ -11,11 +11,11 @@ import pandas as pd
 from ..base.errors import ResultError, WarningRecord
 from ..base.tables import write_table
 from .cases import Case, Truth, read_cases, read_truth
-from .plan import ADJUDICATION, MARKS, PROBABILITY, Question, StudyPlan, read_plan
+from .plan import ADJUDICATION, MARKS, NUMERIC, Question, StudyPlan, read_plan
 from .reader_file import DONE, Entry, ReaderFile, Task, reader_files, reader_path
 from .reading import Answers, answers_of
 
-RATED = (PROBABILITY, MARKS)
+RATED = (*NUMERIC, MARKS)
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _readings(
             known = truth[task.case]
             key = {"reader": reader.name, "modality": task.condition, "case": task.case}
             key |= {"patient": cases[task.case].patient}
-            if question.kind == PROBABILITY:
+            if question.kind in NUMERIC:
                 rating = found.values.get(question.name)
                 if rating is not None:
                     rows.append(key | {"truth": int(known.diseased), "rating": rating})
@@ -250,4 +250,4 @@ def _readings(
             if not marks:
                 rows.append(key | {"truth": count, "rating": None, "lesion": ""})
     columns = ["reader", "modality", "case", "patient", "truth", "rating"]
-    return pd.DataFrame(rows, columns=columns if question.kind == PROBABILITY else [*columns, "lesion"])
+    return pd.DataFrame(rows, columns=columns if question.kind in NUMERIC else [*columns, "lesion"])

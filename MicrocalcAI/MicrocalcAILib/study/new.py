@@ -22,14 +22,16 @@ from .cases import BOX, Case, Truth, read_cases, read_truth, write_cases, write_
 from .plan import PLAN_FILE
 from .reader_file import ReaderFile, reader_path
 
-EXAMPLE = "Studies/questions.json"
+EXAMPLE, ELASTOGRAPHY_EXAMPLE = "Studies/questions.json", "Studies/elastography_questions.json"
 _ASSUMED_SPACING_MM = 0.07
 
 
-def example_plan(title: str, mode: str, seed: int) -> dict[str, Any]:
-    """A plan with the questions that most studies of calcifications ask."""
+def example_plan(title: str, mode: str, seed: int, of_elastograms: bool = False) -> dict[str, Any]:
+    """A plan with the questions that most studies of calcifications, or of elastograms, ask."""
     record: dict[str, Any] = {"schema": 1, "title": title, "mode": mode, "seed": seed}
-    return record | json.loads(resource_path(EXAMPLE).read_text(encoding="utf-8"))
+    return record | json.loads(
+        resource_path(ELASTOGRAPHY_EXAMPLE if of_elastograms else EXAMPLE).read_text(encoding="utf-8")
+    )
 
 
 def cases_of_dataset(

@@ -23,7 +23,12 @@ INDEPENDENT, SEQUENTIAL, CROSSOVER = "independent", "sequential", "crossover"
 MODES = (INDEPENDENT, SEQUENTIAL, CROSSOVER)
 UNAIDED, AIDED, ADJUDICATION = "unaided", "aided", "adjudication"
 PROBABILITY, MARKS, TEXT, CHOICE, YES_NO, CATEGORY = "probability", "marks", "text", "choice", "yes-no", "category"
-KINDS = (PROBABILITY, MARKS, TEXT, CHOICE, YES_NO, CATEGORY, *WORD_KINDS)
+NUMBER = "number"
+KINDS = (PROBABILITY, NUMBER, MARKS, TEXT, CHOICE, YES_NO, CATEGORY, *WORD_KINDS)
+NUMERIC = (PROBABILITY, NUMBER)
+LARGEST_NUMBER = 100_000.0
+MAMMOGRAMS, ELASTOGRAMS = "mammograms", "elastograms"
+IMAGES = (MAMMOGRAMS, ELASTOGRAMS)
 HANGINGS = ("one view", "four views")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -47,7 +52,8 @@ class Question:
     text : str
         As readers see it.
     kind : str
-        ``probability`` (of malignancy, 0 to 100 %), ``marks`` (points in the image, each with a score of 0 to 100),
+        ``probability`` (of malignancy, 0 to 100 %), ``number`` (from 0, in ``unit``: a ratio, a stiffness; the larger,
+        the more suspicious), ``marks`` (points in the image, each with a score of 0 to 100),
         ``choice`` (one of ``choices``), ``yes-no``, ``category`` (BI-RADS), ``morphology`` and ``distribution`` (words
         of the lexicon), ``text``.
     required : bool
@@ -56,6 +62,8 @@ class Question:
     when : Condition or None
     specks : bool
         Of marks: each is one single calcification, and goes to the speck that lies under it.
+    unit : str
+        Of a number, as readers see it.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Question:
     choices: tuple[str, ...] = ()
     when: Condition | None = None
     specks: bool = False
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -98,8 +107,8 @@ class Question:
         """
         if answer is None:
             return
-        if self.kind == PROBABILITY:
-            check_number(f"“{self.text}”", answer, 0, 100)
+        if self.kind in NUMERIC:
+            check_number(f"“{self.text}”", answer, 0, 100 if self.kind == PROBABILITY else LARGEST_NUMBER)
         elif self.kind == MARKS:
             if not isinstance(answer, dict) or set(answer) != {"image", "row", "column", "score"}:
                 raise ParameterError("A mark has an image, a row, a column and a score.")
@@ -143,6 +152,7 @@ class StudyPlan:
     minutes_per_case : float
         Time limit of one reading of a case; 0: none.
     hanging : {"one view", "four views"}
+    images : {"mammograms", "elastograms"}
     blind_names, blind_dates : bool
         Whether names (of patients, files and cases) and dates are kept from the readers.
     digest : str
@@ -157,6 +167,7 @@ class StudyPlan:
     washout_days: float = 28.0
     minutes_per_case: float = 0.0
     hanging: str = HANGINGS[0]
+    images: str = MAMMOGRAMS
     blind_names: bool = True
     blind_dates: bool = True
     digest: str = ""
@@ -166,6 +177,12 @@ class StudyPlan:
             raise ParameterError(f"The mode of a study is one of {', '.join(MODES)}, not “{self.mode:.40}”.")
         if self.hanging not in HANGINGS:
             raise ParameterError(f"The hanging of a study is one of {', '.join(HANGINGS)}, not “{self.hanging:.40}”.")
+        if self.images not in IMAGES:
+            raise ParameterError(f"The images of a study are {' or '.join(IMAGES)}, not “{self.images:.40}”.")
+        if self.images == ELASTOGRAMS and (
+            self.hanging != HANGINGS[0] or AIDED in self.conditions or any(one.specks for one in self.questions)
+        ):
+            raise ParameterError("Elastograms hang in one view, are read without results, and show no specks to mark.")
         if self.aided and self.mode != INDEPENDENT:
             raise ParameterError(f"“aided” belongs to independent readings; a {self.mode} study has both.")
         check_range("seed", self.seed, 0, 2**31)
@@ -204,8 +221,8 @@ def read_plan(folder: Path) -> StudyPlan:
     """The plan of a study's folder.
 
     ``study.json`` holds ``schema`` (1), ``title``, ``questions`` (a list of ``name``, ``text``, ``kind`` and, where
-    wanted, ``required``, ``choices``, ``specks``, ``when`` with ``question`` and ``answers``), and the other entries of
-    :class:`StudyPlan` where they differ from their defaults.
+    wanted, ``required``, ``choices``, ``specks``, ``unit``, ``when`` with ``question`` and ``answers``), and the other
+    entries of :class:`StudyPlan` where they differ from their defaults.
 
     Raises
     ------
@@ -224,11 +241,12 @@ def read_plan(folder: Path) -> StudyPlan:
 
 _ENTRIES: dict[str, type | tuple[type, ...]] = {
     **{"schema": int, "title": str, "questions": list, "mode": str, "aided": bool, "seed": int, "hanging": str},
+    "images": str,
     **{"washout_days": (int, float), "minutes_per_case": (int, float), "blind_names": bool, "blind_dates": bool},
 }
 _OF_QUESTION: dict[str, type | tuple[type, ...]] = {
     **{"name": str, "text": str, "kind": str, "required": bool, "choices": list, "when": dict},
-    "specks": bool,
+    **{"specks": bool, "unit": str},
 }
 _OF_CONDITION: dict[str, type | tuple[type, ...]] = {"question": str, "answers": list}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from ..base.parameters import ReadingParameters
 from ..base.resources import resource_path
 from ..editing.specks import Speck, SpeckFinder
 from ..reading.reader import read_mammogram
@@ -34,7 +35,7 @@ def speck_at(path: Path, row: float, column: float) -> Speck | None:
 
 @functools.lru_cache(_IMAGES_KEPT)
 def _finder(path: Path) -> SpeckFinder:
-    mammogram = read_mammogram(path)
+    mammogram = read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
     return SpeckFinder(mammogram, find_breast(mammogram), _selector())
 
 

@@ -15,7 +15,7 @@ from ..base.errors import ParameterError
 from ..base.model_folder import model_kind, read_model_files
 from ..base.parameters import CandidateParameters
 from ..base.trees import TreeEnsemble
-from ..dataset.dataset import DatasetImage, locate
+from ..dataset.dataset import DatasetImage, read_image
 from ..evaluation.findings import Findings
 from ..evaluation.matching import Matches, MatchingRule, Region, match_calcifications
 from ..networks.catalogue import find_network
@@ -25,7 +25,6 @@ from ..networks.selector import SCHEMA as NETWORK_SCHEMA
 from ..networks.selector import NetworkSelector
 from ..phantom import Phantom
 from ..reading.mammogram import Mammogram
-from ..reading.reader import read_mammogram
 from ..segmentation.candidates import Candidates
 from ..segmentation.selection import KIND, SCHEMA, MeasurementSelector, judged_twice, without_overlaps
 from .measured_candidates import measured
@@ -191,9 +190,8 @@ def corrected(
 
 def corrected_image(image: DatasetImage, base: Base) -> Corrected:
     """The candidates of an image of a dataset; raises MicrocalcError when it cannot be read or is not outlined."""
-    mammogram = read_mammogram(locate(image), spacing_mm=image.spacing_mm)
     return corrected(
-        mammogram,
+        read_image(image),
         image.labels(),
         base,
         name=image.name,

@@ -12,7 +12,7 @@ from ..base.errors import ParameterError
 from ..base.progress import Progress, no_progress
 from ..classification.cases import Cases
 from ..classification.feature_tables import FeatureTables, measure_features
-from ..dataset.dataset import Dataset
+from ..dataset.dataset import Dataset, read_image
 from ..dataset.lesions import calcifications_of, lesions_of
 from ..evaluation.cluster_marks import MARGIN_MM
 from ..evaluation.findings import Findings
@@ -24,7 +24,7 @@ from ..lexicon.vocabulary import KINDS as WORD_KINDS
 from ..pipeline import analyze, load_selector
 from ..segmentation.breast import find_breast
 from ..segmentation.pectoral import OBLIQUE_VIEWS
-from .dataset_images import annotated, read_image
+from .dataset_images import annotated
 from .word_examples import context_of
 
 

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
 from ..base.progress import Progress, no_progress
-from ..dataset.dataset import BOX, OUTLINES, RECORD_FILE, Dataset, DatasetImage, locate
+from ..dataset.dataset import BOX, OUTLINES, RECORD_FILE, Dataset, DatasetImage, read_image
 from ..dataset.lesions import calcifications_of, lesions_of
-from ..reading.mammogram import Mammogram
-from ..reading.reader import read_mammogram
 from ..segmentation.breast import find_breast
 from .annotations import AnnotatedImage, marks_of
 from .lesion_images import LesionImage, with_margin
@@ -142,11 +140,6 @@ def annotated(dataset: Dataset, progress: Progress) -> Iterator[DatasetImage]:
         progress("images", number, len(images))
         yield image
     progress("images", len(images), len(images))
-
-
-def read_image(image: DatasetImage) -> Mammogram:
-    """The image itself, with the spacing that the dataset knows."""
-    return read_mammogram(locate(image), spacing_mm=image.spacing_mm)
 
 
 def _places(regions: list[tuple[float, float, float, float]]) -> NDArray[np.float64]:
