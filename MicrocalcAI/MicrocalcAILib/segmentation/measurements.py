@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from .candidates import Candidates
+from .neighborhoods import sums_around
 from .surroundings import ring_steps, steps_from
 
 _STREAK_MM = 0.35  # how far beyond the ends of a speck its continuation is looked for
@@ -104,18 +104,16 @@ def measure(
 
 def _describe_neighborhood(table: pd.DataFrame, candidates: Candidates, spacing_mm: tuple[float, float]) -> None:
     response = table["response"].to_numpy()
-    tree = cKDTree(candidates.positions_mm(spacing_mm))
-    for radius in _NEIGHBORHOODS_MM:
-        pairs = tree.query_pairs(radius, output_type="ndarray")
-        first, second = np.concatenate((pairs, pairs[:, ::-1])).T
-        count = len(candidates)
-        similar = np.bincount(first, response[second] >= 0.5 * response[first], minlength=count)
+    above_6, any_response = np.full_like(response, np.nextafter(6, 7)), np.full_like(response, -np.inf)
+    thresholds = np.column_stack((0.5 * response, response, above_6, any_response))
+    positions, ones = candidates.positions_mm(spacing_mm), np.ones(len(candidates))
+    counts = sums_around(positions, positions, ones, _NEIGHBORHOODS_MM, levels=response, thresholds=thresholds)
+    counts -= (response[:, None] >= thresholds)[:, None]  # without the candidate itself
+    for radius, similar in zip(_NEIGHBORHOODS_MM, counts[..., 0].T, strict=True):
         table[f"neighbors_{radius:g}mm"] = similar
-        if radius == _NEIGHBORHOODS_MM[-1]:
-            around = np.bincount(first, minlength=count)
-            weaker = np.bincount(first, response[second] < response[first], minlength=count)
-            table["rank_10mm"] = (weaker + 0.5) / (around + 1)
-            table["strong_neighbors_10mm"] = np.bincount(first, response[second] > 6, minlength=count)
+    _, as_strong, strong, around = counts[:, -1].T
+    table["rank_10mm"] = (around - as_strong + 0.5) / (around + 1)
+    table["strong_neighbors_10mm"] = strong
 
 
 _LOCAL = (

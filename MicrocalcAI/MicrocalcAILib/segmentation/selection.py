@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ..base.errors import ModelError, WarningRecord
 from ..base.model_folder import read_model_folder
@@ -29,6 +28,7 @@ from ..reading.mammogram import Mammogram
 from .breast import BreastRegion
 from .candidates import Candidates
 from .measurements import MEASUREMENTS
+from .neighborhoods import sums_around
 
 KIND = "speck selector"
 SCHEMA = 1
@@ -164,16 +164,10 @@ def with_neighborhood(
     -------
     float array, shape (candidates, measurements + 1 + neighborhoods)
     """
-    likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
-    expected = np.zeros((len(values), len(NEIGHBORHOODS_MM)))
-    if likely.size:
-        distances = cKDTree(positions_mm).sparse_distance_matrix(
-            cKDTree(positions_mm[likely]), max(NEIGHBORHOODS_MM), output_type="coo_matrix"
-        )
-        for column, radius in enumerate(NEIGHBORHOODS_MM):
-            within = (distances.data > _SAME_SPECK_MM) & (distances.data <= radius)
-            weights = probabilities[likely][distances.col[within]]
-            expected[:, column] = np.bincount(distances.row[within], weights, minlength=len(values))
+    likely = probabilities > _NEGLIGIBLE
+    expected = sums_around(
+        positions_mm, positions_mm[likely], probabilities[likely], NEIGHBORHOODS_MM, beyond_mm=_SAME_SPECK_MM
+    )[..., 0]
     return np.column_stack((values, probabilities, expected))
 
 
