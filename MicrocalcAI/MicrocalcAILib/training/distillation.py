@@ -3,7 +3,8 @@
 The teachers are the networks of an earlier regressor; what is learned from are simulated clusters in pieces of
 mammograms, in the looks of many detectors (:mod:`.windows`). Where the teachers' mean agrees with the truth, or where
 nobody knows it, the student learns to say what they say; where they miss a calcification or rate what is none, the
-truth alone counts (Hinton et al. 2015, with the truth as the second teacher).
+truth alone counts (Hinton et al. 2015, with the truth as the second teacher). A coarse map of groups is learned beside
+and not written: only the levels that both share keep what it taught.
 """
 
 from __future__ import annotations
