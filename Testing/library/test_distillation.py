@@ -87,6 +87,19 @@ def test_the_student_is_one_network_that_says_the_same_with_and_without_pytorch(
     assert np.abs(found[0] - found[1]).max() < 1e-4
 
 
+def test_what_is_written_lies_between_the_teacher_and_what_was_learned(teacher, no_windows, tmp_path):
+    weights = {}
+    for kept in (0.0, 0.25, 1.0):
+        distill_regressor([], teacher, tmp_path / f"kept {kept}", dataclasses.replace(TRAINING, kept=kept))
+        loaded = SpeckRegressor.load(tmp_path / f"kept {kept}", Runtime("cpu", "float32"))
+        weights[kept] = loaded.members["student"].state_dict()
+    start = SpeckRegressor.load(teacher, Runtime("cpu", "float32")).members["fold1"].state_dict()
+    name = "head.0.weight"
+    torch.testing.assert_close(weights[1.0][name], start[name])
+    torch.testing.assert_close(weights[0.25][name], 0.75 * weights[0.0][name] + 0.25 * start[name])
+    assert not torch.equal(weights[0.0][name], start[name])
+
+
 def test_a_teacher_that_is_not_there_is_refused(teacher, tmp_path):
     with pytest.raises(ParameterError, match="no teacher “fold7”"):
         distill_regressor([], teacher, tmp_path / "student", dataclasses.replace(TRAINING, start="fold7"))

@@ -69,6 +69,9 @@ class Distillation:
         Weights of the teachers' word and of the coarse map of groups in the loss.
     start : str
         The teacher whose weights the student begins with.
+    kept : float
+        Share of those weights in the mean with the learned ones that is written: what was learned adds to what the
+        teacher could, instead of replacing it (Wortsman et al., CVPR 2022).
     seed : int
     """
 
@@ -81,6 +84,7 @@ class Distillation:
     taught: float = 2.0
     grouping: float = 0.3
     start: str = "fold2"
+    kept: float = 0.5
     seed: int = 1
 
     @property
@@ -142,6 +146,7 @@ def distill_regressor(
     work.mkdir(parents=True, exist_ok=True)
     examples = _examples_of(backgrounds, judge, training, work, progress)
     student, losses = _fit(examples, teachers, training, runtime.precision, work / "checkpoint.safetensors", progress)
+    _mix(student, teachers.members[training.start], training.kept)
     seen = sorted({example.patient for example in examples})
     folds = [{"unseen_patients": [], "seen_patients": seen, "loss": losses}]
     card = network_card(folds, asdict(training)) | {
@@ -294,6 +299,14 @@ def _fit(
             )
             progress(f"network, loss {losses[-1]}", step + 1, training.steps)
     return student.eval(), losses
+
+
+def _mix(student: nn.Module, teacher: nn.Module, share: float) -> None:
+    """Move every weight of the student that the teacher has, too, toward the teacher's by a share."""
+    weights = student.state_dict()
+    for name, value in teacher.state_dict().items():
+        if value.is_floating_point():
+            weights[name].lerp_(value, share)
 
 
 def distillation_loss(
