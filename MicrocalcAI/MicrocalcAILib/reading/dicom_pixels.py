@@ -1,4 +1,4 @@
-"""Decoding the one frame of a DICOM image with GDCM (the decoder inside SimpleITK).
+"""Decoding the one frame of a DICOM image: plain samples as they stand, all others with GDCM (inside SimpleITK).
 
 GDCM reads every transfer syntax of mammography and carries a permissive license, but it knows only files, inverts
 MONOCHROME1 without saying so, and trusts what it is given. So it gets a small stand-in file, written here from checked
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import UnreadableImageError, WarningRecord
@@ -73,12 +74,12 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
     UnreadableImageError
         When the decoder refuses the pixel data, or returns another size.
     """
-    with temporary_folder() as folder:
-        path = folder / "image.dcm"
-        _write_stand_in(header, frame, path)
-        # What is written here without compression is sound; codecs are run where they can be ended.
-        run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)
-        facts, (stored,) = run(str(path), header.transfer_syntax.name)
+    if header.transfer_syntax in NATIVE_SYNTAXES and header.samples == 1:
+        stored = _native_samples(header, frame)
+        # nothing to decode: a picture of one pixel tells where ITK places the image
+        facts, _ = _by_gdcm(header, EncodedFrame(bytes(frame.bits // 8), frame.bits), (1, 1))
+    else:
+        facts, (stored,) = _by_gdcm(header, frame, header.shape)
     if stored.shape[:2] != header.shape:
         raise UnreadableImageError("The decoded image has another size than the header says; please export it again.")
     samples = SampleValues(stored, int(header.attributes.BitsStored), [])
@@ -94,6 +95,15 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
         (*samples.warnings, *([_COMPLAINT] if has_complaints else [])),
         has_complaints,
     )
+
+
+def _by_gdcm(header: DicomHeader, frame: EncodedFrame, shape: tuple[int, int]) -> Decoded:
+    with temporary_folder() as folder:
+        path = folder / "image.dcm"
+        _write_stand_in(header, frame, shape, path)
+        # What is written here without compression is sound; codecs are run where they can be ended.
+        run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)
+        return run(str(path), header.transfer_syntax.name)
 
 
 def decode_stand_in(name: str, transfer_syntax: str) -> Decoded:
@@ -121,7 +131,14 @@ def decode_stand_in(name: str, transfer_syntax: str) -> Decoded:
     return Decoded(facts, (sitk.GetArrayFromImage(image)[0],))
 
 
-def _write_stand_in(header: DicomHeader, frame: EncodedFrame, path: Path) -> None:
+def _native_samples(header: DicomHeader, frame: EncodedFrame) -> NDArray[np.unsignedinteger]:
+    """Samples of one channel as they stand in the file, in the byte order of the machine."""
+    order = "<" if header.transfer_syntax.is_little_endian else ">"
+    samples = np.frombuffer(frame.data, f"{order}u{frame.bits // 8}")
+    return samples.astype(samples.dtype.newbyteorder("=")).reshape(header.shape)
+
+
+def _write_stand_in(header: DicomHeader, frame: EncodedFrame, shape: tuple[int, int], path: Path) -> None:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
     from pydicom.uid import generate_uid
@@ -134,6 +151,7 @@ def _write_stand_in(header: DicomHeader, frame: EncodedFrame, path: Path) -> Non
     image.Modality = "MG"
     for keyword in _PIXEL_DESCRIPTION:
         setattr(image, keyword, int(given[keyword].value))
+    image.Rows, image.Columns = shape
     if image.SamplesPerPixel == 1:  # all bits come back as they are; which of them are the value is decided here
         image.BitsAllocated = 8 if frame.bits <= 8 else 16
         image.BitsStored, image.PixelRepresentation = frame.bits, 0
