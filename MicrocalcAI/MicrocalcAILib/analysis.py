@@ -113,7 +113,7 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
     """
     folder = Path(folder)
     write_volume(
-        analysis.labels.astype(np.uint32),
+        np.asarray(analysis.labels, np.int32).view(np.uint32),  # ids, never negative: no copy of the size of the image
         analysis.spacing_mm,
         analysis.origin_lps_mm,
         analysis.direction_lps,

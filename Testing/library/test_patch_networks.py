@@ -1,6 +1,7 @@
 """Architectures against the originals, stored weights, and where the probabilities of patches land."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -209,6 +210,20 @@ def test_malignancy_is_asked_only_where_the_detection_network_sees_something(bri
     assert 0 < np.isfinite(judged.probabilities).sum() < 10
     nothing = PatchModel(malignancy.card, malignancy.network, brightness(threshold=1.1))
     assert np.isnan(patch_heatmap(*bright_spot, nothing, runtime=EXACT)[0].probabilities).all()
+
+
+def test_what_the_detection_network_said_in_its_own_heatmap_is_not_computed_again(bright_spot):
+    detection = brightness(threshold=0.5)
+    malignancy = PatchModel(brightness_card("malignancy"), brightness_network(), detection)
+    expected, _ = patch_heatmap(*bright_spot, malignancy, runtime=EXACT)
+    drawn, _ = patch_heatmap(*bright_spot, detection, runtime=EXACT)
+    never_asked = replace(detection, network=torch.nn.Module())  # it has no forward
+    with pytest.raises(NotImplementedError):
+        patch_heatmap(*bright_spot, replace(malignancy, only_where=never_asked), runtime=EXACT)
+    judged, _ = patch_heatmap(
+        *bright_spot, replace(malignancy, only_where=never_asked), runtime=EXACT, drawn=(drawn, expected)
+    )
+    np.testing.assert_array_equal(judged.probabilities, expected.probabilities)
 
 
 def test_patches_touch_at_the_widest_stride_and_impossible_ones_are_refused(bright_spot):

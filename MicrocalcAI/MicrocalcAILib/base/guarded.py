@@ -23,13 +23,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from . import errors
 from .errors import MicrocalcError, UnreadableImageError
+
+if TYPE_CHECKING:  # imported where arrays come in or go out: the owner of workers needs the variable's name alone
+    from numpy.typing import NDArray
 
 ISOLATED_VARIABLE = "MICROCALC_ISOLATED"
 """Environment variable that a batch engine sets to 1 for its workers."""
@@ -176,6 +176,8 @@ class _Child:
         return Decoded(answer["facts"], arrays)
 
     def _exchange(self, request: bytes, memory: int) -> tuple[dict[str, Any], tuple[NDArray[Any], ...]]:
+        import numpy as np
+
         assert self._process.stdin is not None
         self._process.stdin.write(request + b"\n")
         self._process.stdin.flush()
@@ -291,11 +293,13 @@ def serve() -> None:
             _limit_time(None)
             _write_all(answers, json.dumps(answer).encode() + b"\n")
             for array in arrays:
-                _write_all(answers, array.reshape(-1).view(np.uint8).data)
+                _write_all(answers, array.reshape(-1).view("uint8").data)
             faulthandler.cancel_dump_traceback_later()
 
 
 def _answer(name: str, arguments: list[Any]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    import numpy as np
+
     module, _, function = name.partition(":")
     try:
         with _failures_in_one_sentence():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+if TYPE_CHECKING:  # imported where it is used: who only writes rows, as the owner of workers, starts faster
+    import pandas as pd
 
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _MARKED = re.compile(r"'(?=[=+\-@\t\r])")
@@ -42,6 +42,8 @@ def table_text(table: pd.DataFrame, *, index: bool = False, float_format: str | 
 
 def read_table(path: Path, **options: Any) -> pd.DataFrame:
     """Read a table that :func:`write_table` wrote; ``options`` as for ``pandas.read_csv``."""
+    import pandas as pd
+
     return _mapped(pd.read_csv(path, **options), _as_given)
 
 
@@ -52,6 +54,9 @@ def text_without_formula(text: str) -> str:
 
 def _mapped(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
     """A copy in which headings and the cells of columns that are no numbers are changed."""
+    import pandas as pd
+    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+
     changed = table.rename(columns=change)
     for position in range(changed.shape[1]):
         column = changed.iloc[:, position]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import wrap
 
 import numpy as np
 import pandas as pd
-from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from skimage.segmentation import find_boundaries
 
 from ..analysis import SINGLES, Analysis
 from ..base.files import replaced_on_success
@@ -138,6 +137,8 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     grey = grey_image(mammogram.pixels, box, _percentile_window(mammogram.pixels[top:bottom, left:right], 1.0, 99.9))
     picture = grey.resize(size, Image.Resampling.BICUBIC).convert("RGB")
     labels = Image.fromarray(analysis.labels[top:bottom, left:right]).resize(size, Image.Resampling.NEAREST)
+    from skimage.segmentation import find_boundaries  # here, because many images have no cluster to draw
+
     outline = find_boundaries(np.asarray(labels), mode="outer")
     colored = np.asarray(picture).copy()
     color = _rgb(cluster_color(cluster))
@@ -217,4 +218,9 @@ def _rgb(color: tuple[float, float, float]) -> tuple[int, int, int]:
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+    """DejaVu Sans of matplotlib's package, which is found without importing it: that takes longer than to draw."""
+    package = find_spec("matplotlib")
+    assert package is not None
+    assert package.origin is not None
+    fonts = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
+    return ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -69,6 +70,7 @@ def patch_heatmap(
     stride_mm: float | None = None,
     runtime: Runtime | None = None,
     progress: Progress = no_progress,
+    drawn: Iterable[Heatmap] = (),
 ) -> tuple[Heatmap, tuple[WarningRecord, ...]]:
     """Probability of each patch of the breast.
 
@@ -86,6 +88,9 @@ def patch_heatmap(
         The best there is by default.
     progress : callable, optional
         Called with the stage ``heatmap`` after each batch; may raise ``Cancelled``.
+    drawn : iterable of Heatmap
+        Of the same mammogram and breast with the same stride: what the detection network said in one of them is not
+        computed again.
 
     Returns
     -------
@@ -111,12 +116,17 @@ def patch_heatmap(
     cells = _share_of_cells(image.inside, starts, seen.side, stride) >= _LEAST_BREAST
     values = np.full(cells.shape, np.nan, np.float32)
     warnings: list[WarningRecord] = []
+    known = {heatmap.sha256: heatmap.probabilities for heatmap in drawn if heatmap.task == "detection"}
     for judge in filter(None, (model.only_where, model)):
-        chosen = np.argwhere(cells)
-        corners = np.stack([starts[axis][chosen[:, axis]] for axis in (0, 1)], axis=1)
-        attempt = partial(_attempt, image.grid.values, corners, judge, progress)
-        values[cells], more = with_memory_fallback(runtime, _BATCH, 4, attempt)
-        warnings += more
+        earlier = None if judge is model else known.get(judge.sha256)
+        if earlier is not None and earlier.shape == cells.shape:
+            values[cells] = earlier[cells]
+        else:
+            chosen = np.argwhere(cells)
+            corners = np.stack([starts[axis][chosen[:, axis]] for axis in (0, 1)], axis=1)
+            attempt = partial(_attempt, image.grid.values, corners, judge, progress)
+            values[cells], more = with_memory_fallback(runtime, _BATCH, 4, attempt)
+            warnings += more
         if judge is not model:
             cells = values >= (judge.threshold or 0.5)
             values[~cells] = np.nan

@@ -99,7 +99,7 @@ class NetworkReaders:
         doubts = [note for note in self.left_out if note.code == _HEATMAP_LEFT_OUT]
         for model in self.patches:
             what = f"The heatmap of {TASKS[model.task]}"
-            draw = partial(patch_heatmap, mammogram, breast, model, parameters.stride_mm, self.runtime, progress)
+            draw = partial(patch_heatmap, mammogram, breast, model, parameters.stride_mm, self.runtime, progress, drawn)
             result, notes = _extra(_HEATMAP_LEFT_OUT, what, draw)
             if result is not None:
                 drawn.append(result[0])

@@ -43,7 +43,7 @@ def run_in_tiles(
     network: Any,
     runtime: Runtime | OnnxRuntime,
     reach: Reach,
-    tile: int = 640,
+    tile: int = 512,
     stage: str = "network",
     progress: Progress = no_progress,
 ) -> tuple[NDArray[np.float32], tuple[WarningRecord, ...]]:
@@ -63,7 +63,8 @@ def run_in_tiles(
     reach : Reach
         Of the network.
     tile : int
-        Longest side of what is computed at once, in pixels.
+        Longest side of what is computed at once, in pixels. The memory grows with its square; the smaller it is, the
+        more is computed twice, around the tiles (512 instead of 640: 14 % more, and 160 MB less for the selector).
     stage, progress
         What to report.
 
