@@ -57,7 +57,7 @@ def changed(file, name, change):
 
 
 def test_without_its_packages_the_plugin_leaves_ultrasound_to_slicer(plugin, file, monkeypatch):
-    monkeypatch.setitem(sys.modules, "MicrocalcElastographyLib.calibration", None)  # import fails
+    monkeypatch.setitem(sys.modules, "MicrocalcElastographyLib.screen_calibration", None)  # import fails
     assert plugin.examineForImport([[file]]) == []
 
 
