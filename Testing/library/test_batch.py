@@ -297,14 +297,15 @@ def test_the_record_of_a_result_says_what_made_it(files, run, tmp_path):
 
 @posix
 @pytest.mark.slow
-def test_nothing_is_lost_by_twenty_kills_at_random_instants(files, tmp_path):
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_nothing_is_lost_by_kills_at_random_instants(files, tmp_path, kills):
     chance = random.Random(7)
     root = files(**{f"f{number:02}": "slow" * (number % 2) or "fine" for number in range(30)})
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([*sys.path, str(TASKS.parent)]))
     output = tmp_path / "out"
     command = [sys.executable, str(TASKS), str(root), str(output)]
     counts = []
-    for _ in range(20):
+    for _ in range(kills):
         before = len(list(output.glob(f"f*/{RESULT_FILE}")))
         owner = subprocess.Popen(command, env=environment)
         deadline = time.monotonic() + 60  # until it has done something new
