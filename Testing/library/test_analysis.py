@@ -195,9 +195,8 @@ def test_overlay_marks_every_cluster_in_its_color(found, tmp_path):
     mammogram, analysis = found
     write_overlay(mammogram, analysis, tmp_path / "overlay.png")
     pixels = np.asarray(Image.open(tmp_path / "overlay.png")).reshape(-1, 3)
-    colors = {tuple(color) for color in pixels[np.ptp(pixels, axis=1) > 0].tolist()}
     for segment in segments(analysis)[1]:
-        assert tuple(round(255 * part) for part in segment.color) in colors
+        assert (pixels == [round(255 * part) for part in segment.color]).all(axis=1).any()
 
 
 def test_cancel_leaves_nothing_behind(tmp_path):
