@@ -30,6 +30,11 @@ lint: .venv/installed-tests
 	@echo "Installing Microcalc and eight sample films into .venv (about 400 MB to download, a few minutes) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(call install,".[samples]")
+	@echo "Trying it on a simulated image; calculations are compiled once for this computer (a minute or two) …"
+	@rm -rf .venv/trial
+	@{ $(BIN)/microcalc phantom --output .venv/trial --format nrrd && \
+	  $(BIN)/microcalc analyze .venv/trial/nrrd --output .venv/trial/results; } >.venv/trial.log 2>&1 || { cat .venv/trial.log; exit 1; }
+	@rm -rf .venv/trial
 	@touch $@
 
 .venv/installed-tests: .venv/installed
