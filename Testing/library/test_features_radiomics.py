@@ -81,7 +81,7 @@ def small_regions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return one_speck(mask.astype(int).tolist(), (25 * gray).tolist())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(small_regions())
 def test_every_feature_equals_pyradiomics_on_regions_of_any_form(region: tuple[np.ndarray, np.ndarray]) -> None:
     pixels, labels = region

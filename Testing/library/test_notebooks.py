@@ -63,7 +63,7 @@ def test_stored_notebooks_were_run_and_tell_no_paths(name):
     for cell in cells:
         for output in cell.outputs:
             assert output.output_type != "error"
-            assert not PATHS.search(str(output))
+            assert not PATHS.search(re.sub(r"[A-Za-z0-9+/=]{200,}", "", str(output)))  # pictures look like paths
             assert "stderr" not in str(output.get("name"))
 
 
