@@ -6,6 +6,7 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcAILib.base.parameters import SIMULATED_CLASSIFIER
 from MicrocalcSlicerShared.panel import enable, showText
 
 from .inputvolume import hasPlausibleSpacing
@@ -185,7 +186,7 @@ def _output(parameters):
 def _classifier(parameters):
     if parameters.classifierFolder != Path():
         return parameters.classifierFolder
-    return "simulated" if parameters.simulatedClassifier else None
+    return SIMULATED_CLASSIFIER if parameters.simulatedClassifier else None
 
 
 def _heatmaps(parameters):

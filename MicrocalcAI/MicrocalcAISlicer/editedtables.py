@@ -145,9 +145,10 @@ class EditedTables:
 
     @functools.cached_property
     def _bundledModels(self) -> DescriptionModels:
-        from MicrocalcAILib.classification.description import SIMULATED, DescriptionModels
+        from MicrocalcAILib.base.parameters import SIMULATED_CLASSIFIER
+        from MicrocalcAILib.classification.description import DescriptionModels
 
-        return DescriptionModels.load(SIMULATED)
+        return DescriptionModels.load(SIMULATED_CLASSIFIER)
 
 
 def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:

@@ -306,17 +306,21 @@ def test_a_refused_image_leaves_an_earlier_result_as_it_was(tmp_path):
 HEAVY = ("torch", "lightgbm", "matplotlib", "SimpleITK", "numba", "sklearn", "scipy", "pandas", "numpy", "statsmodels")
 
 
+ASKED = "analyze.task_options(terminal.options_of(analyze, ['image', '--output', 'out', '--classifier', 'simulated']))"
+
+
 @pytest.mark.parametrize(
-    ("modules", "allowed"),
+    ("statements", "allowed"),
     [
-        ("MicrocalcAILib.cli, MicrocalcAILib.base.parameters", ()),
-        ("MicrocalcAILib.commands.analyze", ()),  # the owner of the workers, who does no work itself
-        ("MicrocalcAILib.commands.analysis_task", ("numba", "scipy", "pandas", "numpy")),
+        ("import MicrocalcAILib.cli, MicrocalcAILib.base.parameters", ()),
+        # the owner of the workers, who does no work itself
+        (f"from MicrocalcAILib.commands import analyze, terminal; {ASKED}", ()),
+        ("import MicrocalcAILib.commands.analysis_task", ("numba", "scipy", "pandas", "numpy")),
     ],
     ids=["command line", "analyze", "worker"],
 )
-def test_only_the_worker_imports_what_calculates_and_only_what_it_needs(modules, allowed):
-    code = f"import sys; sys.path[:] = {sys.path}; import {modules}; print(*sys.modules, sep='\\n')"
+def test_only_the_worker_imports_what_calculates_and_only_what_it_needs(statements, allowed):
+    code = f"import sys; sys.path[:] = {sys.path}; {statements}; print(*sys.modules, sep='\\n')"
     command = [sys.executable, "-c", code]
     imported = set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
     assert not (imported - set(allowed)) & {*HEAVY, "scipy.stats", "scipy.optimize"}

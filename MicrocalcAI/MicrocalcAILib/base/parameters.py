@@ -24,6 +24,10 @@ def check_range(name: str, value: float, lowest: float, highest: float, unit: st
         raise ParameterError(f"{name} has to lie between {limits}, not {value:g}.")
 
 
+SIMULATED_CLASSIFIER = "simulated"
+"""Name of the bundled classifier, which was trained on simulated clusters only and is used when it is asked for."""
+
+
 @dataclass(frozen=True)
 class ReadingParameters:
     """How images are read.

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..base.errors import WarningRecord
+from ..base.parameters import SIMULATED_CLASSIFIER
 from ..base.progress import Progress, no_progress
 from ..base.resources import resource_path
 from ..features import estimate_nipple
@@ -26,8 +27,6 @@ from .explanation import report, without_estimates
 from .feature_tables import FeatureTables, measure_features
 from .model import ClusterClassifier
 
-SIMULATED = "simulated"
-"""Name of the bundled classifier, which was trained on simulated clusters only and is used when it is asked for."""
 _LATERAL_VIEWS = ("MLO", "ML", "LM")
 
 
@@ -56,8 +55,8 @@ class DescriptionModels:
         Parameters
         ----------
         classifier : str or Path, optional
-            A folder, :data:`SIMULATED` for the bundled one, or none: what was learned from simulated clusters says
-            nothing reliable about a patient.
+            A folder, ``SIMULATED_CLASSIFIER`` for the bundled one, or none: what was learned from simulated clusters
+            says nothing reliable about a patient.
 
         Raises
         ------
@@ -66,7 +65,7 @@ class DescriptionModels:
         """
         model = None
         if classifier is not None:
-            bundled = str(classifier) == SIMULATED
+            bundled = str(classifier) == SIMULATED_CLASSIFIER
             model = ClusterClassifier.load(resource_path("Models/ClusterMalignancy") if bundled else Path(classifier))
         return cls(WordModel.load(), DescriptorModel.load(), model)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import MicrocalcError, ParameterError
-from ..base.parameters import AnalysisParameters, HeatmapParameters
+from ..base.parameters import SIMULATED_CLASSIFIER, AnalysisParameters, HeatmapParameters
 from ..batch.inputs import absolute, find_inputs
 from ..batch.plan import Item, plan
 from ..batch.pseudonyms import pseudonymized
@@ -139,9 +139,7 @@ def task_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _classifier(given: str | None) -> str | None:
-    from ..classification.description import SIMULATED
-
-    return given if given in (None, SIMULATED) else str(Path(given).absolute())
+    return given if given in (None, SIMULATED_CLASSIFIER) else str(Path(given).absolute())
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, str]:
