@@ -14,17 +14,15 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from ..base.errors import ParameterError
-from ..base.parameters import ReadingParameters
 from ..base.progress import Progress, no_progress
 from ..dataset.bmcd import clusters_by_rule
 from ..dataset.dataset import BOX, Annotation, DatasetWriter, written_dataset
 from ..lexicon.vocabulary import KINDS as WORD_KINDS
 from ..reading.mammogram import Mammogram
-from ..reading.reader import read_mammogram
 from .cases import Case, read_cases
 from .collect import Collected, collect
 from .plan import ADJUDICATION, CATEGORY, ELASTOGRAMS, MARKS, Question
-from .specks import speck_at
+from .specks import read_case_image, speck_at
 
 RULES: dict[str, Callable[[int, int], bool]] = {
     "majority": lambda said, readers: 2 * said > readers,
@@ -143,7 +141,7 @@ def _grouped(points_mm: NDArray[np.float64], apart_mm: float) -> NDArray[np.int6
 def _add_case(writer: DatasetWriter, case: Case, consensus: _Consensus) -> pd.DataFrame:
     words = {kind: consensus.answer(kind) for kind in WORD_KINDS}
     for image, path in enumerate(case.images):
-        mammogram = read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
+        mammogram = read_case_image(path)
         shared: dict[str, Any] = {
             "patient": case.patient,
             "laterality": mammogram.laterality or "",

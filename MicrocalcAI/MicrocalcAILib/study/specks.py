@@ -8,6 +8,7 @@ from pathlib import Path
 from ..base.parameters import ReadingParameters
 from ..base.resources import resource_path
 from ..editing.specks import Speck, SpeckFinder
+from ..reading.mammogram import Mammogram
 from ..reading.reader import read_mammogram
 from ..segmentation.breast import find_breast
 from ..segmentation.selection import MeasurementSelector
@@ -33,9 +34,14 @@ def speck_at(path: Path, row: float, column: float) -> Speck | None:
     return _finder(Path(path)).speck_at(row, column).speck
 
 
+def read_case_image(path: Path) -> Mammogram:
+    """A case's mammogram with the spacing that its file knows, else the usual one, with a warning."""
+    return read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
+
+
 @functools.lru_cache(_IMAGES_KEPT)
 def _finder(path: Path) -> SpeckFinder:
-    mammogram = read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
+    mammogram = read_case_image(path)
     return SpeckFinder(mammogram, find_breast(mammogram), _selector())
 
 

@@ -29,6 +29,7 @@ from ..statistics import roc_curve
 from .resampling import smote_enn
 
 RESAMPLING = ("smote-enn", "none")
+NOTICE = "Trained on the clusters that its card describes; not validated for patients, not for diagnosis."
 _TREE_COUNTS = (50, 100, 200)
 _GRID = [
     {"learning_rate": rate, "num_leaves": leaves, "max_depth": depth, "lambda_l2": penalty}
@@ -165,7 +166,7 @@ def train_classifier(
     }
     described = {
         "name": output.name,
-        "notice": "Trained on the clusters that its card describes; not validated for patients, not for diagnosis.",
+        "notice": NOTICE,
         "simulated": False,
         "training_data": "given by the user",
     } | (description or {})

@@ -19,6 +19,7 @@ from ..classification.comparison import compare_with_pathology
 from ..classification.model import ClusterClassifier
 from ..classification.operating_points import choose_thresholds
 from ..dataset.dataset import Dataset
+from .classifier import NOTICE
 from .dataset_clusters import found_cases
 from .dataset_images import divided, training_data_of
 from .more_trees import grown
@@ -71,7 +72,7 @@ def update_classifier(
     card = {
         **model.card,
         "name": f"{base.card['name']}, gone on",
-        "notice": "Trained on the clusters that its card describes; not validated for patients, not for diagnosis.",
+        "notice": NOTICE,
         "simulated": False,
         "training_data": f"{base.card['training_data']} Gone on with {len(learned)} clusters; "
         f"{training_data_of(dataset)}",

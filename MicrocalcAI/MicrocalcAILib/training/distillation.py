@@ -37,9 +37,12 @@ from .regressor import (
     RegressorExample,
     RegressorTraining,
     batch_of_crops,
+    in_percent,
+    most_misleading,
     nearness,
     network_card,
     regression_loss,
+    take_step,
     what_is_unknown,
 )
 from .selector import what_candidates_are
@@ -150,7 +153,7 @@ def distill_regressor(
     seen = sorted({example.patient for example in examples})
     folds = [{"unseen_patients": [], "seen_patients": seen, "loss": losses}]
     card = network_card(folds, asdict(training)) | {
-        "architecture": {**teachers.card["architecture"]},
+        "architecture": teachers.card["architecture"],
         "teachers": {"sha256": teachers.card.get("sha256", {}), "start": training.start},
     }
     stored = {ONNX_FILE: onnx_file(MeanNearness([student]), training.crop)}
@@ -212,14 +215,14 @@ def _example(window: Window, patient: str, teachers: SpeckRegressor, training: D
         responses = candidates.responses[np.arange(len(candidates)), candidates.planes]
         unknown = what_is_unknown(target, peaks, responses, rated, truth)
         negative &= ~unknown
-    hardest = np.flatnonzero(negative)[np.argsort(-rated[negative])[:_HARD]]
+    hardest = most_misleading(negative, rated, _HARD)
     return DistilledExample(
         contrast.astype(np.float16),
-        np.where(target < 0, -1, np.rint(100 * target)).astype(np.int8),
+        in_percent(target),
         peaks[truth == 1],
         peaks[hardest],
         patient,
-        np.rint(100 * taught).astype(np.int8),
+        in_percent(taught),
         _group(window, grid.at, contrast.shape),
     )
 
@@ -285,11 +288,7 @@ def _fit(
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             logits, groups = student.with_groups(planes[0])
         loss = distillation_loss(logits.float(), groups.float(), planes[1:], training)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        recent.append(loss.item())
+        recent.append(take_step(loss, optimizer, schedule))
         if (step + 1) % _ROUND == 0 or step + 1 == training.steps:
             losses.append(round(float(np.mean(recent)), 4))
             recent = []

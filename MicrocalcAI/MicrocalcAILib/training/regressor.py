@@ -206,14 +206,23 @@ def _example(
     if phantom.parameters["background"]["kind"] == "image":
         peaks = np.column_stack(grid.at(candidates.peak_rows, candidates.peak_columns))
         negative &= ~what_is_unknown(target, peaks, measurements["response"].to_numpy(), probabilities, truth)
-    hardest = np.flatnonzero(negative)[np.argsort(-probabilities[negative])[:_HARD]]
+    hardest = most_misleading(negative, probabilities, _HARD)
     places = [
         np.column_stack(grid.at(candidates.peak_rows[chosen], candidates.peak_columns[chosen])).astype(np.int32)
         for chosen in (truth == 1, hardest)
     ]
     contrast = local_contrast(grid.values, inside, GRID_MM)
-    percent = np.where(target < 0, -1, np.rint(100 * target)).astype(np.int8)
-    return RegressorExample(contrast.astype(np.float16), percent, places[0], places[1], patient)
+    return RegressorExample(contrast.astype(np.float16), in_percent(target), places[0], places[1], patient)
+
+
+def in_percent(target: NDArray[np.float32]) -> NDArray[np.int8]:
+    """A target as examples keep it: whole percent, −1 where it is not known."""
+    return np.where(target < 0, -1, np.rint(100 * target)).astype(np.int8)
+
+
+def most_misleading(negative: NDArray[np.bool_], rated: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Numbers of so many candidates that are none and are rated highest, from which negatives are drawn."""
+    return np.flatnonzero(negative)[np.argsort(-rated[negative])[:count]]
 
 
 def what_is_unknown(
@@ -268,17 +277,23 @@ def _fit(
         contrast, target, marks = batch_of_crops(examples, training, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_fast_in_bfloat16):
             logits = network(contrast)
-        loss = regression_loss(logits.float(), target, marks)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        recent.append(loss.item())
+        recent.append(take_step(regression_loss(logits.float(), target, marks), optimizer, schedule))
         if (step + 1) % 100 == 0:
             losses.append(round(float(np.mean(recent)), 4))
             recent = []
             progress(f"network {fold + 1}, loss {losses[-1]}", step + 1, training.steps)
     return network.eval(), losses
+
+
+def take_step(
+    loss: torch.Tensor, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+) -> float:
+    """Move weights and learning rate on by one step; returns the loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    schedule.step()
+    return loss.item()
 
 
 def regression_loss(logits: torch.Tensor, target: torch.Tensor, marks: torch.Tensor) -> torch.Tensor:

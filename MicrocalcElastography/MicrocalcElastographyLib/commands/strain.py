@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from MicrocalcAILib.base.errors import ParameterError
-
 HELP = (
     "Compute the strain between two echo frames (radio-frequency lines or B-mode envelope) as a map for “elastography "
     "measure”."
@@ -39,8 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..results import write_map, write_quality, write_record
     from ..strain import StrainParameters, strain_image
 
-    if len(arguments.files) > 2:
-        raise ParameterError("Give two files with one frame each, or one file with several frames.")
     spacing = None if arguments.spacing is None else (arguments.spacing[0], arguments.spacing[1])
     frames = read_echo_frames(arguments.files, tuple(arguments.frames), spacing)
     given = {"window_mm": arguments.window_mm, "largest_strain": arguments.largest_strain}
