@@ -86,7 +86,7 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -95,10 +95,11 @@ def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write ``name.png`` (200 dots per inch) and ``name.svg``; returns both paths."""
     paths = folder / f"{name}.png", folder / f"{name}.svg"
     with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # laid out once: Matplotlib would do it again for each file, at most of the time
         for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
             with replaced_on_success(path) as temporary:
-                figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata=metadata)
-            figure.set_layout_engine("none")  # once is enough: it takes most of the time
+                figure.savefig(temporary, metadata=metadata)
     return paths
 
 

@@ -124,31 +124,36 @@ def constrained_maximum(full: Array, outcome: Array, held: NDArray[np.bool_], st
         The value is NaN when the search ended elsewhere than at a maximum.
     """
 
-    def parts(free: Array) -> tuple[Array, Array, Array]:
+    free_ones = np.flatnonzero(~held)
+
+    def parts(free: Array) -> tuple[Array, Array, Array, Array]:
         estimate = start.copy()
-        estimate[~held] = free
+        estimate[free_ones] = free
         log_odds = full @ estimate
-        weights = expit(log_odds) * expit(-log_odds)
-        return log_odds, weights, full.T @ (weights[:, None] * full)
+        probability = expit(log_odds)
+        weights = probability * expit(-log_odds)
+        return log_odds, probability, weights, full.T @ (weights[:, None] * full)
 
     def negative(free: Array) -> tuple[float, Array]:
-        log_odds, weights, information = parts(free)
+        log_odds, probability, weights, information = parts(free)
         sign, log_determinant = np.linalg.slogdet(information)
         if sign <= 0 or log_determinant < -600:
             return 1e100, np.zeros(len(free))
-        leverage = weights * ((full @ np.linalg.inv(information)) * full).sum(axis=1)
+        leverage = weights * np.einsum("ij,ij->i", full @ np.linalg.inv(information), full)
         value = outcome @ log_odds - np.logaddexp(0.0, log_odds).sum() + 0.5 * log_determinant
-        probability = expit(log_odds)
-        return -float(value), -(full.T @ (outcome - probability + leverage * (0.5 - probability)))[~held]
+        return -float(value), -(full.T @ (outcome - probability + leverage * (0.5 - probability)))[free_ones]
 
     def fisher(free: Array) -> Array:
-        return parts(free)[2][np.ix_(~held, ~held)]
+        return parts(free)[3][np.ix_(free_ones, free_ones)]
 
     estimate, free = start.copy(), start[~held]
-    for method, options in (("trust-exact", {"gtol": 1e-7, "maxiter": 200}), ("BFGS", {"gtol": 1e-7})):
-        curvature = {"hess": fisher} if method == "trust-exact" else {}
-        with np.errstate(all="ignore"):
-            found = optimize.minimize(negative, free, jac=True, method=method, options=options, **curvature)
+    for method, options in (("dogleg", {"gtol": 1e-7, "maxiter": 200}), ("BFGS", {"gtol": 1e-7})):
+        curvature = {"hess": fisher} if method == "dogleg" else {}
+        try:
+            with np.errstate(all="ignore"):
+                found = optimize.minimize(negative, free, jac=True, method=method, options=options, **curvature)
+        except np.linalg.LinAlgError:  # no curvature is left where all lesions are sure
+            continue
         if found.fun < 1e99 and np.abs(found.jac).max(initial=0.0) < _LARGEST_SCORE:
             estimate[~held] = found.x
             return estimate, -float(found.fun)
