@@ -190,6 +190,7 @@ def test_cramers_v_interval_covers_the_true_value(random: np.random.Generator) -
     assert 0.91 <= covered / 300 <= 0.985
 
 
+@pytest.mark.slow
 def test_the_choice_of_a_test_keeps_its_error_rate(make_cohort: MakeCohort, random: np.random.Generator) -> None:
     """Both groups alike, skewed on purpose: about 5 % of P values may fall below 0.05."""
     rejected = 0

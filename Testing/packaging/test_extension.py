@@ -72,6 +72,7 @@ def test_file_names_suit_every_system_and_cmake(installed):
     assert [file for file in relative_files(installed) if not re.fullmatch(r"[A-Za-z0-9_./+-]+", file)] == []
 
 
+@pytest.mark.slow
 def test_library_is_imported_from_the_installed_folder(installed, python_in):
     code = "import pkgutil, importlib, MicrocalcAILib as library; print(library.__file__)\n" + (
         "for found in pkgutil.walk_packages(library.__path__, 'MicrocalcAILib.'):\n"
