@@ -52,7 +52,7 @@ class Evaluation:
         See :func:`~.figures_of_merit.figures_of_merit`, by ``calcification`` and, where they are compared, ``cluster``.
     strata : DataFrame
         See :func:`~.strata.sensitivity_by_stratum`; the thresholds are those of all marks and of the reached operating
-        points, named in the column ``at``.
+        points, named in the column ``at``; ``level`` is ``calcification`` or ``cluster``.
     overlap : dict
         See :func:`~.overlap.segmentation_overlap`.
     settings : dict
@@ -163,6 +163,7 @@ def evaluate_folders(
     bootstrap = {"resamples": resamples, "seed": seed}
     figures = {"calcification": figures_of_merit(calcifications, resamples=resamples, seed=seed)}
     free_response = free_response_curve(calcifications, resamples=resamples, seed=seed)
+    strata = [_strata(calcifications, free_response, resamples, seed).assign(level="calcification")]
     cluster_free_response = None
     if clusters is not None:
         figures["cluster"] = figures_of_merit(clusters, resamples=resamples, seed=seed)
@@ -173,13 +174,14 @@ def evaluate_folders(
             resamples=resamples,
             seed=seed,
         )
+        strata.append(_strata(clusters, cluster_free_response, resamples, seed).assign(level="cluster"))
     return Evaluation(
         calcifications=tuple(calcifications),
         free_response=free_response,
         clusters=tuple(clusters) if clusters is not None else None,
         cluster_free_response=cluster_free_response,
         figures_of_merit=figures,
-        strata=_strata(calcifications, free_response, resamples, seed),
+        strata=pd.concat(strata, ignore_index=True),
         overlap=segmentation_overlap(calcifications, resamples=resamples, seed=seed),
         settings={
             "rule": vars(rule),
