@@ -12,7 +12,6 @@ from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.evaluation.cluster_matching import match_clusters
 from MicrocalcAILib.evaluation.findings import Findings
 from MicrocalcAILib.evaluation.matching import RULES, Matches, MatchingRule, match_calcifications, patient_units
-from MicrocalcAILib.evaluation.strata import sensitivity_by_stratum
 
 SPACING_MM = (0.07, 0.07)
 
@@ -306,15 +305,6 @@ def test_a_cloud_of_likely_specks_is_rated_above_a_pair_of_surer_ones():
     found = in_clusters(cloud, pair, probability=[0.7] * len(cloud) + [0.95] * 2)
     ratings = matched_clusters(found, in_clusters(cloud)).marks.set_index("id")["probability"]
     assert ratings[1] > ratings[2]
-
-
-def test_true_clusters_are_counted_by_the_morphology_of_most_of_their_calcifications():
-    true = in_clusters(grid(100, 100), grid(300, 300))
-    kinds = ["amorphous"] * (len(true.calcifications) - 7) + ["round"] * 7
-    true = Findings(true.calcifications.assign(morphology=kinds), true.labels)
-    match = matched_clusters(in_clusters(grid(100, 100)), true)
-    by_kind = sensitivity_by_stratum([match], resamples=10).set_index("value")["sensitivity"]
-    assert by_kind.to_dict() == {"all": 0.5, "amorphous": 1.0, "round": 0.0}
 
 
 def test_two_marks_of_one_cluster_are_neither_two_hits_nor_false():

@@ -81,8 +81,8 @@ def match_clusters(
     Returns
     -------
     Matches
-        One row per cluster; ``count`` is its number of members, ``probability`` its rating; of truths also ``matched``,
-        how many of them were found, and, where it is known, the ``morphology`` of most of them.
+        One row per cluster; ``count`` is its number of members, ``probability`` its rating, ``matched`` (truths) how
+        many of them were found.
     """
     rule = rule or ClusterRule()
     found_cluster = predicted.numbers("cluster_id", _NO_CLUSTER)
@@ -91,9 +91,6 @@ def match_clusters(
     rated = np.bincount(found_cluster.astype(int), evidence(matches.marks["probability"].to_numpy()), minlength=1)
     marks["probability"] = (rated / (1 + rated))[marks["id"]]
     truths = _clusters(true_cluster, inside_regions(truth, ignore_regions))
-    if "morphology" in truth.calcifications:
-        kinds = truth.calcifications["morphology"].groupby(true_cluster)
-        truths["morphology"] = [kinds.get_group(true_id).mode().get(0) for true_id in truths["id"]]
 
     # which true cluster each mark's match belongs to
     matched_cluster = (
