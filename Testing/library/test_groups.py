@@ -9,7 +9,7 @@ from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.parameters import SelectionParameters
 from MicrocalcAILib.segmentation.groups import sure_alone_or_in_group
 
-PARAMETERS = SelectionParameters(group_threshold=0.2, group_reach_mm=5.0, group_evidence=3.0, crowd_evidence=100)
+PARAMETERS = SelectionParameters(group_threshold=0.2, group_reach_mm=5.0, group_evidence=3.0)
 CROWDS = SelectionParameters(group_evidence=100)
 
 

@@ -4,8 +4,9 @@ A single speck has to be sure by itself. Amorphous and casting calcifications se
 each probable, close together, are a group all the same, and its outline needs its faint members. Evidence adds up as
 the cube of the probability: five specks of 0.9 tell of a group, the fifty of 0.3 that a net of strands gives do not.
 
-Fewer specks are a group when they crowd: a few likely ones within a millimeter are seldom chance. The surest of them is
-no evidence there, because a single bright thing (a nodule's rim, a vessel's crossing) often has faint ones around it.
+Where no group is sure, fewer specks are one when they crowd: a few likely ones within a millimeter are seldom chance.
+The surest of them is no evidence there, because a single bright thing (a nodule's rim, a vessel's crossing) often has
+faint ones around it.
 """
 
 from __future__ import annotations
@@ -49,15 +50,18 @@ def sure_alone_or_in_group(
         return selected
     tree, weights = cKDTree(positions_mm[faint]), evidence(probabilities[faint])
     around = tree.query_ball_tree(tree, parameters.group_reach_mm)
+    grouped = np.zeros(len(faint), np.bool_)
     for members in around:
         if weights[members].sum() >= parameters.group_evidence:
-            selected[faint[members]] = True
+            grouped[members] = True
+    selected[faint[grouped]] = True
 
     fainter = np.flatnonzero(probabilities >= min(parameters.crowd_threshold, threshold))
     fainter_tree, span_mm = cKDTree(positions_mm[fainter]), _CROWD_SPAN * parameters.crowd_reach_mm
     for middle, members in enumerate(tree.query_ball_tree(tree, parameters.crowd_reach_mm)):
         beside_the_surest = weights[members].sum() - weights[members].max()
-        if len(members) >= _FEWEST_IN_CROWD and beside_the_surest >= parameters.crowd_evidence:
+        is_crowd = len(members) >= _FEWEST_IN_CROWD and beside_the_surest >= parameters.crowd_evidence
+        if is_crowd and not grouped[middle]:
             gathered = fainter_tree.query_ball_point(positions_mm[faint[middle]], span_mm)
             selected[fainter[gathered]] = True
     return selected
