@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.candidates_benchmark import SPACING_MM, _resident_bytes, mammogram
-from MicrocalcAILib.networks.heatmap_inference import cut, patch_heatmap, seen_image
+from MicrocalcAILib.networks.heatmap_inference import patch_heatmap, seen_image
+from MicrocalcAILib.networks.judged_patches import cut
 from MicrocalcAILib.networks.patch_networks import Architecture, PatchModel
 from MicrocalcAILib.networks.runtime import Runtime
 from MicrocalcAILib.reading import Mammogram
@@ -45,8 +46,8 @@ def one_by_one(image: Mammogram, breast: BreastRegion, model: PatchModel) -> NDA
     network = Architecture(**model.card["architecture"]).build().eval()
     network.load_state_dict(model.network.state_dict())
     for row, column in np.ndindex(*shape):
-        if cut(view.inside, row * side, column * side, side).mean() >= 0.05:
-            patch = cut(view.grid.values, row * side, column * side, side)
+        if cut(view.inside, row * side, column * side, (side, side)).mean() >= 0.05:
+            patch = cut(view.grid.values, row * side, column * side, (side, side))
             with torch.no_grad():
                 found[row, column] = network(torch.from_numpy(patch)[None, None]).softmax(dim=1)[0, 1]
     return found

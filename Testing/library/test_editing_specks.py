@@ -155,7 +155,7 @@ def test_specks_above_the_threshold_of_the_analysis_are_its_calcifications_and_t
     assert sure
     for speck in sure:
         assert (labels[speck.rows, speck.columns] > 0).all()
-    faintest = provenance["parameters"]["selection"]["group_threshold"]
+    faintest = provenance["parameters"]["selection"]["crowd_threshold"]
     every = scene.finder.specks_in(lowest_probability=faintest)
     found = set(np.concatenate([labels[speck.rows, speck.columns] for speck in every]).tolist())
     assert found - {0} == set(scene.analysis.calcifications["id"])

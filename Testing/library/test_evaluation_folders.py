@@ -197,6 +197,14 @@ def test_a_study_without_any_calcification_is_a_result(tmp_path):
     assert (tmp_path / "output" / "froc.png").exists()
 
 
+def test_true_clusters_are_counted_by_the_morphology_that_their_table_says(study):
+    for folder in study[1].iterdir():
+        pd.DataFrame({"id": [1], "morphology": ["amorphous"]}).to_csv(folder / "clusters.csv", index=False)
+    strata = evaluate_folders(*study, resamples=10).strata
+    clusters = strata[(strata["level"] == "cluster") & (strata["at"] == "all marks")].set_index("value")
+    assert clusters.loc["amorphous", "hits"] == clusters.loc["all", "hits"] > 0
+
+
 def test_the_comparison_can_be_cancelled(study):
     def cancel(stage, done, total):
         raise Cancelled
@@ -233,6 +241,7 @@ def test_everything_is_written_and_says_the_same(study, tmp_path):
     curve = pd.read_csv(tmp_path / "output" / "froc.csv")
     assert curve[curve["level"] == "calcification"]["sensitivity"].iloc[-1] == everything["sensitivity"]
     strata = pd.read_csv(tmp_path / "output" / "strata.csv")
+    assert set(strata.loc[strata["level"] == "cluster", "stratum"]) == {"all"}
     assert {"all", "morphology", "grouping", "contrast_to_noise", "diameter_mm"} == set(strata["stratum"])
     assert "microcalc" in written["provenance"]["versions"]
     assert str(tmp_path) not in json.dumps(written)

@@ -277,7 +277,7 @@ def test_a_cluster_is_hit_when_two_of_its_calcifications_are_found_there():
     two = in_clusters(grid(100, 100, count=2), probability=[0.6, 0.8])
     match = matched_clusters(two, true)
     assert outcomes(match) == (["hit"], ["hit"])
-    assert match.truths["probability"].item() == pytest.approx(0.7)  # mean of its members
+    assert match.truths["probability"].item() == pytest.approx(0.728 / 1.728)  # 0.6³ + 0.8³
     assert (match.truths["count"].item(), match.truths["matched"].item()) == (9, 2)
 
 
@@ -300,12 +300,19 @@ def test_members_up_to_one_millimeter_beside_a_true_cluster_lie_inside():
     assert outcomes(matched_clusters(in_clusters(far), true))[0] == ["false"]
 
 
+def test_a_cloud_of_likely_specks_is_rated_above_a_pair_of_surer_ones():
+    cloud, pair = grid(100, 100), grid(300, 300, count=2)
+    found = in_clusters(cloud, pair, probability=[0.7] * len(cloud) + [0.95] * 2)
+    ratings = matched_clusters(found, in_clusters(cloud)).marks.set_index("id")["probability"]
+    assert ratings[1] > ratings[2]
+
+
 def test_two_marks_of_one_cluster_are_neither_two_hits_nor_false():
     true = in_clusters(grid(100, 100))
     found = in_clusters(grid(100, 100)[:3], grid(100, 100)[5:], probability=[0.5] * 3 + [0.9] * 4)
     match = matched_clusters(found, true)
     assert outcomes(match) == (["hit", "hit"], ["hit"])
-    assert (match.truths["mark_id"].item(), match.truths["probability"].item()) == (2, pytest.approx(0.9))
+    assert (match.truths["mark_id"].item(), match.truths["probability"].item()) == (2, pytest.approx(2.916 / 3.916))
 
 
 def test_one_predicted_cluster_may_join_two_true_ones():

@@ -10,6 +10,7 @@ from MicrocalcAILib.base.parameters import SelectionParameters
 from MicrocalcAILib.segmentation.groups import sure_alone_or_in_group
 
 PARAMETERS = SelectionParameters(group_threshold=0.2, group_reach_mm=5.0, group_evidence=3.0)
+CROWDS = SelectionParameters(group_evidence=100)
 
 
 def ring(count: int, radius_mm: float, center_mm: tuple[float, float] = (50.0, 50.0)) -> np.ndarray:
@@ -43,6 +44,19 @@ def test_what_is_most_probably_nothing_stays_out_of_every_group():
 def test_a_few_sure_specks_lower_nothing():
     probabilities = np.array([0.95, 0.9, 0.4, 0.4])
     assert sure_alone_or_in_group(probabilities, ring(4, 1.0), 0.8, PARAMETERS).tolist() == [True, True, False, False]
+
+
+def test_a_few_likely_specks_within_a_millimeter_gather_their_faint_members_and_a_wider_ring_does_not():
+    probabilities = np.array([0.82, 0.73, 0.39, 0.16, 0.02, 0.16])
+    beside = np.array([[50.0, 50.5], [50.5, 50.0], [50.0, 53.0]])
+    crowd = np.concatenate((ring(3, 0.4), beside))
+    assert sure_alone_or_in_group(probabilities, crowd, 0.9, CROWDS).tolist() == [True] * 4 + [False] * 2
+    assert not sure_alone_or_in_group(probabilities, np.concatenate((ring(3, 1.0), beside)), 0.9, CROWDS).any()
+
+
+def test_one_bright_thing_with_faint_ones_around_it_and_a_pair_are_no_crowd():
+    assert not sure_alone_or_in_group(np.array([0.97, 0.5, 0.5]), ring(3, 0.4), 0.98, CROWDS).any()
+    assert not sure_alone_or_in_group(np.array([0.97, 0.96]), ring(2, 0.4), 0.98, CROWDS).any()
 
 
 def test_a_lower_threshold_for_all_is_never_raised_in_a_group():

@@ -10,8 +10,10 @@ from library.known_cluster import film_with_cluster
 from MicrocalcAILib.base.errors import ModelError, ParameterError
 from MicrocalcAILib.base.progress import Cancelled
 from MicrocalcAILib.base.resources import resource_path
+from MicrocalcAILib.networks import heatmap_inference
 from MicrocalcAILib.networks.catalogue import networks
-from MicrocalcAILib.networks.heatmap_inference import patch_heatmap, patch_probabilities, seen_image
+from MicrocalcAILib.networks.heatmap_inference import patch_heatmap, seen_image
+from MicrocalcAILib.networks.judged_patches import cut, patch_probabilities, sliding_probabilities
 from MicrocalcAILib.networks.patch_networks import (
     BUNDLED,
     KIND,
@@ -192,6 +194,44 @@ def test_batches_give_what_single_patches_give(bright_spot):
     together = patch_probabilities(values, corners, model, EXACT, batch=5)
     alone = patch_probabilities(values, corners, model, EXACT, batch=1)
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "resnet18"])
+def test_a_slid_network_sees_what_lies_beyond_a_patch_and_no_band_or_border_of_its_own(name):
+    torch.manual_seed(2)
+    architecture = Architecture(name, width=8, pooled=2)
+    model = PatchModel({"architecture": {"name": name}, "input": {"side": 112}}, architecture.build().eval())
+    values = np.random.default_rng(0).normal(size=(330, 290)).astype(np.float32)
+    starts = [np.arange(-1, count) * 32 for count in (8, 7)]
+    cells = np.ones((9, 8), bool)
+    cells[0, :] = cells[4, 2:5] = False
+    found = sliding_probabilities(values, starts, cells, model, EXACT, band=3)
+    np.testing.assert_allclose(found, sliding_probabilities(values, starts, cells, model, EXACT), atol=1e-5)
+
+    around = 448  # pixels beyond the patch, more than any feature sees
+    pooling = {"alexnet": 13, "resnet18": 12}[name]
+    for number in range(0, int(cells.sum()), 9):
+        row, column = (place[index] for place, index in zip(starts, np.argwhere(cells)[number], strict=True))
+        wide = cut(values, row - around, column - around, (112 + 2 * around,) * 2)
+        with torch.inference_mode():
+            features = model.network[:pooling](torch.from_numpy(wide)[None, None])
+            span = {"alexnet": 2, "resnet18": 4}[name]
+            own = features[..., 14 : 14 + span, 14 : 14 + span]
+            expected = model.network[pooling:](own).softmax(1)[0, 1]
+        assert found[number] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_the_detection_network_is_slid_and_malignancy_is_asked_about_patches_cut_out(bright_spot, monkeypatch):
+    asked = []
+    for way in ("sliding_probabilities", "patch_probabilities"):
+        real = getattr(heatmap_inference, way)
+        monkeypatch.setattr(
+            heatmap_inference, way, lambda *arguments, way=way, real=real: asked.append(way) or real(*arguments)
+        )
+    heatmap, _ = patch_heatmap(*bright_spot, PatchModel.load("PatchMalignancy"), 2.24, EXACT)
+    assert asked == ["sliding_probabilities", "patch_probabilities"]
+    assert heatmap.spacing_mm == pytest.approx((2.24, 2.24), rel=0.01)
+    assert np.isfinite(heatmap.probabilities).sum() > 0
 
 
 def test_gain_and_offset_of_the_image_do_not_matter(bright_spot):

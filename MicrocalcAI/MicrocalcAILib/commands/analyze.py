@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also draw a heatmap: “detection”, “malignancy”, or a patch network of yours; may be given again",
     )
     parser.add_argument(
-        "--heatmap-stride", type=float, metavar="MM", help="distance of the patches (default: 3.92; 7.84: touching)"
+        "--heatmap-stride", type=float, metavar="MM", help="distance of the patches (default: 2.24; 7.84: touching)"
     )
     parser.add_argument(
         "--detector",

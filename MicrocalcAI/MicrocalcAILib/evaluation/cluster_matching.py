@@ -9,8 +9,9 @@ A predicted cluster hits a true one when it lies there and found something there
 
 Several predicted clusters may hit the same true one: it counts once, at the highest probability, and none of them is
 false (free-response convention: repeated marks of one lesion are one mark). One that joins two true clusters may hit
-both. A predicted cluster is false when it hits nothing and most of its members do not lie in ignored regions. Its
-probability is the mean over its members.
+both. A predicted cluster is false when it hits nothing and most of its members do not lie in ignored regions. It is
+rated by what its members tell of a group together, as the selection does: e / (1 + e), e the sum of their cubed
+probabilities. (Their mean ranks a pair of sure specks above a cloud of many likely ones.)
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
+from ..segmentation.groups import evidence
 from .findings import Findings
 from .matching import FALSE, HIT, IGNORED, MISSED, NO_ID, Matches, Region, inside_regions
 
@@ -79,13 +81,16 @@ def match_clusters(
     Returns
     -------
     Matches
-        One row per cluster; ``count`` is its number of members, ``matched`` (truths) how many of them were found.
+        One row per cluster; ``count`` is its number of members, ``probability`` its rating, ``matched`` (truths) how
+        many of them were found.
     """
     rule = rule or ClusterRule()
     found_cluster = predicted.numbers("cluster_id", _NO_CLUSTER)
     true_cluster = truth.numbers("cluster_id", _NO_CLUSTER)
-    marks = _clusters(found_cluster, matches.marks["probability"].to_numpy(), inside_regions(predicted, ignore_regions))
-    truths = _clusters(true_cluster, np.full(true_cluster.size, np.nan), inside_regions(truth, ignore_regions))
+    marks = _clusters(found_cluster, inside_regions(predicted, ignore_regions))
+    rated = np.bincount(found_cluster.astype(int), evidence(matches.marks["probability"].to_numpy()), minlength=1)
+    marks["probability"] = (rated / (1 + rated))[marks["id"]]
+    truths = _clusters(true_cluster, inside_regions(truth, ignore_regions))
 
     # which true cluster each mark's match belongs to
     matched_cluster = (
@@ -123,15 +128,11 @@ def match_clusters(
     )
 
 
-def _clusters(
-    cluster_id: NDArray[np.float64], probability: NDArray[np.float64], ignored: NDArray[np.bool_]
-) -> pd.DataFrame:
-    """Table of clusters: id, number of members, mean probability, whether most members lie in ignored regions."""
-    members = pd.DataFrame({"id": cluster_id.astype(np.int64), "probability": probability, "ignored": ignored})
+def _clusters(cluster_id: NDArray[np.float64], ignored: NDArray[np.bool_]) -> pd.DataFrame:
+    """Table of clusters: id, number of members, whether most members lie in ignored regions."""
+    members = pd.DataFrame({"id": cluster_id.astype(np.int64), "ignored": ignored})
     clusters = members[members["id"] > _NO_CLUSTER].groupby("id")
-    table = clusters.agg(
-        count=("probability", "size"), probability=("probability", "mean"), ignored=("ignored", "mean")
-    )
+    table = clusters.agg(count=("ignored", "size"), ignored=("ignored", "mean"))
     table["ignored"] = table["ignored"] > 0.5
     return table.reset_index()
 

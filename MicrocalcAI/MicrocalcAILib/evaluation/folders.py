@@ -31,6 +31,7 @@ from .strata import sensitivity_by_stratum
 
 TRUE_LABELS_FILE = "labels.nrrd"
 TRUE_CALCIFICATIONS_FILE = "calcifications.csv"
+TRUE_CLUSTERS_FILE = "clusters.csv"
 TRUTH_FILE = "phantom.json"
 TRUTH_RECORD_FILE = "truth.json"
 """Of annotated images: as ``phantom.json``, but spacing and breast area may be unknown."""
@@ -52,7 +53,7 @@ class Evaluation:
         See :func:`~.figures_of_merit.figures_of_merit`, by ``calcification`` and, where they are compared, ``cluster``.
     strata : DataFrame
         See :func:`~.strata.sensitivity_by_stratum`; the thresholds are those of all marks and of the reached operating
-        points, named in the column ``at``.
+        points, named in the column ``at``; ``level`` is ``calcification`` or ``cluster``.
     overlap : dict
         See :func:`~.overlap.segmentation_overlap`.
     settings : dict
@@ -95,9 +96,10 @@ def evaluate_folders(
         of any maker, or is one.
     truth : Path
         Holds one folder per image, or is one, with ``labels.nrrd`` (pixel value = id of the calcification) and, when
-        there, ``calcifications.csv`` (else the table is measured in the label map; clusters are then not compared) and
-        ``phantom.json`` with ``breast_area_cm2`` and ``ignore_regions`` (lists of row_min, row_max, column_min,
-        column_max; else the analysis' breast area counts and nothing is ignored).
+        there, ``calcifications.csv`` (else the table is measured in the label map; clusters are then not compared),
+        ``clusters.csv`` (``id``, ``morphology``; else clusters are not told by kind) and ``phantom.json`` with
+        ``breast_area_cm2`` and ``ignore_regions`` (lists of row_min, row_max, column_min, column_max; else the
+        analysis' breast area counts and nothing is ignored).
     rule, cluster_rule
         When a mark matches; the published rule when not given.
     ignore_bright_specks : bool
@@ -163,6 +165,7 @@ def evaluate_folders(
     bootstrap = {"resamples": resamples, "seed": seed}
     figures = {"calcification": figures_of_merit(calcifications, resamples=resamples, seed=seed)}
     free_response = free_response_curve(calcifications, resamples=resamples, seed=seed)
+    strata = [_strata(calcifications, free_response, resamples, seed).assign(level="calcification")]
     cluster_free_response = None
     if clusters is not None:
         figures["cluster"] = figures_of_merit(clusters, resamples=resamples, seed=seed)
@@ -173,13 +176,14 @@ def evaluate_folders(
             resamples=resamples,
             seed=seed,
         )
+        strata.append(_strata(clusters, cluster_free_response, resamples, seed).assign(level="cluster"))
     return Evaluation(
         calcifications=tuple(calcifications),
         free_response=free_response,
         clusters=tuple(clusters) if clusters is not None else None,
         cluster_free_response=cluster_free_response,
         figures_of_merit=figures,
-        strata=_strata(calcifications, free_response, resamples, seed),
+        strata=pd.concat(strata, ignore_index=True),
         overlap=segmentation_overlap(calcifications, resamples=resamples, seed=seed),
         settings={
             "rule": vars(rule),
@@ -200,6 +204,7 @@ class _Image:
     ignore_regions: Sequence[Region]
     patient: str
     cluster_marks: pd.DataFrame | None
+    cluster_morphologies: pd.Series | None
 
 
 def _true_folders(truth: Path) -> dict[str, Path]:
@@ -246,7 +251,7 @@ def _pairing_doubts(
 def _match_clusters(matches: Matches, image: _Image, rule: ClusterRule) -> Matches:
     """By their members, or by their places where they are marked by themselves."""
     if image.cluster_marks is not None:
-        return match_cluster_marks(
+        found = match_cluster_marks(
             matches,
             image.cluster_marks,
             image.truth,
@@ -254,9 +259,13 @@ def _match_clusters(matches: Matches, image: _Image, rule: ClusterRule) -> Match
             rule.margin_mm,
             ignore_regions=image.ignore_regions,
         )
-    return match_clusters(
-        matches, image.predicted, image.truth, image.spacing_mm, rule, ignore_regions=image.ignore_regions
-    )
+    else:
+        found = match_clusters(
+            matches, image.predicted, image.truth, image.spacing_mm, rule, ignore_regions=image.ignore_regions
+        )
+    if image.cluster_morphologies is not None:
+        found.truths["morphology"] = found.truths["id"].map(image.cluster_morphologies)
+    return found
 
 
 def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_specks: bool) -> _Image:
@@ -266,6 +275,10 @@ def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_
         record = json.loads(files[0].read_text(encoding="utf-8")) if files else {}
         table_file = true_folder / TRUE_CALCIFICATIONS_FILE
         table = pd.read_csv(table_file) if table_file.is_file() else None
+        clusters_file, morphologies = true_folder / TRUE_CLUSTERS_FILE, None
+        if clusters_file.is_file():
+            clusters = pd.read_csv(clusters_file)
+            morphologies = clusters.set_index("id")["morphology"] if "morphology" in clusters else None
         if files and files[0].name == TRUTH_FILE and not {"spacing_mm", "breast_area_cm2"} <= record.keys():
             raise KeyError("spacing_mm")
         spacing_mm = _spacing(record["spacing_mm"]) if record.get("spacing_mm") else None
@@ -299,7 +312,7 @@ def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_
     else:
         truth = findings_of(name, "truth", table, true_labels)
     cluster_marks = None if prediction is None else prediction.cluster_marks
-    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient, cluster_marks)
+    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient, cluster_marks, morphologies)
 
 
 def _spacing(value: Any) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from .matching import FALSE, HIT, IGNORED, Matches, patient_units
 
 FALSE_PER_IMAGE = (0.5, 1.0, 2.0, 5.0, 10.0)
 FALSE_PER_CM2 = (0.05, 0.1, 0.2, 0.4, 1.0)
-FALSE_CLUSTERS_PER_IMAGE = (0.05, 0.1, 0.2, 0.5, 1.0)
+FALSE_CLUSTERS_PER_IMAGE = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 ALL_MARKS = "all marks"
 _BAND_POINTS = 200
 

@@ -33,7 +33,7 @@ def save_evaluation(
     * ``matches.csv``: every mark and every truth of every image with its outcome; a hit is one row.
     * ``froc.csv``, ``operating_points.csv``: the free-response curves, and the sensitivities at fixed rates of false
       marks.
-    * ``strata.csv``: sensitivity by kind of calcification at every operating point.
+    * ``strata.csv``: sensitivity by kind of calcification and of cluster at every operating point.
     * ``froc.png``: the curves, those of the others included.
 
     ``level`` in the tables is ``calcification`` or ``cluster``.

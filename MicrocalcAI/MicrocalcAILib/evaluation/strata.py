@@ -1,4 +1,4 @@
-"""Sensitivity by kind of calcification: morphology, contrast to noise, size, alone or in a cluster."""
+"""Sensitivity by kind: morphology of calcifications and clusters; contrast to noise, size, alone or in a cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sensitivity_by_stratum(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Share of true calcifications hit, for each kind of calcification.
+    """Share of true calcifications or clusters hit, for each kind.
 
     Strata are made from the columns that the truth has: ``morphology``; ``grouping`` (``clustered`` or ``single``, from
     ``cluster_id``); ``contrast_to_noise`` in bins; ``diameter_mm`` of a circle of ``area_mm2`` in bins. Bins include
@@ -32,7 +32,7 @@ def sensitivity_by_stratum(
     Parameters
     ----------
     matches : sequence of Matches
-        Of calcifications, one per image.
+        Of calcifications or of clusters, one per image.
     threshold : float
         Marks count from this probability on.
     resamples, seed, confidence
@@ -73,8 +73,9 @@ def _strata(truths: pd.DataFrame) -> dict[str, pd.Series]:
         strata["grouping"] = pd.Series(grouping, truths.index, dtype="category")
     if "contrast_to_noise" in truths:
         strata["contrast_to_noise"] = _binned(truths["contrast_to_noise"], CONTRAST_TO_NOISE_EDGES)
-    diameter_mm = (4 / np.pi * truths["area_mm2"].astype(float)) ** 0.5
-    return strata | {"diameter_mm": _binned(diameter_mm, DIAMETER_EDGES_MM)}
+    if "area_mm2" in truths:
+        strata["diameter_mm"] = _binned((4 / np.pi * truths["area_mm2"].astype(float)) ** 0.5, DIAMETER_EDGES_MM)
+    return strata
 
 
 def _binned(values: pd.Series, edges: Sequence[float]) -> pd.Series:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,14 @@ from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
 from .heatmap import Heatmap
 from .image import Grid, breast_in_contrast
+from .judged_patches import patch_probabilities, slides, sliding_probabilities
 from .patch_networks import PatchInput, PatchModel
 from .runtime import Runtime, with_memory_fallback
 
-Number = TypeVar("Number", bound=np.generic)
 STAGE = "heatmap"
 LARGEST_CONTRAST = 5.25  # stronger local contrast is cut to this
-_BATCH = 128
+_BATCH = 128  # patches computed at once
+_BAND = 32  # or rows of patches, where the network is slid
 _LEAST_BREAST = 0.05  # share of a cell that has to be breast
 
 
@@ -74,6 +74,9 @@ def patch_heatmap(
 ) -> tuple[Heatmap, tuple[WarningRecord, ...]]:
     """Probability of each patch of the breast.
 
+    The detection network is slid over the image where the stride allows it; that of malignancy, whose answers change
+    more with what lies beyond a patch, sees patches cut out.
+
     Parameters
     ----------
     mammogram : Mammogram
@@ -112,8 +115,8 @@ def patch_heatmap(
     if not breast.mask.any():
         return _heatmap(mammogram, model, np.full((1, 1), np.nan, np.float32), (stride, stride), (0.0, 0.0)), ()
     image = seen_image(mammogram.pixels, breast.mask, mammogram.spacing_mm, seen)
-    starts = [_starts(length, seen.side, stride) for length in image.inside.shape]
-    cells = _share_of_cells(image.inside, starts, seen.side, stride) >= _LEAST_BREAST
+    starts = [patch_starts(length, seen.side, stride) for length in image.inside.shape]
+    cells = share_of_cells(image.inside, starts, seen.side, stride) >= _LEAST_BREAST
     values = np.full(cells.shape, np.nan, np.float32)
     warnings: list[WarningRecord] = []
     known = {heatmap.sha256: heatmap.probabilities for heatmap in drawn if heatmap.task == "detection"}
@@ -122,10 +125,9 @@ def patch_heatmap(
         if earlier is not None and earlier.shape == cells.shape:
             values[cells] = earlier[cells]
         else:
-            chosen = np.argwhere(cells)
-            corners = np.stack([starts[axis][chosen[:, axis]] for axis in (0, 1)], axis=1)
-            attempt = partial(_attempt, image.grid.values, corners, judge, progress)
-            values[cells], more = with_memory_fallback(runtime, _BATCH, 4, attempt)
+            slid = judge.task == "detection" and slides(judge, stride)
+            attempt = partial(_slide if slid else _cut_out, image.grid.values, starts, cells, judge, progress)
+            values[cells], more = with_memory_fallback(runtime, _BAND if slid else _BATCH, 4, attempt)
             warnings += more
         if judge is not model:
             cells = values >= (judge.threshold or 0.5)
@@ -137,77 +139,40 @@ def patch_heatmap(
     return _heatmap(mammogram, model, values, strides_px, (first_px[0], first_px[1])), tuple(dict.fromkeys(warnings))
 
 
-def patch_probabilities(
+def _slide(
     values: NDArray[np.float32],
-    corners: NDArray[np.integer],
+    starts: list[NDArray[np.intp]],
+    cells: NDArray[np.bool_],
     model: PatchModel,
+    progress: Progress,
     runtime: Runtime,
-    batch: int = _BATCH,
-    progress: Progress = no_progress,
+    band: int,
 ) -> NDArray[np.float32]:
-    """Probability of the network's second class for patches of an image.
-
-    Parameters
-    ----------
-    values : float32 array, shape (rows, columns)
-        As in :class:`SeenImage`; 0 is taken beyond its borders.
-    corners : int array, shape (patches, 2)
-        First row and column of each patch; may lie outside.
-    model : PatchModel
-    runtime : Runtime
-    batch : int
-        Patches computed at once.
-
-    Returns
-    -------
-    float32 array, shape (patches,)
-    """
-    import torch
-
-    network = runtime.place(model.network)
-    side = model.input.side
-    found = np.empty(len(corners), np.float32)
-    stack = np.empty((batch, 1, side, side), np.float32)
-    for first in range(0, len(corners), batch):
-        progress(STAGE, first, len(corners))
-        part = corners[first : first + batch]
-        for index, (row, column) in enumerate(part):
-            stack[index, 0] = cut(values, int(row), int(column), side)
-        with runtime.inference():
-            tensor = torch.from_numpy(stack[: len(part)]).to(runtime.device, memory_format=torch.channels_last)
-            found[first : first + batch] = network(tensor).float().softmax(dim=1)[:, 1].cpu().numpy()
-    progress(STAGE, len(corners), len(corners))
-    return found
+    return sliding_probabilities(values, starts, cells, model, runtime, band, partial(progress, STAGE))
 
 
-def _attempt(
+def _cut_out(
     values: NDArray[np.float32],
-    corners: NDArray[np.integer],
+    starts: list[NDArray[np.intp]],
+    cells: NDArray[np.bool_],
     model: PatchModel,
     progress: Progress,
     runtime: Runtime,
     batch: int,
 ) -> NDArray[np.float32]:
-    return patch_probabilities(values, corners, model, runtime, batch, progress)
+    rows, columns = np.nonzero(cells)
+    corners = np.column_stack((starts[0][rows], starts[1][columns]))
+    return patch_probabilities(values, corners, model, runtime, batch, partial(progress, STAGE))
 
 
-def cut(values: NDArray[Number], row: int, column: int, side: int) -> NDArray[Number]:
-    """The square patch that begins at a row and a column, 0 beyond the image."""
-    patch = np.zeros((side, side), values.dtype)
-    inside = values[max(row, 0) : max(row + side, 0), max(column, 0) : max(column + side, 0)]
-    down, right = max(-row, 0), max(-column, 0)
-    patch[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
-    return patch
-
-
-def _starts(length: int, side: int, stride: int) -> NDArray[np.intp]:
+def patch_starts(length: int, side: int, stride: int) -> NDArray[np.intp]:
     """First pixels of patches, multiples of the stride, whose cells (of the stride's size) cover a length."""
     before = math.ceil((side - stride) / 2 / stride)
     count = math.ceil((length - (side - stride) / 2) / stride) + before
     return np.arange(-before, max(count - before, 1)) * stride
 
 
-def _share_of_cells(
+def share_of_cells(
     inside: NDArray[np.bool_], starts: list[NDArray[np.intp]], side: int, stride: int
 ) -> NDArray[np.float64]:
     """Share of each cell, the stride's square in the middle of its patch, that is breast."""

@@ -3,6 +3,10 @@
 A single speck has to be sure by itself. Amorphous and casting calcifications seldom are, one by one; several that are
 each probable, close together, are a group all the same, and its outline needs its faint members. Evidence adds up as
 the cube of the probability: five specks of 0.9 tell of a group, the fifty of 0.3 that a net of strands gives do not.
+
+Where no group is sure, fewer specks are one when they crowd: a few likely ones within a millimeter are seldom chance.
+The surest of them is no evidence there, because a single bright thing (a nodule's rim, a vessel's crossing) often has
+faint ones around it.
 """
 
 from __future__ import annotations
@@ -13,6 +17,9 @@ from scipy.spatial import cKDTree
 
 from ..base.parameters import SelectionParameters
 
+_FEWEST_IN_CROWD = 3
+_CROWD_SPAN = 1.5  # reaches from its middle to its faintest members
+
 
 def sure_alone_or_in_group(
     probabilities: NDArray[np.float64],
@@ -20,7 +27,7 @@ def sure_alone_or_in_group(
     threshold: float,
     parameters: SelectionParameters,
 ) -> NDArray[np.bool_]:
-    """Which specks are selected: those above the threshold, and fainter ones around the middle of a sure group.
+    """Which specks are selected: those above the threshold, and fainter ones of a sure group or crowd.
 
     Parameters
     ----------
@@ -30,7 +37,8 @@ def sure_alone_or_in_group(
     threshold : float
         For single specks.
     parameters : SelectionParameters
-        ``group_evidence`` and ``group_reach_mm`` say when a group is sure, ``group_threshold`` what counts in it.
+        ``group_evidence`` and ``group_reach_mm`` say when a group is sure, ``group_threshold`` what counts in it; the
+        same by ``crowd_…``.
 
     Returns
     -------
@@ -40,9 +48,25 @@ def sure_alone_or_in_group(
     faint = np.flatnonzero(probabilities >= min(parameters.group_threshold, threshold))
     if not faint.size:
         return selected
-    tree = cKDTree(positions_mm[faint])
+    tree, weights = cKDTree(positions_mm[faint]), evidence(probabilities[faint])
     around = tree.query_ball_tree(tree, parameters.group_reach_mm)
-    evidence = np.array([(probabilities[faint[members]] ** 3).sum() for members in around])
-    for middle in np.flatnonzero(evidence >= parameters.group_evidence):
-        selected[faint[around[middle]]] = True
+    grouped = np.zeros(len(faint), np.bool_)
+    for members in around:
+        if weights[members].sum() >= parameters.group_evidence:
+            grouped[members] = True
+    selected[faint[grouped]] = True
+
+    fainter = np.flatnonzero(probabilities >= min(parameters.crowd_threshold, threshold))
+    fainter_tree, span_mm = cKDTree(positions_mm[fainter]), _CROWD_SPAN * parameters.crowd_reach_mm
+    for middle, members in enumerate(tree.query_ball_tree(tree, parameters.crowd_reach_mm)):
+        beside_the_surest = weights[members].sum() - weights[members].max()
+        is_crowd = len(members) >= _FEWEST_IN_CROWD and beside_the_surest >= parameters.crowd_evidence
+        if is_crowd and not grouped[middle]:
+            gathered = fainter_tree.query_ball_point(positions_mm[faint[middle]], span_mm)
+            selected[fainter[gathered]] = True
     return selected
+
+
+def evidence(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each speck tells of a group, in [0, 1], from its probability of being a calcification."""
+    return probabilities**3

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ..base.errors import ParameterError, ResultError
 from ..base.files import folder_replaced_on_success
 from ..base.tables import read_table, write_table
-from ..networks.heatmap_inference import cut, seen_image
+from ..networks.heatmap_inference import seen_image
+from ..networks.judged_patches import cut
 from ..networks.patch_networks import PatchInput
 from .annotations import AnnotatedImage
 
@@ -241,7 +242,7 @@ def _patches_of(
 
     def patch(center: NDArray[np.float64], **known: Any) -> tuple[NDArray[np.int8], dict[str, Any]]:
         corner = np.rint(center - (side - 1) / 2).astype(int)
-        values = cut(view.grid.values, int(corner[0]), int(corner[1]), side)
+        values = cut(view.grid.values, int(corner[0]), int(corner[1]), (side, side))
         row, column = (center + 0.5) * scale - 0.5 + first
         place = {"image": image.name, "patient": image.patient, "split": image.split, "background": image.background}
         return np.rint(values / QUANTUM).astype(np.int8), {**place, **known, "row": row, "column": column}
@@ -298,7 +299,7 @@ def _free_center(
         else:
             center = rng.uniform((0, 0), inside.shape)
         corner = np.rint(center - (side - 1) / 2).astype(int)
-        tissue = cut(inside, int(corner[0]), int(corner[1]), side).mean()
+        tissue = cut(inside, int(corner[0]), int(corner[1]), (side, side)).mean()
         if tissue >= least_tissue and not _overlap(low, high, center, side).any():
             return center
     return None
