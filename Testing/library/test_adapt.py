@@ -17,7 +17,7 @@ from MicrocalcAILib.editing.doubt import expected_mistakes
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
-from MicrocalcAILib.training.adapt import Adaptation, adapt, operating_points
+from MicrocalcAILib.training.adapt import Adaptation, Material, adapt, operating_points
 from MicrocalcAILib.training.comparison import compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
 from MicrocalcAILib.training.more_trees import WorseModelError
@@ -115,7 +115,7 @@ def test_judged_trees_never_learned_from_the_patient(images, base, monkeypatch):
 
     monkeypatch.setattr(adapting, "fit", remembering)
     same = [dataclasses.replace(image, patient=f"patient {number // 2}") for number, image in enumerate(images)]
-    _, comparison, unseen = adapt(base, same, [], [], Adaptation(rehearsal=0))
+    _, comparison, unseen = adapt(base, Material(same), Material(same), Adaptation(rehearsal=0))
     assert sorted(map(sorted, learned[:2])) == [["patient 0"], ["patient 1"]]
     assert learned[2] == {"patient 0", "patient 1"}
     assert comparison["corrected"]["patients"] == 2
@@ -125,7 +125,7 @@ def test_judged_trees_never_learned_from_the_patient(images, base, monkeypatch):
 def test_images_of_one_patient_cannot_be_adapted_to(images, base):
     same = [dataclasses.replace(image, patient="A") for image in images]
     with pytest.raises(ParameterError, match="at least two patients"):
-        adapt(base, same, [], [], Adaptation())
+        adapt(base, Material(same), Material(same), Adaptation())
 
 
 def test_what_nobody_decided_is_not_learned_from(phantoms, base):

@@ -34,6 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="simulated images that are learned along, and as many that tell what was forgotten (default: 4)",
     )
+    parser.add_argument(
+        "--network",
+        type=int,
+        nargs="?",
+        const=300,
+        default=0,
+        metavar="STEPS",
+        help="the network learns, too, before the trees, in so many steps (default: 300; needs PyTorch); an ended "
+        "training goes on in OUTPUT.training",
+    )
     parser.add_argument("--seed", type=int, default=1)
 
 
@@ -49,7 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
         read_dataset(arguments.dataset, arguments.split),
         output,
         arguments.base,
-        Adaptation(trees=arguments.trees, rehearsal=arguments.rehearsal, seed=arguments.seed),
+        Adaptation(
+            trees=arguments.trees,
+            rehearsal=arguments.rehearsal,
+            seed=arguments.seed,
+            steps=arguments.network,
+        ),
         progress=show_progress,
     )
     print("\n".join(comparison_lines(card["adaptation"]["comparison"])))

@@ -1,13 +1,15 @@
 """A selector that learns from corrected images: more trees on top of its own, rehearsed on simulation, judged unseen.
 
-Corrected images and simulated ones weigh the same, so that what was learned first is not forgotten. Before and after
-are compared on patients whose images the judged trees did not see; a selector that got worse is not written.
+Before the trees, its network can learn, too. Corrected images and simulated ones weigh the same, so that what was
+learned first is not forgotten. Before and after are compared on patients whose images the judged models did not see; a
+selector that got worse is not written.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from ..base.provenance import provenance
 from ..base.trees import TreeEnsemble
 from ..dataset.dataset import Dataset
 from ..evaluation.matching import FALSE, HIT, IGNORED, Matches
+from ..networks.catalogue import write_network
+from ..networks.regressor import ONNX_FILE
+from ..networks.runtime import require_torch
 from ..phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from ..segmentation.selection import MODEL_FILES, with_neighborhood
 from .comparison import compared
@@ -46,16 +51,28 @@ class Adaptation:
     frame_mm : (float, float)
         Height and width of the simulated images.
     seed : int
+    steps : int
+        Of the network's training, a few hundred; 0: it stays as it is.
     """
 
     trees: int = 80
     rehearsal: int = 4
     frame_mm: tuple[float, float] = (233.0, 179.0)
     seed: int = 1
+    steps: int = 0
 
     def __post_init__(self) -> None:
-        if not (1 <= self.trees <= 1000 and 0 <= self.rehearsal <= 1000 and self.seed >= 0):
-            raise ParameterError("An adaptation adds 1 to 1000 trees and rehearses 0 to 1000 images.")
+        if not (1 <= self.trees <= 1000 and 0 <= self.rehearsal <= 1000 and self.seed >= 0 and self.steps >= 0):
+            raise ParameterError("An adaptation adds 1 to 1000 trees, rehearses 0 to 1000 images, and takes steps.")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Images as a selector sees them: corrected ones, simulated ones that are rehearsed, and others that judge."""
+
+    corrected: Sequence[Corrected]
+    rehearsed: Sequence[Corrected] = ()
+    judging: Sequence[Corrected] = ()
 
 
 def adapt_selector(
@@ -67,30 +84,47 @@ def adapt_selector(
 ) -> dict[str, Any]:
     """Adapt a selector to the images of a dataset and write it; return its card.
 
+    While a network learns, a folder beside the output, with ``.training`` added to its name, keeps its state: the same
+    call goes on there after it was ended.
+
     Raises
     ------
     ParameterError
         When fewer than two patients have outlined calcifications.
     WorseModelError
         When it got worse on corrected images it had not seen, or forgot what it knew; nothing is written.
+    ModelError, MissingPackageError
+        When the selector cannot be read, or for a network without PyTorch or ONNX Runtime.
     """
     adaptation = adaptation or Adaptation()
     base = Base.load(base_name)
+    if adaptation.steps:
+        require_torch()
     images = []
     for number, image in enumerate(dataset.outlined):
         progress("corrected images", number, len(dataset.outlined))
         images.append(corrected_image(image, base))
     progress("corrected images", len(images), len(images))
+    _require_patients(images)
     rehearsed, judging = (
         list(simulated(base, adaptation.rehearsal, adaptation.frame_mm, [adaptation.seed, part], progress))
         for part in (0, 1)
     )
-    models, comparison, unseen = adapt(base, images, rehearsed, judging, adaptation, progress)
+    before = after = Material(images, rehearsed, judging)
+    work, tuned = Path(f"{output}.training"), None
+    if adaptation.steps:
+        from .adapt_network import TUNING, tuned_network
+
+        training = replace(TUNING, steps=adaptation.steps, seed=adaptation.seed)
+        tuned = tuned_network(base, images, training, adaptation.frame_mm, work, progress)
+        after = Material(tuned.unseen, tuned.sees(rehearsed), tuned.sees(judging))
+    models, comparison, unseen = adapt(base, before, after, adaptation, progress)
     _refuse_worse(comparison)
     card = {
         **{key: value for key, value in base.card.items() if key not in ("sha256", "figures", "provenance", "origin")},
         "name": f"{base.card['name']}, adapted",
-        "description": f"{base.card['description']} Adapted to corrected images.",
+        "description": f"{base.card['description']} Adapted to corrected images"
+        f"{', with its network' if tuned else ''}.",
         "operating_points": operating_points(unseen) or base.card["operating_points"],
         "training_data": f"{base.card['training_data']} Adapted to {len(images)} corrected images of "
         f"{len({image.patient for image in images})} patients.",
@@ -102,8 +136,19 @@ def adapt_selector(
         },
         "provenance": provenance(),
     }
-    files: dict[str, str | bytes] = {**base.files, **dict(zip(MODEL_FILES, models, strict=True))}
-    return write_model_folder(output, base.kind, base.schema, card, files)
+    trees = {name: text.encode("utf-8") for name, text in zip(MODEL_FILES, models, strict=True)}
+    if tuned is None:
+        return write_model_folder(output, base.kind, base.schema, card, {**base.files, **trees})
+    card = write_network(
+        output,
+        base.kind,
+        base.schema,
+        card | {"regressor": tuned.card},
+        {"student": tuned.network.state_dict()},
+        {**trees, ONNX_FILE: tuned.onnx},
+    )
+    shutil.rmtree(work)
+    return card
 
 
 def simulated(
@@ -119,44 +164,58 @@ def simulated(
 
 def adapt(
     base: Base,
-    images: Sequence[Corrected],
-    rehearsed: Sequence[Corrected],
-    judging: Sequence[Corrected],
+    before: Material,
+    after: Material,
     adaptation: Adaptation,
     progress: Progress = no_progress,
 ) -> tuple[tuple[str, str], dict[str, Any], list[Matches]]:
     """The adapted ensembles, before against after, and what held-out judgments found.
+
+    Parameters
+    ----------
+    base : Base
+    before, after : Material
+        The same images, as the base sees them and as the adapted selector will: alike unless the network learned.
+    adaptation : Adaptation
+    progress : callable, optional
 
     Raises
     ------
     ParameterError
         When there are fewer than two patients, or no calcification.
     """
+    _require_patients(before.corrected)
+    images, rehearsed = after.corrected, after.rehearsed
     patients = [image.patient for image in images]
-    if len(set(patients)) < 2:
+    folds = list(GroupKFold(min(_FOLDS, len(set(patients)))).split(patients, groups=patients))
+    found: list[Matches | None] = [None] * len(images)
+    for number, (learn, judge) in enumerate(folds):
+        progress("held-out judgments", number, len(folds))
+        own = Judge(fit(base, [images[i] for i in learn], rehearsed, adaptation))
+        for i in judge:
+            found[i] = images[i].matches(images[i].judged_by(own))
+    progress("held-out judgments", len(folds), len(folds))
+    unseen = [match for match in found if match is not None]
+    earlier = Judge(base.models)
+    models = fit(base, images, rehearsed, adaptation)
+    comparison = {"corrected": compared(_matches(before.corrected, earlier), unseen)}
+    if before.judging:
+        comparison["simulated"] = compared(_matches(before.judging, earlier), _matches(after.judging, Judge(models)))
+    return models, comparison, unseen
+
+
+def _matches(images: Sequence[Corrected], judge: Judge) -> list[Matches]:
+    return [image.matches(image.judged_by(judge)) for image in images]
+
+
+def _require_patients(images: Sequence[Corrected]) -> None:
+    if len({image.patient for image in images}) < 2:
         raise ParameterError(
             "Adapting needs corrected images of at least two patients, so that before and after can be compared on "
             "images that were not learned from."
         )
     if not any((image.truth == 1).any() for image in images):
         raise ParameterError("No candidate of the corrected images is a calcification; there is nothing to learn.")
-    folds = list(GroupKFold(min(_FOLDS, len(set(patients)))).split(patients, groups=patients))
-    after: list[Matches | None] = [None] * len(images)
-    for number, (learn, judge) in enumerate(folds):
-        progress("held-out judgments", number, len(folds))
-        own = Judge(fit(base, [images[i] for i in learn], rehearsed, adaptation))
-        for i in judge:
-            after[i] = images[i].matches(images[i].judged_by(own))
-    progress("held-out judgments", len(folds), len(folds))
-    unseen = [match for match in after if match is not None]
-    earlier = Judge(base.models)
-    before = [image.matches(image.judged_by(earlier)) for image in images]
-    models = fit(base, images, rehearsed, adaptation)
-    comparison = {"corrected": compared(before, unseen)}
-    if judging:
-        old, new = ([image.matches(image.judged_by(judge)) for image in judging] for judge in (earlier, Judge(models)))
-        comparison["simulated"] = compared(old, new)
-    return models, comparison, unseen
 
 
 def fit(
