@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..dataset.dataset import read_dataset
     from ..networks.catalogue import user_folder
     from ..training.adapt import Adaptation, adapt_selector
-    from ..training.comparison import comparison_lines
+    from ..training.gone_on import changes_of
 
     output = arguments.output or user_folder() / "AdaptedSelector"
     card = adapt_selector(
@@ -67,6 +67,6 @@ def run(arguments: argparse.Namespace) -> int:
         ),
         progress=show_progress,
     )
-    print("\n".join(comparison_lines(card["adaptation"]["comparison"])))
+    print("\n".join(changes_of(card)))
     print(f"Analyze with it: microcalc analyze … --selector {output}")
     return 0

@@ -20,7 +20,6 @@ from sklearn.model_selection import GroupKFold
 from ..base.errors import ParameterError
 from ..base.model_folder import write_model_folder
 from ..base.progress import Progress, no_progress
-from ..base.provenance import provenance
 from ..base.trees import TreeEnsemble
 from ..dataset.dataset import Dataset
 from ..evaluation.matching import FALSE, HIT, IGNORED, Matches
@@ -31,6 +30,7 @@ from ..phantom import BreastParameters, PhantomParameters, power_law_background,
 from ..segmentation.selection import MODEL_FILES, with_neighborhood
 from .comparison import compared
 from .corrections import Base, Corrected, Judge, corrected_image, corrected_phantom
+from .gone_on import gone_on_card
 from .measured_candidates import thresholds_at
 from .more_trees import WorseModelError, with_more_trees
 
@@ -120,22 +120,18 @@ def adapt_selector(
         after = Material(tuned.unseen, tuned.sees(rehearsed), tuned.sees(judging))
     models, comparison, unseen = adapt(base, before, after, adaptation, progress)
     _refuse_worse(comparison)
-    card = {
-        **{key: value for key, value in base.card.items() if key not in ("sha256", "figures", "provenance", "origin")},
-        "name": f"{base.card['name']}, adapted",
-        "description": f"{base.card['description']} Adapted to corrected images"
-        f"{', with its network' if tuned else ''}.",
-        "operating_points": operating_points(unseen) or base.card["operating_points"],
-        "training_data": f"{base.card['training_data']} Adapted to {len(images)} corrected images of "
-        f"{len({image.patient for image in images})} patients.",
-        "adaptation": {
+    learned = f"{len(images)} corrected images of {len({image.patient for image in images})} patients"
+    card = gone_on_card(
+        base.card,
+        f"{learned}{', the network, too' if tuned else ''}.",
+        operating_points=operating_points(unseen) or base.card["operating_points"],
+        adaptation={
             **asdict(adaptation),
             "from": {"name": base.name, "sha256": base.card["sha256"]},
             "images": [{"name": image.name, "sha256": image.sha256} for image in dataset.outlined],
             "comparison": comparison,
         },
-        "provenance": provenance(),
-    }
+    )
     trees = {name: text.encode("utf-8") for name, text in zip(MODEL_FILES, models, strict=True)}
     if tuned is None:
         return write_model_folder(output, base.kind, base.schema, card, {**base.files, **trees})
