@@ -7,14 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
+from correction_examples import as_corrected, small_phantoms, write_dataset
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.model_folder import read_model_folder
 from MicrocalcAILib.base.resources import resource_path
-from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
-from MicrocalcAILib.dataset.dataset import Annotation, written_dataset
 from MicrocalcAILib.editing.doubt import expected_mistakes
-from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
+from MicrocalcAILib.phantom import PhantomParameters
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
 from MicrocalcAILib.training.adapt import Adaptation, Material, adapt, operating_points
@@ -25,17 +24,12 @@ from MicrocalcAILib.training.next_image import most_doubtful
 
 FRAME_MM = (40.0, 30.0)
 SHIFT = PhantomParameters(morphologies=("amorphous", "punctate"), clusters=(2, 2), distractors=(15, 20))
-_IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 
 @pytest.fixture(scope="module")
 def phantoms():
     """Small simulated images of a look that the bundled selector was not trained on."""
-    made = []
-    for number in range(3):
-        background = power_law_background([31, number], BreastParameters(frame_mm=FRAME_MM))
-        made.append(simulate(background, [31, number], SHIFT))
-    return made
+    return small_phantoms(3, 31, FRAME_MM, SHIFT)
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +39,12 @@ def base():
 
 @pytest.fixture(scope="module")
 def images(phantoms, base):
-    return [
-        corrected(phantom.mammogram, phantom.labels, base, name=f"image {number}", patient=f"patient {number}")
-        for number, phantom in enumerate(phantoms)
-    ]
+    return as_corrected(phantoms, base)
 
 
 @pytest.fixture
 def dataset(phantoms, tmp_path):
-    """The images as a dataset; a phantom's own path stands for a file of a patient."""
-    with written_dataset(tmp_path / "dataset", "example") as writer:
-        for number, phantom in enumerate(phantoms):
-            path = tmp_path / f"image_{number}.nrrd"
-            mammogram = phantom.mammogram
-            pixels = np.round(mammogram.pixels).astype(np.uint16)
-            write_volume(pixels, mammogram.spacing_mm, (0.0, 0.0, 0.0), _IDENTITY, path)
-            spacing_mm = mammogram.spacing_mm[0]
-            writer.add(path, Annotation(f"patient {number}", spacing_mm=spacing_mm, labels=phantom.labels))
-    return tmp_path / "dataset"
+    return write_dataset(phantoms, tmp_path)
 
 
 def command(dataset, output, *options):

@@ -8,24 +8,23 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
+from correction_examples import as_corrected, small_phantoms, write_dataset  # noqa: E402
 from MicrocalcAILib.base.errors import ParameterError  # noqa: E402
 from MicrocalcAILib.base.model_folder import model_kind, read_model_files  # noqa: E402
 from MicrocalcAILib.base.progress import Cancelled  # noqa: E402
-from MicrocalcAILib.base.volumes import write_volume  # noqa: E402
 from MicrocalcAILib.cli import main  # noqa: E402
 from MicrocalcAILib.dataset import dataset as datasets  # noqa: E402
-from MicrocalcAILib.dataset.dataset import Annotation, written_dataset  # noqa: E402
 from MicrocalcAILib.networks.selector import KIND, SCHEMA, NetworkSelector  # noqa: E402
-from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate  # noqa: E402
+from MicrocalcAILib.phantom import PhantomParameters  # noqa: E402
 from MicrocalcAILib.training import adapt as adapting  # noqa: E402
 from MicrocalcAILib.training import adapt_network, distillation  # noqa: E402
 from MicrocalcAILib.training.adapt_network import correction_example, tuned_network  # noqa: E402
-from MicrocalcAILib.training.corrections import Base, corrected  # noqa: E402
+from MicrocalcAILib.training.comparison import compared  # noqa: E402
+from MicrocalcAILib.training.corrections import Base, Judge  # noqa: E402
 from MicrocalcAILib.training.distillation import Distillation  # noqa: E402
 
 FRAME_MM = (24.0, 20.0)
 TINY = Distillation(windows_per_background=1, simulated_backgrounds=1, steps=4, batch=2, crop=32, grouping=0.0)
-_IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +34,12 @@ def base():
 
 @pytest.fixture(scope="module")
 def phantoms():
-    made = []
-    for number in range(2):
-        background = power_law_background([5, number], BreastParameters(frame_mm=FRAME_MM))
-        made.append(simulate(background, [5, number], PhantomParameters(clusters=(1, 1))))
-    return made
+    return small_phantoms(2, 5, FRAME_MM, PhantomParameters(clusters=(1, 1)))
 
 
 @pytest.fixture(scope="module")
 def images(phantoms, base):
-    return [
-        corrected(phantom.mammogram, phantom.labels, base, name=f"image {number}", patient=f"patient {number}")
-        for number, phantom in enumerate(phantoms)
-    ]
+    return as_corrected(phantoms, base)
 
 
 @pytest.fixture
@@ -139,16 +131,11 @@ def test_the_command_says_how_many_steps_the_network_learns(monkeypatch, tmp_pat
 
 def test_adapted_network_is_a_selector_like_any_other(phantoms, small, tmp_path, monkeypatch):
     monkeypatch.setattr(adapting, "_refuse_worse", lambda comparison: None)  # four steps may do a little worse
-    with written_dataset(tmp_path / "dataset", "example") as writer:
-        for number, phantom in enumerate(phantoms):
-            path = tmp_path / f"image_{number}.nrrd"
-            pixels = np.round(phantom.mammogram.pixels).astype(np.uint16)
-            write_volume(pixels, phantom.mammogram.spacing_mm, (0.0, 0.0, 0.0), _IDENTITY, path)
-            spacing_mm = phantom.mammogram.spacing_mm[0]
-            writer.add(path, Annotation(f"patient {number}", spacing_mm=spacing_mm, labels=phantom.labels))
     output = tmp_path / "model"
     adaptation = adapting.Adaptation(trees=3, rehearsal=0, frame_mm=FRAME_MM, steps=4)
-    written = adapting.adapt_selector(datasets.read_dataset(tmp_path / "dataset"), output, adaptation=adaptation)
+    written = adapting.adapt_selector(
+        datasets.read_dataset(write_dataset(phantoms, tmp_path)), output, adaptation=adaptation
+    )
     assert written["adaptation"]["comparison"]["corrected"]["patients"] == 2
     assert model_kind(output) == KIND
     assert not (tmp_path / "model.training").exists()
@@ -157,6 +144,39 @@ def test_adapted_network_is_a_selector_like_any_other(phantoms, small, tmp_path,
     assert files["nearness.onnx"] != Base.load("SpeckSelectorNetwork").files["nearness.onnx"]
     assert card["adaptation"]["steps"] == card["regressor"]["training"]["steps"] == 4
     assert NetworkSelector.load(output).regressor.look(phantoms[0].mammogram, phantoms[0].mammogram.pixels > 0)
+
+
+def another_look(count, seed, base):
+    """Images as the bundled network has not seen any: faint specks, many look-alikes, another gray scale."""
+    parameters = PhantomParameters(
+        morphologies=("amorphous", "punctate"), contrast_to_noise=(3.0, 12.0), distractors=(20, 40), clusters=(1, 3)
+    )
+    phantoms = small_phantoms(count, seed, (40.0, 30.0), parameters)
+    for number, phantom in enumerate(phantoms):
+        pixels = phantom.mammogram.pixels
+        pixels = np.round(float(pixels.max()) * (pixels / pixels.max()) ** 0.6).astype(np.float32)
+        phantoms[number] = dataclasses.replace(phantom, mammogram=dataclasses.replace(phantom.mammogram, pixels=pixels))
+    return as_corrected(phantoms, base)
+
+
+@pytest.mark.slow  # minutes: four networks learn
+def test_network_that_learned_another_look_finds_more_of_it_and_forgets_little(base, tmp_path):
+    frame_mm = (40.0, 30.0)
+    images, unseen = another_look(6, 11, base), another_look(6, 12, base)
+    usual = list(adapting.simulated(base, 4, frame_mm, [14]))
+    training = dataclasses.replace(adapt_network.TUNING, windows_per_background=4, steps=60, batch=8)
+    tuned = tuned_network(base, images, training, frame_mm, tmp_path)
+
+    rehearsed = list(adapting.simulated(base, 4, frame_mm, [13]))
+    adaptation = adapting.Adaptation(frame_mm=frame_mm)
+    models = adapting.fit(base, tuned.unseen, tuned.sees(rehearsed), adaptation)
+    gains = []
+    for part in (unseen, usual):
+        before = [image.matches(image.judged_by(Judge(base.models))) for image in part]
+        after = [image.matches(image.judged_by(Judge(models))) for image in tuned.sees(part)]
+        gains.append(compared(before, after)["mean_gain"])
+    assert gains[0] > 0.05
+    assert gains[1] > -0.05
 
 
 def _peak(image, candidate):
