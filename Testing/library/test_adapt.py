@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from correction_examples import as_corrected, small_phantoms, write_dataset
@@ -12,6 +13,7 @@ from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.model_folder import read_model_folder
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.cli import main
+from MicrocalcAILib.dataset.dataset import BOX, Annotation, written_dataset
 from MicrocalcAILib.editing.doubt import expected_mistakes
 from MicrocalcAILib.phantom import PhantomParameters
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
@@ -108,6 +110,14 @@ def test_images_of_one_patient_cannot_be_adapted_to(images, base):
     same = [dataclasses.replace(image, patient="A") for image in images]
     with pytest.raises(ParameterError, match="at least two patients"):
         adapt(base, Material(same), Material(same), Adaptation())
+
+
+def test_boxes_of_lesions_teach_a_selector_nothing(tmp_path, capsys):
+    with written_dataset(tmp_path / "dataset", "example") as writer:
+        (tmp_path / "image.nrrd").write_bytes(b"never read")
+        writer.add(tmp_path / "image.nrrd", Annotation("A", boxes=pd.DataFrame(columns=list(BOX))))
+    assert command(tmp_path / "dataset", tmp_path / "model") == 2
+    assert "outlined one by one" in capsys.readouterr().err
 
 
 def test_what_nobody_decided_is_not_learned_from(phantoms, base):

@@ -120,7 +120,7 @@ def test_the_command_says_how_many_steps_the_network_learns(monkeypatch, tmp_pat
 
     def remembering(dataset, output, base, adaptation, progress):
         asked.append(adaptation.steps)
-        return {"adaptation": {"comparison": {}}}
+        return {"training_data": "made up", "adaptation": {"comparison": {}}}
 
     monkeypatch.setattr(adapting, "adapt_selector", remembering)
     monkeypatch.setattr(datasets, "read_dataset", lambda *_: None)
@@ -175,8 +175,8 @@ def test_network_that_learned_another_look_finds_more_of_it_and_forgets_little(b
         before = [image.matches(image.judged_by(Judge(base.models))) for image in part]
         after = [image.matches(image.judged_by(Judge(models))) for image in tuned.sees(part)]
         gains.append(compared(before, after)["mean_gain"])
-    assert gains[0] > 0.05
-    assert gains[1] > -0.05
+    assert gains[0] > 0.03
+    assert gains[1] > -0.03
 
 
 def _peak(image, candidate):

@@ -145,8 +145,9 @@ def task_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _folder_or_name(given: str | None) -> str | None:
-    is_folder = given not in (None, SIMULATED_CLASSIFIER) and Path(given).is_dir()
-    return str(Path(given).absolute()) if is_folder else given
+    if given is None or given == SIMULATED_CLASSIFIER or not Path(given).is_dir():
+        return given
+    return str(Path(given).absolute())
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, str]:

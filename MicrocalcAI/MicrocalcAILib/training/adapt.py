@@ -90,13 +90,18 @@ def adapt_selector(
     Raises
     ------
     ParameterError
-        When fewer than two patients have outlined calcifications.
+        When fewer than two patients have outlined calcifications, or nothing of them is a candidate.
     WorseModelError
         When it got worse on corrected images it had not seen, or forgot what it knew; nothing is written.
     ModelError, MissingPackageError
         When the selector cannot be read, or for a network without PyTorch or ONNX Runtime.
     """
     adaptation = adaptation or Adaptation()
+    if not dataset.outlined:
+        raise ParameterError(
+            "No image of the dataset has its calcifications outlined one by one, which is what a selector learns from; "
+            "boxes of lesions and outcomes are not enough."
+        )
     base = Base.load(base_name)
     if adaptation.steps:
         require_torch()
