@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from correction_examples import as_corrected, small_phantoms, write_dataset  # noqa: E402
 from MicrocalcAILib.base.errors import ParameterError  # noqa: E402
-from MicrocalcAILib.base.model_folder import model_kind, read_model_files  # noqa: E402
+from MicrocalcAILib.base.model_folder import read_model_files  # noqa: E402
 from MicrocalcAILib.base.progress import Cancelled  # noqa: E402
 from MicrocalcAILib.cli import main  # noqa: E402
 from MicrocalcAILib.dataset import dataset as datasets  # noqa: E402
@@ -75,6 +75,10 @@ def test_where_nobody_decided_the_network_has_no_target(images):
     assert (target[-target.shape[0] // 3 :] >= 0).all()
 
 
+def test_image_without_any_candidate_teaches_nothing(images):
+    assert correction_example(dataclasses.replace(images[0], look=None), TINY) is None
+
+
 def test_networks_never_learn_from_the_patient_they_judge_and_rehearse_as_much(base, images, tmp_path, monkeypatch):
     learned = []
 
@@ -130,20 +134,28 @@ def test_the_command_says_how_many_steps_the_network_learns(monkeypatch, tmp_pat
 
 
 def test_adapted_network_is_a_selector_like_any_other(phantoms, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(adapting, "_refuse_worse", lambda comparison: None)  # four steps may do a little worse
+    seen = []
+
+    def without_trees(base, before, after, *_):
+        seen.extend((before, after))
+        nothing_shown = [image.matches(np.zeros(len(image.truth))) for image in after.corrected]
+        return base.models, {"corrected": {"mean_gain": 0.1}}, nothing_shown
+
+    monkeypatch.setattr(adapting, "adapt", without_trees)
     output = tmp_path / "model"
-    adaptation = adapting.Adaptation(trees=3, rehearsal=0, frame_mm=FRAME_MM, steps=4)
-    written = adapting.adapt_selector(
-        datasets.read_dataset(write_dataset(phantoms, tmp_path)), output, adaptation=adaptation
-    )
-    assert written["adaptation"]["comparison"]["corrected"]["patients"] == 2
-    assert model_kind(output) == KIND
+    adaptation = adapting.Adaptation(rehearsal=0, frame_mm=FRAME_MM, steps=4)
+    adapting.adapt_selector(datasets.read_dataset(write_dataset(phantoms, tmp_path)), output, adaptation=adaptation)
+    before, after = (material.corrected[0].values for material in seen)
+    assert not np.array_equal(before["regressed_peak"], after["regressed_peak"])
+    np.testing.assert_array_equal(before["response"], after["response"])
     assert not (tmp_path / "model.training").exists()
     card, files = read_model_files(output, KIND, SCHEMA)
     assert set(files) == {"speck.txt", "neighborhood.txt", "student.safetensors", "nearness.onnx"}
     assert files["nearness.onnx"] != Base.load("SpeckSelectorNetwork").files["nearness.onnx"]
     assert card["adaptation"]["steps"] == card["regressor"]["training"]["steps"] == 4
-    assert NetworkSelector.load(output).regressor.look(phantoms[0].mammogram, phantoms[0].mammogram.pixels > 0)
+    assert "the network, too" in card["training_data"]
+    look, _ = NetworkSelector.load(output).regressor.look(phantoms[0].mammogram, phantoms[0].mammogram.pixels > 0)
+    assert 0 <= look.nearness.min() <= look.nearness.max() <= 1
 
 
 def another_look(count, seed, base):

@@ -103,7 +103,8 @@ def tuned_network(
     examples = [correction_example(image, training) for image in images]
 
     def trained(numbers: Sequence[int], name: str) -> tuple[PyramidRegressor, bytes, list[float]]:
-        together = alternating([examples[number] for number in numbers], windows)
+        corrections = [example for number in numbers if (example := examples[number]) is not None]
+        together = alternating(corrections, windows)
         checkpoint = work / f"{made_by}-{name}.safetensors"
         network, losses = taught_network(together, teachers, training, checkpoint, progress)
         return network, onnx_file(MeanNearness([network]), training.crop), losses
@@ -142,17 +143,11 @@ def simulated_windows(
     return windows
 
 
-def correction_example(image: Corrected, training: Distillation) -> DistilledExample:
-    """A corrected image with its truth, and what the network said of it.
-
-    Raises
-    ------
-    ParameterError
-        When no network looked at the image.
-    """
+def correction_example(image: Corrected, training: Distillation) -> DistilledExample | None:
+    """A corrected image with its truth, and what the network said of it; None where it has no candidate at all."""
     look = image.look
     if look is None:
-        raise ParameterError(f"Nothing of “{image.name}” looks like a calcification; leave it out.")
+        return None
     grid, candidates = look.contrast, image.candidates
     target = nearness(image.labels, grid, image.spacing_mm, training.regression)
     for row_min, row_max, column_min, column_max in image.ignore_regions:
