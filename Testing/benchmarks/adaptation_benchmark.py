@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "MicrocalcAI"))
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.segmentation.selection import MeasurementSelector
-from MicrocalcAILib.training.adapt import Adaptation, fit, simulated
+from MicrocalcAILib.training.adapt import simulated
+from MicrocalcAILib.training.adapt_trees import Adaptation, fit
 from MicrocalcAILib.training.comparison import RATES, compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
 from MicrocalcAILib.training.next_image import most_doubtful

@@ -18,7 +18,8 @@ from MicrocalcAILib.editing.doubt import expected_mistakes
 from MicrocalcAILib.phantom import PhantomParameters
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
-from MicrocalcAILib.training.adapt import Adaptation, Material, adapt, operating_points
+from MicrocalcAILib.training.adapt import Material, adapt, operating_points
+from MicrocalcAILib.training.adapt_trees import Adaptation, fit
 from MicrocalcAILib.training.comparison import compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
 from MicrocalcAILib.training.more_trees import WorseModelError
@@ -131,7 +132,7 @@ def test_what_nobody_decided_is_not_learned_from(phantoms, base):
 
 def test_trees_that_learned_know_their_own_images_better(images, base):
     """The number of trees is enough to fit three images; on the same images the judgment has to be better."""
-    models = adapting.fit(base, images, [], Adaptation(trees=60, rehearsal=0))
+    models = fit(base, images, [], Adaptation(trees=60, rehearsal=0))
     before, after = (
         [image.matches(image.judged_by(judge)) for image in images] for judge in (Judge(base.models), Judge(models))
     )

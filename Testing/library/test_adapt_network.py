@@ -19,6 +19,7 @@ from MicrocalcAILib.phantom import PhantomParameters  # noqa: E402
 from MicrocalcAILib.training import adapt as adapting  # noqa: E402
 from MicrocalcAILib.training import adapt_network, distillation  # noqa: E402
 from MicrocalcAILib.training.adapt_network import correction_example, tuned_network  # noqa: E402
+from MicrocalcAILib.training.adapt_trees import Adaptation, fit  # noqa: E402
 from MicrocalcAILib.training.comparison import compared  # noqa: E402
 from MicrocalcAILib.training.corrections import Base, Judge  # noqa: E402
 from MicrocalcAILib.training.distillation import Distillation  # noqa: E402
@@ -130,7 +131,7 @@ def test_the_command_says_how_many_steps_the_network_learns(monkeypatch, tmp_pat
     monkeypatch.setattr(datasets, "read_dataset", lambda *_: None)
     for option in ([], ["--network"], ["--network", "50"]):
         assert main(["train", "adapt", "--dataset", "D", "--output", str(tmp_path / "model"), *option]) == 0
-    assert asked == [0, 300, 50]
+    assert asked == [0, 200, 50]
 
 
 def test_adapted_network_is_a_selector_like_any_other(phantoms, small, tmp_path, monkeypatch):
@@ -143,7 +144,7 @@ def test_adapted_network_is_a_selector_like_any_other(phantoms, small, tmp_path,
 
     monkeypatch.setattr(adapting, "adapt", without_trees)
     output = tmp_path / "model"
-    adaptation = adapting.Adaptation(rehearsal=0, frame_mm=FRAME_MM, steps=4)
+    adaptation = Adaptation(rehearsal=0, frame_mm=FRAME_MM, steps=4)
     adapting.adapt_selector(datasets.read_dataset(write_dataset(phantoms, tmp_path)), output, adaptation=adaptation)
     before, after = (material.corrected[0].values for material in seen)
     assert not np.array_equal(before["regressed_peak"], after["regressed_peak"])
@@ -176,12 +177,12 @@ def test_network_that_learned_another_look_finds_more_of_it_and_forgets_little(b
     frame_mm = (40.0, 30.0)
     images, unseen = another_look(6, 11, base), another_look(6, 12, base)
     usual = list(adapting.simulated(base, 4, frame_mm, [14]))
-    training = dataclasses.replace(adapt_network.TUNING, windows_per_background=4, steps=60, batch=8)
+    training = dataclasses.replace(adapt_network.TUNING, windows_per_background=4, steps=60)
     tuned = tuned_network(base, images, training, frame_mm, tmp_path)
 
     rehearsed = list(adapting.simulated(base, 4, frame_mm, [13]))
-    adaptation = adapting.Adaptation(frame_mm=frame_mm)
-    models = adapting.fit(base, tuned.unseen, tuned.sees(rehearsed), adaptation)
+    adaptation = Adaptation(frame_mm=frame_mm)
+    models = fit(base, tuned.unseen, tuned.sees(rehearsed), adaptation)
     gains = []
     for part in (unseen, usual):
         before = [image.matches(image.judged_by(Judge(base.models))) for image in part]

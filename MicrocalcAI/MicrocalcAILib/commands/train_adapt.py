@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--network",
         type=int,
         nargs="?",
-        const=300,
+        const=200,
         default=0,
         metavar="STEPS",
-        help="the network learns, too, before the trees, in so many steps (default: 300; needs PyTorch); an ended "
+        help="the network learns, too, before the trees, in so many steps (default: 200; needs PyTorch); an ended "
         "training goes on in OUTPUT.training",
     )
     parser.add_argument("--seed", type=int, default=1)
@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Adapt, write, say what it changed."""
     from ..dataset.dataset import read_dataset
     from ..networks.catalogue import user_folder
-    from ..training.adapt import Adaptation, adapt_selector
+    from ..training.adapt import adapt_selector
+    from ..training.adapt_trees import Adaptation
     from ..training.gone_on import changes_of
 
     output = arguments.output or user_folder() / "AdaptedSelector"

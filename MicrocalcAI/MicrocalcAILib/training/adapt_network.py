@@ -29,7 +29,7 @@ from .distillation import Distillation, DistilledExample, taught_example, taught
 from .regressor import nearness
 from .windows import windows_of
 
-TUNING = Distillation(windows_per_background=8, learning_rate=3e-4, grouping=0.0)
+TUNING = Distillation(windows_per_background=8, batch=8, learning_rate=3e-4, grouping=0.0)
 _FOLDS = 3
 
 
