@@ -87,7 +87,7 @@ class MicrocalcAIWidget(ModulePanel):
         timer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.analyze.onTimer())
         self.images = ImagesSection(self.ui, self.onImagePicked, self.onImagesChecked)
         self.learning = LearningPanel(self.layout)
-        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded, self.learning.selector)
+        self.analyze = AnalyzeSection(self.ui, self.logic, timer, self.onOutcome, self.onEnded, self.learning.chosen)
         self.clusters = ClustersSection(self.ui, self.onClusterSelected)
         self.display = DisplaySection(self.ui)
         self.export = ExportSection(

@@ -35,17 +35,17 @@ class AnalyzeSection:
         Gets the :class:`~.analysisqueue.Outcome` of each image.
     onEnded : callable
         Called when nothing runs any more.
-    ownSelector : callable
-        Gives the folder of a selector that is used instead of the parameters' one; empty for none.
+    ownModels : callable
+        Gives the folders of own models that are used instead of the parameters' ones, by the options of an analysis.
     """
 
-    def __init__(self, ui, logic, timer, onOutcome, onEnded, ownSelector):
+    def __init__(self, ui, logic, timer, onOutcome, onEnded, ownModels):
         self.ui = ui
         self.logic = logic
         self._timer = timer
         self._onOutcome = onOutcome
         self._onEnded = onEnded
-        self._ownSelector = ownSelector
+        self._ownModels = ownModels
         self._queue = None
         ui.calcificationsCheckBox.setEnabled(False)  # without them there is nothing else
         showText(ui.statusLabel, "")
@@ -71,8 +71,8 @@ class AnalyzeSection:
                 heatmaps=_heatmaps(parameters) if hasNetworks else [],
                 detector="default" if hasNetworks and parameters.lesionBoxes and not _whyNoBoxes() else None,
                 device=parameters.device.value,
-                selector=self._ownSelector() or parameters.selector.value,
                 classifier=_classifier(parameters),
+                **{"selector": parameters.selector.value, **self._ownModels()},
             )
         except MicrocalcError as error:
             showText(self.ui.statusLabel, str(error))

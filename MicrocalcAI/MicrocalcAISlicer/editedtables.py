@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what these need may not be installed yet
     from MicrocalcAILib.classification.description import DescriptionModels
     from MicrocalcAILib.editing.refresh import Findings, Refreshed
     from MicrocalcAILib.editing.specks import SpeckFinder
+    from MicrocalcAILib.lexicon.word_model import WordModel
 
     from .calcificationmarks import Marks
 
@@ -38,6 +39,7 @@ class EditedTables:
         self._segmentationNode = segmentationNode
         self._rows: pd.DataFrame | None = None
         self._undescribed: set[int] = set()  # clusters that changed and wait for their words
+        self._words: WordModel | None = None  # of the user
 
     @property
     def lacksWords(self) -> bool:
@@ -129,19 +131,39 @@ class EditedTables:
         return len(removed)
 
     def _models(self) -> tuple[DescriptionModels | None, tuple[WarningRecord, ...]]:
-        """The models that described the image, as far as they come with the library."""
+        """The models that described the image, as far as they come with the library or are among the user's."""
         models = self._bundledModels
         provenance = results.provenanceOf(self._segmentationNode)
         if "description" not in provenance:
             return dataclasses.replace(models, classifier=None), ()
         if provenance["description"] is None:
             return None, ()
-        used, bundled = provenance["description"].get("classifier"), models.provenance()["classifier"]
-        if used == bundled:
-            return models, ()
-        message = "Edited clusters have no estimate by the features: another classifier was used; analyze again."
-        notes = (WarningRecord("edited-without-classifier", message),) if used else ()
-        return dataclasses.replace(models, classifier=None), notes
+        bundled, notes = models.provenance(), []
+        words = provenance["description"].get("words") or bundled["words"]
+        if words.get("sha256") != bundled["words"]["sha256"]:
+            own = self._ownWords(words.get("sha256"))
+            if own is None:
+                message = "Edited clusters have words of the bundled model: the one that was used is not there."
+                notes.append(WarningRecord("edited-without-words", message))
+            else:
+                models = dataclasses.replace(models, words=own)
+        used = provenance["description"].get("classifier")
+        if used == bundled["classifier"]:
+            return models, tuple(notes)
+        if used:
+            message = "Edited clusters have no estimate by the features: another classifier was used; analyze again."
+            notes.append(WarningRecord("edited-without-classifier", message))
+        return dataclasses.replace(models, classifier=None), tuple(notes)
+
+    def _ownWords(self, sha256: dict[str, str] | None) -> WordModel | None:
+        """The user's model of words with these digests, None where there is none; read once."""
+        from MicrocalcAILib.lexicon.word_model import KIND, WordModel
+        from MicrocalcAILib.networks.catalogue import find_network, networks
+
+        if self._words is None or self._words.card["sha256"] != sha256:
+            names = [name for name, card in networks(KIND).items() if card.get("sha256") == sha256]
+            self._words = WordModel.load(find_network(names[0])) if names else None
+        return self._words
 
     @functools.cached_property
     def _bundledModels(self) -> DescriptionModels:

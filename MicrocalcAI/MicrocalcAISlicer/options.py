@@ -33,6 +33,8 @@ class AnalysisOptions:
     classifier : str or Path, optional
         The folder of an own classifier of clusters, or ``"simulated"`` for the bundled one, which was trained on
         simulated clusters only; without one there is no estimate by the features.
+    words : str or Path, optional
+        The folder of an own model that suggests the words of clusters.
     """
 
     spacingMm: float | None = None
@@ -42,6 +44,7 @@ class AnalysisOptions:
     device: str = "auto"
     selector: str | Path = "auto"
     classifier: str | Path | None = None
+    words: str | Path | None = None
 
     def arguments(self) -> list[str]:
         """The options on the command line."""
@@ -60,6 +63,8 @@ class AnalysisOptions:
             arguments += ["--selector", str(self.selector)]
         if self.classifier is not None:
             arguments += ["--classifier", str(self.classifier)]
+        if self.words is not None:
+            arguments += ["--words", str(self.words)]
         return arguments
 
 

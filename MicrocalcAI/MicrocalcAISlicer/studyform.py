@@ -137,6 +137,10 @@ class StudyForm:
         (self._marking.add if isDown else self._marking.discard)(name)
         self._onMark(name)
 
+    def toggleMarking(self, name: str) -> None:
+        """Press the button of a question that marks answer."""
+        self._markButtons[name].click()
+
     def stopMarking(self) -> None:
         """The button is up again."""
         for button in self._markButtons.values():

@@ -52,6 +52,8 @@ class StudyPanel:
             "unfinished": self.nextUnfinished,
             "later": self.later,
             "finish": self.finish,
+            "mark": self.toggleMarking,
+            "image": self.nextImage,
         }
         self.widgets = StudyWidgets(layout, actions)
         self.widgets.folder.currentPathChanged.connect(self._onFolder)
@@ -125,6 +127,19 @@ class StudyPanel:
         else:
             self.nextUnfinished()
 
+    def toggleMarking(self) -> None:
+        """Begin to mark places for the question that asks for them, or end it."""
+        question = self._markQuestion()
+        if question is not None:
+            self._form.toggleMarking(question)
+
+    def nextImage(self) -> None:
+        """Show the next image of the case, after the last the first."""
+        count = len(self.views.volumeNodes)
+        if count > 1:
+            self.widgets.images.setCurrentIndex((self._image() + 1) % count)
+            self._onImage()
+
     def close(self) -> None:
         """Leave the study: the clock stops, the case leaves the scene."""
         self._timer.stop()
@@ -167,6 +182,7 @@ class StudyPanel:
             task = self.reading.current
             if task is not None and (task is not before or not self.views.volumeNodes):
                 self.views.show(self.reading, self._marks())
+                self.views.showOthers([_marksOf(answers) for answers in self._adjudicated(task)])
                 self.widgets.showImages([node.GetName() for node in self.views.volumeNodes])
                 self._startClock()
         except MicrocalcError as error:
@@ -304,16 +320,25 @@ class StudyPanel:
         self.widgets.cases.blockSignals(False)
         self.widgets.cases.setVisible(bool(texts))
 
-    def _others(self, task) -> dict[str, str]:
+    def _adjudicated(self, task) -> tuple:
+        """What the two readers answered whom this reader adjudicates; nothing for everybody else."""
         if not self.reading.file.adjudicates:
-            return {}
-        from MicrocalcAILib.study.adjudication import shown_answer, side_by_side
+            return ()
+        from MicrocalcAILib.study.adjudication import side_by_side
 
-        one, other = side_by_side(self.reading, task)
-        return {
-            question.name: f"A: {shown_answer(question, one)}   B: {shown_answer(question, other)}"
-            for question in self.reading.plan.questions
-        }
+        return side_by_side(self.reading, task)
+
+    def _others(self, task) -> dict[str, str]:
+        found = self._adjudicated(task)
+        if not found:
+            return {}
+        from MicrocalcAILib.study.adjudication import differ, shown_answer
+
+        texts = {}
+        for question in self.reading.plan.questions:
+            answers = [f"{letter}: {shown_answer(question, one)}" for letter, one in zip("AB", found, strict=True)]
+            texts[question.name] = ("≠  " if differ(question, *found) else "") + "   ".join(answers)
+        return texts
 
     def _startClock(self) -> None:
         if self.reading.plan.minutes_per_case:
@@ -329,8 +354,11 @@ class StudyPanel:
 
     def _marks(self) -> dict[str, dict]:
         task = None if self.reading is None else self.reading.current
-        marks = {} if task is None else self.reading.answers(task).marks
-        return {item: mark for own in marks.values() for item, mark in own.items()}
+        return {} if task is None else _marksOf(self.reading.answers(task))
 
     def _image(self) -> int:
         return max(int(valueOf(self.widgets.images.currentIndex)), 0)
+
+
+def _marksOf(answers) -> dict[str, dict]:
+    return {item: mark for own in answers.marks.values() for item, mark in own.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # pandas need not be installed yet
     from MicrocalcAILib.study.reading import Reading
 
 _STUDY_YEAR = "Microcalc.StudyYear"
+_OTHERS = {"A": (0.34, 0.71, 0.91), "B": (0.90, 0.62, 0.0)}  # colors that every color vision tells apart
 
 
 class StudyViews:
@@ -92,13 +93,22 @@ class StudyViews:
                     self._markNodes.append(self._makeMarkNode(volumeNode))
                 node = self._markNodes[image]
                 node.RemoveAllControlPoints()
-                for item, mark in marks.items():
-                    if mark["image"] == image:
-                        place = vtk.vtkVector3d(*_placeOf(volumeNode, mark["row"], mark["column"]))
-                        index = node.AddControlPoint(place, f"{mark['score']:g}")
-                        node.SetNthControlPointDescription(index, item)
+                _addMarks(node, volumeNode, image, marks)
         finally:
             self._isFilling = False
+
+    def showOthers(self, readings: Sequence[dict[str, dict]]) -> None:
+        """Draw the marks of the two readers whom an adjudicator compares, in a color each; they cannot be moved."""
+        for (letter, color), marks in zip(_OTHERS.items(), readings, strict=False):
+            for image, volumeNode in enumerate(self.volumeNodes):
+                node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", letter)
+                node.CreateDefaultDisplayNodes()
+                self._keep(node)
+                _addMarks(node, volumeNode, image, marks, f"{letter} ")
+                node.SetLocked(True)
+                display = node.GetDisplayNode()
+                display.SetColor(color)
+                display.SetSelectedColor(color)
 
     def startMarking(self, image: int) -> None:
         """Let the next clicks in the views mark places of an image.
@@ -206,6 +216,14 @@ def loadElastogram(path: Path, name: str):
     volumeNode = logic.load(path)
     volumeNode.SetName(name)
     return volumeNode
+
+
+def _addMarks(node, volumeNode, image: int, marks: dict[str, dict], prefix: str = "") -> None:
+    for item, mark in marks.items():
+        if mark["image"] == image:
+            place = vtk.vtkVector3d(*_placeOf(volumeNode, mark["row"], mark["column"]))
+            index = node.AddControlPoint(place, f"{prefix}{mark['score']:g}")
+            node.SetNthControlPointDescription(index, item)
 
 
 def _placeOf(volumeNode, row: float, column: float):

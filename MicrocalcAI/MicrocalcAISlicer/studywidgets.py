@@ -10,7 +10,15 @@ from slicer.i18n import tr as _
 
 _CASES_HEIGHT = 120
 _BUTTONS_IN_A_ROW = 3
-KEYS = {"previous": "F6", "next": "F7", "unfinished": "F8", "later": "F9", "finish": "F12"}
+KEYS = {
+    "mark": "F4",
+    "image": "F5",
+    "previous": "F6",
+    "next": "F7",
+    "unfinished": "F8",
+    "later": "F9",
+    "finish": "F12",
+}
 
 
 class StudyWidgets:
@@ -21,7 +29,7 @@ class StudyWidgets:
     layout : QLayout
         Gets the section.
     actions : mapping
-        Name of a button to what it does: ``previous``, ``next``, ``unfinished``, ``later``, ``finish``.
+        What each of :data:`KEYS` does; all but ``mark`` and ``image`` have a button, too.
     """
 
     def __init__(self, layout, actions: Mapping[str, Callable[[], None]]):
@@ -84,6 +92,7 @@ class StudyWidgets:
         rows = qt.QFormLayout()
         column.addLayout(rows)
         self.images, self._imagesLabel = qt.QComboBox(), qt.QLabel(_("Image"))
+        self.images.setToolTip(KEYS["image"])
         self.note = qt.QLineEdit()
         rows.addRow(self._imagesLabel, self.images)
         rows.addRow(_("Note"), self.note)
@@ -99,13 +108,14 @@ class StudyWidgets:
         grid = qt.QGridLayout()  # in two rows: panels are narrow
         column.addLayout(grid)
         self.buttons = {}
-        self._shortcuts = []
-        for place, (name, act) in enumerate(actions.items()):
-            button = qt.QPushButton(texts[name])
+        for place, (name, text) in enumerate(texts.items()):
+            button = qt.QPushButton(text)
             button.setToolTip(KEYS[name])
-            button.clicked.connect(lambda *_arguments, act=act: act())
-            shortcut = qt.QShortcut(qt.QKeySequence(KEYS[name]), self.section)
-            shortcut.activated.connect(act)
+            button.clicked.connect(lambda *_arguments, act=actions[name]: act())
             grid.addWidget(button, place // _BUTTONS_IN_A_ROW, place % _BUTTONS_IN_A_ROW)
             self.buttons[name] = button
-            self._shortcuts.append(shortcut)
+        self.shortcuts = []
+        for name, key in KEYS.items():
+            shortcut = qt.QShortcut(qt.QKeySequence(key), self.section)
+            shortcut.activated.connect(actions[name])
+            self.shortcuts.append(shortcut)

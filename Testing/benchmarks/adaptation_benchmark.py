@@ -2,9 +2,10 @@
 
 The shift: amorphous and punctate calcifications of low contrast, many things that look like them, another gray scale.
 The reader is simulated: the corrections are the exact truth. Simulated images of the usual look are rehearsed, and tell
-what was forgotten. Prints a table and writes it with a picture.
+what was forgotten. Prints a table and writes it with a picture. Every learning curve is on the disk when it is done: a
+run that was stopped goes on, and one with more repeats adds them.
 
-    python Testing/benchmarks/adaptation_benchmark.py --output DIR [--images 40] [--pool 30] [--test 12] [--repeats 4]
+    python Testing/benchmarks/adaptation_benchmark.py --output DIR [--images 40] [--pool 30] [--test 12] [--repeats 6]
 """
 
 import argparse
@@ -22,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "MicrocalcAI"))
 from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
 from MicrocalcAILib.segmentation.selection import MeasurementSelector
-from MicrocalcAILib.training.adapt import Adaptation, fit, simulated
+from MicrocalcAILib.training.adapt import simulated
+from MicrocalcAILib.training.adapt_trees import Adaptation, fit
 from MicrocalcAILib.training.comparison import RATES, compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
 from MicrocalcAILib.training.next_image import most_doubtful
@@ -50,6 +52,11 @@ def shifted(base, count, seed):
         mammogram = dataclasses.replace(phantom.mammogram, pixels=pixels)
         name = f"shifted {seed}-{number}"
         yield corrected(mammogram, phantom.labels, base, name=name, patient=name)
+
+
+def at_random(pool, chosen, judged, others, count):
+    """The order of the pool, which was drawn at random."""
+    return [index for index in range(len(pool)) if index not in chosen][:count]
 
 
 def by_mistakes(pool, chosen, judged, others, count):
@@ -87,18 +94,22 @@ def by_variety(pool, chosen, judged, others, count):
     return taken[len(chosen) :]
 
 
-CRITERIA = {"by doubt": by_mistakes, "by disagreement": by_disagreement, "by doubt and variety": by_variety}
+CRITERIA = {
+    "at random": at_random,
+    "by doubt": by_mistakes,
+    "by disagreement": by_disagreement,
+    "by doubt and variety": by_variety,
+}
 
 
-def chosen_by(criterion, base, pool, rehearsed, adaptation, other):
-    """Indices of the pool in the order of their correction; the selector is adapted at each of the sizes."""
-    chosen, judge = [], judging_by(base.models)
+def learning_curve(criterion, base, pool, rehearsed, adaptation, other):
+    """Sizes, and the ensembles adapted to that many images of the pool, each batch chosen by those before."""
+    chosen, models = [], base.models
     for size in SIZES:
-        judged, others = ([judge_of(image) for image in pool] for judge_of in (judge, other))
+        judged, others = ([judge_of(image) for image in pool] for judge_of in (judging_by(models), other))
         chosen += criterion(pool, chosen, judged, others, size - len(chosen))
-        if size < SIZES[-1]:
-            judge = judging_by(fit(base, [pool[index] for index in chosen], rehearsed, adaptation))
-    return chosen
+        models = fit(base, [pool[index] for index in chosen], rehearsed, adaptation)
+        yield size, models
 
 
 def judging_by(models):
@@ -122,8 +133,32 @@ def main():
     parser.add_argument("--images", type=int, default=40, help="corrected images there could be")
     parser.add_argument("--pool", type=int, default=30, help="of them in each repeat, drawn anew")
     parser.add_argument("--test", type=int, default=12)
-    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=6)
     arguments = parser.parse_args()
+    settings = {name: value for name, value in vars(arguments).items() if name not in ("output", "repeats")}
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    settings_file, table_file = arguments.output / "settings.json", arguments.output / "adaptation.csv"
+    if settings_file.is_file() and json.loads(settings_file.read_text("utf-8")) != settings:
+        parser.error(f"{arguments.output} holds a run with other settings; choose another folder.")
+    settings_file.write_text(json.dumps(settings, indent=2), "utf-8")
+    rows = pd.read_csv(table_file).to_dict("records") if table_file.is_file() else []
+    done = {(row["repeat"], row["choice"]) for row in rows}
+    if not done >= {(repeat, choice) for repeat in range(arguments.repeats) for choice in CRITERIA}:
+        for found in _measured(arguments, done):
+            rows += found
+            pd.DataFrame(rows).to_csv(table_file, index=False)
+    table = pd.DataFrame(rows)
+    table = table[table["repeat"] < arguments.repeats]
+    for choice in list(CRITERIA)[1:]:
+        print(_against_random(table, choice))
+    groups = table.groupby(["look", "choice", "images", "false_per_image"])
+    means = groups[["before", "after", "gain"]].mean().assign(spread=groups["after"].std())
+    print(means.round(3).to_string())
+    _draw(means.reset_index(), arguments.output / "adaptation.png")
+
+
+def _measured(arguments, done):
+    """The rows of one learning curve after the other."""
     start = time.time()
     base, adaptation = Base.load(arguments.base), Adaptation(rehearsal=6, frame_mm=FRAME_MM)
     images, test = list(shifted(base, arguments.images, 11)), list(shifted(base, arguments.test, 12))
@@ -131,29 +166,33 @@ def main():
     other = measurements_alone()
     print(f"images made after {time.time() - start:.0f} s", flush=True)
     before = {name: _matches(part, base.models) for name, part in (("shifted", test), ("usual", judging))}
-    rows = []
     for repeat in range(arguments.repeats):
-        drawn = np.sort(np.random.default_rng([7, repeat]).permutation(len(images))[: arguments.pool])
+        drawn = np.random.default_rng([7, repeat]).permutation(len(images))[: arguments.pool]
         pool = [images[index] for index in drawn]
-        orders = {"at random": np.random.default_rng(repeat).permutation(len(pool)).tolist()}
-        for name, criterion in CRITERIA.items():
-            orders[name] = chosen_by(criterion, base, pool, rehearsed, adaptation, other)
-        for choice, order in orders.items():
-            for size in SIZES:
-                models = fit(base, [pool[index] for index in order[:size]], rehearsed, adaptation)
+        for choice, criterion in CRITERIA.items():
+            if (repeat, choice) in done:
+                continue
+            rows = []
+            for size, models in learning_curve(criterion, base, pool, rehearsed, adaptation, other):
                 for look, part in (("shifted", test), ("usual", judging)):
                     found = compared(before[look], _matches(part, models))
-                    for rate in found["rates"]:
-                        rows.append({"choice": choice, "repeat": repeat, "images": size, "look": look, **rate})
+                    rows += [
+                        {"choice": choice, "repeat": repeat, "images": size, "look": look, **rate}
+                        for rate in found["rates"]
+                    ]
             print(f"{choice}, repeat {repeat}, after {time.time() - start:.0f} s", flush=True)
-    table = pd.DataFrame(rows)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    table.to_csv(arguments.output / "adaptation.csv", index=False)
-    groups = table.groupby(["look", "choice", "images", "false_per_image"])
-    means = groups[["before", "after", "gain"]].mean().assign(spread=groups["after"].std())
-    print(means.round(3).to_string())
-    (arguments.output / "settings.json").write_text(json.dumps(vars(arguments), default=str, indent=2), "utf-8")
-    _draw(means.reset_index(), arguments.output / "adaptation.png")
+            yield rows
+
+
+def _against_random(table, choice):
+    """Mean difference to a random choice over the rates, in pairs of the same pool, with its standard error."""
+    means = table[table["look"] == "shifted"].groupby(["choice", "images", "repeat"])["after"].mean()
+    parts = []
+    for size in SIZES:
+        apart = (means[choice, size] - means["at random", size]).dropna()
+        error = apart.std() / np.sqrt(len(apart))
+        parts.append(f"{size} images {apart.mean():+.3f} ± {error:.3f}")
+    return f"{choice}, against at random: {', '.join(parts)} ({len(apart)} repeats)"
 
 
 def _matches(images, models):
@@ -174,7 +213,7 @@ def _draw(means, target):
             sizes, values = [0, *own["images"]], [own["before"].iloc[0], *own["after"]]
             axes.plot(sizes, values, "o-", color=color, label=f"images chosen {choice}")
         axes.set(title={"shifted": "Another look", "usual": "The usual look"}[look], xlabel="corrected images")
-        axes.set_ylim(0, 1)
+        axes.set_ylim(0.2, 0.8)
         axes.set_ylabel(f"sensitivity at {RATES[2]:g} false marks per image")
     axes.legend(frameon=False, fontsize=8)
     figure.tight_layout()

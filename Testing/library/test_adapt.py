@@ -5,19 +5,21 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from correction_examples import as_corrected, small_phantoms, write_dataset
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcAILib.base.model_folder import read_model_folder
 from MicrocalcAILib.base.resources import resource_path
-from MicrocalcAILib.base.volumes import write_volume
 from MicrocalcAILib.cli import main
-from MicrocalcAILib.dataset.dataset import Annotation, written_dataset
+from MicrocalcAILib.dataset.dataset import BOX, Annotation, written_dataset
 from MicrocalcAILib.editing.doubt import expected_mistakes
-from MicrocalcAILib.phantom import BreastParameters, PhantomParameters, power_law_background, simulate
+from MicrocalcAILib.phantom import PhantomParameters
 from MicrocalcAILib.segmentation.selection import KIND, SCHEMA, MeasurementSelector
 from MicrocalcAILib.training import adapt as adapting
-from MicrocalcAILib.training.adapt import Adaptation, adapt, operating_points
+from MicrocalcAILib.training.adapt import Material, adapt, operating_points
+from MicrocalcAILib.training.adapt_trees import Adaptation, fit
 from MicrocalcAILib.training.comparison import compared
 from MicrocalcAILib.training.corrections import Base, Judge, corrected
 from MicrocalcAILib.training.more_trees import WorseModelError
@@ -25,17 +27,12 @@ from MicrocalcAILib.training.next_image import most_doubtful
 
 FRAME_MM = (40.0, 30.0)
 SHIFT = PhantomParameters(morphologies=("amorphous", "punctate"), clusters=(2, 2), distractors=(15, 20))
-_IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 
 @pytest.fixture(scope="module")
 def phantoms():
     """Small simulated images of a look that the bundled selector was not trained on."""
-    made = []
-    for number in range(3):
-        background = power_law_background([31, number], BreastParameters(frame_mm=FRAME_MM))
-        made.append(simulate(background, [31, number], SHIFT))
-    return made
+    return small_phantoms(3, 31, FRAME_MM, SHIFT)
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +42,12 @@ def base():
 
 @pytest.fixture(scope="module")
 def images(phantoms, base):
-    return [
-        corrected(phantom.mammogram, phantom.labels, base, name=f"image {number}", patient=f"patient {number}")
-        for number, phantom in enumerate(phantoms)
-    ]
+    return as_corrected(phantoms, base)
 
 
 @pytest.fixture
 def dataset(phantoms, tmp_path):
-    """The images as a dataset; a phantom's own path stands for a file of a patient."""
-    with written_dataset(tmp_path / "dataset", "example") as writer:
-        for number, phantom in enumerate(phantoms):
-            path = tmp_path / f"image_{number}.nrrd"
-            mammogram = phantom.mammogram
-            pixels = np.round(mammogram.pixels).astype(np.uint16)
-            write_volume(pixels, mammogram.spacing_mm, (0.0, 0.0, 0.0), _IDENTITY, path)
-            spacing_mm = mammogram.spacing_mm[0]
-            writer.add(path, Annotation(f"patient {number}", spacing_mm=spacing_mm, labels=phantom.labels))
-    return tmp_path / "dataset"
+    return write_dataset(phantoms, tmp_path)
 
 
 def command(dataset, output, *options):
@@ -115,7 +100,7 @@ def test_judged_trees_never_learned_from_the_patient(images, base, monkeypatch):
 
     monkeypatch.setattr(adapting, "fit", remembering)
     same = [dataclasses.replace(image, patient=f"patient {number // 2}") for number, image in enumerate(images)]
-    _, comparison, unseen = adapt(base, same, [], [], Adaptation(rehearsal=0))
+    _, comparison, unseen = adapt(base, Material(same), Material(same), Adaptation(rehearsal=0))
     assert sorted(map(sorted, learned[:2])) == [["patient 0"], ["patient 1"]]
     assert learned[2] == {"patient 0", "patient 1"}
     assert comparison["corrected"]["patients"] == 2
@@ -125,7 +110,15 @@ def test_judged_trees_never_learned_from_the_patient(images, base, monkeypatch):
 def test_images_of_one_patient_cannot_be_adapted_to(images, base):
     same = [dataclasses.replace(image, patient="A") for image in images]
     with pytest.raises(ParameterError, match="at least two patients"):
-        adapt(base, same, [], [], Adaptation())
+        adapt(base, Material(same), Material(same), Adaptation())
+
+
+def test_boxes_of_lesions_teach_a_selector_nothing(tmp_path, capsys):
+    with written_dataset(tmp_path / "dataset", "example") as writer:
+        (tmp_path / "image.nrrd").write_bytes(b"never read")
+        writer.add(tmp_path / "image.nrrd", Annotation("A", boxes=pd.DataFrame(columns=list(BOX))))
+    assert command(tmp_path / "dataset", tmp_path / "model") == 2
+    assert "outlined one by one" in capsys.readouterr().err
 
 
 def test_what_nobody_decided_is_not_learned_from(phantoms, base):
@@ -139,7 +132,7 @@ def test_what_nobody_decided_is_not_learned_from(phantoms, base):
 
 def test_trees_that_learned_know_their_own_images_better(images, base):
     """The number of trees is enough to fit three images; on the same images the judgment has to be better."""
-    models = adapting.fit(base, images, [], Adaptation(trees=60, rehearsal=0))
+    models = fit(base, images, [], Adaptation(trees=60, rehearsal=0))
     before, after = (
         [image.matches(image.judged_by(judge)) for image in images] for judge in (Judge(base.models), Judge(models))
     )

@@ -1,6 +1,7 @@
 """What an analysis says about its clusters when it describes them."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,12 @@ import pytest
 
 from cluster_examples import example_cases
 from MicrocalcAILib.analysis import load_analysis
+from MicrocalcAILib.base.errors import ModelError
+from MicrocalcAILib.base.resources import resource_path
 from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.classification.feature_tables import FeatureTables
+from MicrocalcAILib.commands import analyze as analyze_command
+from MicrocalcAILib.commands.terminal import options_of
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.export.segmentation import cluster_color, segments
 from MicrocalcAILib.lexicon.vocabulary import words
@@ -85,6 +90,22 @@ def test_a_classifier_of_the_user_adds_its_estimate_and_says_what_it_was_trained
         assert ((low >= 0) & (low <= value) & (value <= high) & (high <= 1))[known].all()
     assert "classifier-simulated" in [warning.code for warning in analysis.warnings]
     assert analysis.provenance["description"]["classifier"]["simulated"]
+
+
+def test_words_come_from_the_model_that_was_chosen_by_its_folder_or_its_name(tmp_path, monkeypatch):
+    own = tmp_path / "models" / "OurWords"
+    shutil.copytree(resource_path("Lexicon/WordModel"), own)
+    card = json.loads((own / "card.json").read_text("utf-8"))
+    (own / "card.json").write_text(json.dumps(card | {"name": "Our words"}), encoding="utf-8")
+    monkeypatch.setenv("MICROCALC_MODELS", str(own.parent))
+    for given in (own, str(own), "OurWords"):
+        assert DescriptionModels.load(words=given).provenance()["words"]["name"] == "Our words"
+    assert DescriptionModels.load().provenance()["words"]["name"] != "Our words"
+    with pytest.raises(ModelError, match=r"no model “TheirWords”.*OurWords"):
+        DescriptionModels.load(words="TheirWords")
+    monkeypatch.chdir(own.parent)
+    options = options_of(analyze_command, ["image", "--output", "out", "--words", "OurWords"])
+    assert analyze_command.task_options(options)["words"] == str(own)  # a folder here is meant, too
 
 
 def test_describing_does_not_change_what_was_found(described):

@@ -140,6 +140,11 @@ def test_kappa_and_its_error_equal_the_published_ones(weights, kappa, error):
     assert (estimate.high - estimate.low) / 2 / 1.959964 == pytest.approx(error, abs=5e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_reader_who_always_says_the_same_agrees_by_chance_alone_without_a_warning():
+    assert cohen_kappa(["a", "b", "a"], ["a", "a", "a"]).value == 0
+
+
 def test_quadratic_kappa_equals_scikit_learns():
     from sklearn.metrics import cohen_kappa_score
 

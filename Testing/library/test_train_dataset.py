@@ -171,7 +171,8 @@ def test_detector_goes_on_from_the_bundled_one_and_its_card_says_before_and_afte
     assert [rate["false_per_image"] for rate in rates] == [0.2, 0.5, 1.0, 2.0]
     assert all(rate["before"] is None or 0 <= rate["before"] <= 1 for rate in rates)
     assert card["initial_weights"]
-    assert "Started from LesionDetector" in card["training_data"]
+    assert card["name"] == "LesionDetector, gone on"
+    assert "Gone on with" in card["training_data"]
 
 
 def test_outlined_clusters_with_words_are_measured_as_the_word_model_needs_them(make, phantoms):

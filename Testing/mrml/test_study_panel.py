@@ -340,13 +340,18 @@ def test_time_limit_is_shown(open_study, tmp_path):
 
 def test_keys_do_what_the_buttons_do(open_study):
     study = open_study(mode="independent")
-    keys = {shortcut.key().toString(): shortcut for shortcut in study.widgets._shortcuts}
-    assert set(keys) == {"F6", "F7", "F8", "F9", "F12"}
+    keys = {shortcut.key().toString(): shortcut for shortcut in study.widgets.shortcuts}
+    assert set(keys) == {"F4", "F5", "F6", "F7", "F8", "F9", "F12"}
+    for isMarking in (True, False):
+        keys["F4"].activated.emit()
+        assert study._form.isMarking("marks") is isMarking
     keys["F7"].activated.emit()
     assert study.reading.current.position == 1
 
 
-def test_adjudicator_sees_both_answers_under_each_question(open_study, tmp_path):
+def test_adjudicator_sees_both_answers_side_by_side_what_is_disputed_and_both_readers_marks(
+    open_study, slicer, tmp_path
+):
     folder = make_study(tmp_path)
     for name, seed in (("AB", 1), ("CD", 5)):
         assign(folder, name).close()
@@ -356,8 +361,29 @@ def test_adjudicator_sees_both_answers_under_each_question(open_study, tmp_path)
     cases = list(dict.fromkeys(disagreements(folder, "AB", "CD")["case"]))
     assign_adjudicator(folder, "judge", ("AB", "CD"), cases).close()
     study = open_study("judge")
-    assert "A: " in study._form._labels["probability"].text()
-    assert "B: " in study._form._labels["probability"].text()
+    readers = [read_reader(folder, name) for name in ("AB", "CD")]
+    while study.reading.finished < len(cases):
+        case = study.reading.current.case
+        found = disagreements(folder, "AB", "CD")
+        disputed = set(found.loc[found["case"] == case, "question"])
+        for question in study.reading.asked():
+            text = study._form._labels[question.name].text()
+            assert "A: " in text
+            assert "B: " in text
+            assert ("≠" in text) == (question.name in disputed)
+        for letter, reader in zip("AB", readers, strict=True):
+            own = [found.marks for task, found in reader.finished if task.case == case and task.condition == "aided"]
+            expected = [f"{letter} {mark['score']:g}" for marks in own[0].values() for mark in marks.values()]
+            node = slicer.util.getNode(letter)
+            shown = [node.GetNthControlPointLabel(index) for index in range(node.GetNumberOfControlPoints())]
+            assert shown == expected
+            assert node.GetLocked()
+        for question in study.reading.asked():
+            if question.answers or question.kind == "probability":
+                choose(study, question.name, question.answers[0] if question.answers else 50)
+        study.widgets.buttons["finish"].click()
+    study.close()
+    assert "A" not in slicer.util.getNodes("A*")
 
 
 def make_elastogram_study(folder):

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ..base.errors import WarningRecord
 from ..base.parameters import SIMULATED_CLASSIFIER
 from ..base.progress import Progress, no_progress
-from ..base.resources import resource_path
 from ..features import estimate_nipple
 from ..lexicon.arrangement import BreastContext
 from ..lexicon.columns import word_columns, word_record
 from ..lexicon.describe import describe_clusters
 from ..lexicon.descriptor_model import DescriptorModel
 from ..lexicon.word_model import WordModel
+from ..networks.catalogue import find_network
 from ..networks.heatmap import DEEP_PREFIX
 from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion
@@ -49,14 +49,16 @@ class DescriptionModels:
     classifier: ClusterClassifier | None = None
 
     @classmethod
-    def load(cls, classifier: str | Path | None = None) -> DescriptionModels:
+    def load(cls, classifier: str | Path | None = None, words: str | Path | None = None) -> DescriptionModels:
         """The models of the words, and the classifier that is asked for.
 
         Parameters
         ----------
         classifier : str or Path, optional
-            A folder, ``SIMULATED_CLASSIFIER`` for the bundled one, or none: what was learned from simulated clusters
-            says nothing reliable about a patient.
+            A folder or a name in the catalogue, ``SIMULATED_CLASSIFIER`` for the bundled one, or none: what was
+            learned from simulated clusters says nothing reliable about a patient.
+        words : str or Path, optional
+            A model that suggests morphology and distribution, likewise; the bundled one by default.
 
         Raises
         ------
@@ -65,9 +67,10 @@ class DescriptionModels:
         """
         model = None
         if classifier is not None:
-            bundled = str(classifier) == SIMULATED_CLASSIFIER
-            model = ClusterClassifier.load(resource_path("Models/ClusterMalignancy") if bundled else Path(classifier))
-        return cls(WordModel.load(), DescriptorModel.load(), model)
+            is_bundled = str(classifier) == SIMULATED_CLASSIFIER
+            model = ClusterClassifier.load(find_network("ClusterMalignancy" if is_bundled else classifier))
+        own_words = None if words is None else find_network(words)
+        return cls(WordModel.load(own_words), DescriptorModel.load(), model)
 
     def provenance(self) -> dict[str, Any]:
         """Names, digests and training data of all models."""

@@ -25,8 +25,9 @@ class AnalysisTask:
     Parameters
     ----------
     options : dict
-        ``parameters`` (nested), ``spacing_mm``, ``selector``, ``classifier``, ``heatmaps``, ``detector``, ``device``,
-        ``dicom`` (kinds of objects, or None), ``given`` (patient and study); see ``microcalc analyze --help``.
+        ``parameters`` (nested), ``spacing_mm``, ``selector``, ``classifier``, ``words``, ``heatmaps``, ``detector``,
+        ``device``, ``dicom`` (kinds of objects, or None), ``given`` (patient and study); see ``microcalc analyze
+        --help``.
 
     Raises
     ------
@@ -37,7 +38,7 @@ class AnalysisTask:
         self._parameters = AnalysisParameters.from_dict(options["parameters"])
         self._spacing_mm = options["spacing_mm"]
         self._selector = load_selector(options["selector"], options["device"])
-        self._models = DescriptionModels.load(options["classifier"])
+        self._models = DescriptionModels.load(options["classifier"], options["words"])
         self._networks = None
         if options["heatmaps"] or options["detector"]:
             from ..networks.readers import NetworkReaders

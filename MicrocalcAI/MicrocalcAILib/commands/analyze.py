@@ -42,9 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--classifier",
-        metavar="DIR|simulated",
+        metavar="NAME|DIR|simulated",
         help="estimate malignancy by the features with a classifier that you trained; “simulated”: the bundled one, "
         "which shows how the method works and says nothing reliable about a patient (default: no such estimate)",
+    )
+    parser.add_argument(
+        "--words",
+        metavar="NAME|DIR",
+        help="suggest the words of clusters with a model that went on learning (default: the bundled one)",
     )
     parser.add_argument(
         "--selector",
@@ -129,7 +134,8 @@ def task_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "parameters": parameters.to_dict(),
         "spacing_mm": arguments.spacing,
         "selector": arguments.selector,
-        "classifier": _classifier(arguments.classifier),
+        "classifier": _folder_or_name(arguments.classifier),
+        "words": _folder_or_name(arguments.words),
         "heatmaps": arguments.heatmap,
         "detector": arguments.detector,
         "device": arguments.device,
@@ -138,8 +144,10 @@ def task_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _classifier(given: str | None) -> str | None:
-    return given if given in (None, SIMULATED_CLASSIFIER) else str(Path(given).absolute())
+def _folder_or_name(given: str | None) -> str | None:
+    if given is None or given == SIMULATED_CLASSIFIER or not Path(given).is_dir():
+        return given
+    return str(Path(given).absolute())
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, str]:

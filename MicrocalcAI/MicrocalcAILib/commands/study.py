@@ -117,7 +117,7 @@ def _status(arguments: argparse.Namespace) -> int:
     for row in collect(arguments.study).progress.to_dict("records"):
         print(
             f"{row['reader']}: {row['finished']} of {row['tasks']} readings finished"
-            + (f", last {row['last']}" if row["last"] else "")
+            + (f", last on {row['last'][:16].replace('T', ' at ')} UTC" if row["last"] else "")
         )
     return 0
 

@@ -204,10 +204,12 @@ def _distill_regressor(arguments: argparse.Namespace) -> int:
 def _train_words(arguments: argparse.Namespace) -> int:
     if arguments.dataset:
         from ..dataset.dataset import read_dataset
-        from ..training.words_update import changes_text, update_words
+        from ..training.gone_on import changes_of
+        from ..training.words_update import update_words
 
         card = update_words(read_dataset(arguments.dataset), arguments.output, progress=show_progress)
-        print(changes_text(card))
+        print("\n".join(changes_of(card)))
+        print(f"Analyze with it: microcalc analyze … --words {arguments.output}")
         return 0
     from ..training.words import accuracy_text, train_words
 
@@ -218,10 +220,13 @@ def _train_words(arguments: argparse.Namespace) -> int:
 def _train_classifier(arguments: argparse.Namespace) -> int:
     if arguments.dataset:
         from ..dataset.dataset import read_dataset
-        from ..training.classifier_update import changes_text, update_classifier
+        from ..training.classifier_update import update_classifier
+        from ..training.gone_on import changes_of
 
         dataset = read_dataset(arguments.dataset)
-        print(changes_text(update_classifier(dataset, arguments.output, seed=arguments.seed, progress=show_progress)))
+        card = update_classifier(dataset, arguments.output, seed=arguments.seed, progress=show_progress)
+        print("\n".join(changes_of(card)))
+        print(f"Analyze with it: microcalc analyze … --classifier {arguments.output}")
         return 0
     if arguments.labels is None:
         raise ParameterError("Clusters need their outcomes; give the table of labels with --labels.")

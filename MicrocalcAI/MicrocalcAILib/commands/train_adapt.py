@@ -34,6 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="simulated images that are learned along, and as many that tell what was forgotten (default: 4)",
     )
+    parser.add_argument(
+        "--network",
+        type=int,
+        nargs="?",
+        const=200,
+        default=0,
+        metavar="STEPS",
+        help="the network learns, too, before the trees, in so many steps (default: 200; needs PyTorch); an ended "
+        "training goes on in OUTPUT.training",
+    )
     parser.add_argument("--seed", type=int, default=1)
 
 
@@ -41,17 +51,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Adapt, write, say what it changed."""
     from ..dataset.dataset import read_dataset
     from ..networks.catalogue import user_folder
-    from ..training.adapt import Adaptation, adapt_selector
-    from ..training.comparison import comparison_lines
+    from ..training.adapt import adapt_selector
+    from ..training.adapt_trees import Adaptation
+    from ..training.gone_on import changes_of
 
     output = arguments.output or user_folder() / "AdaptedSelector"
     card = adapt_selector(
         read_dataset(arguments.dataset, arguments.split),
         output,
         arguments.base,
-        Adaptation(trees=arguments.trees, rehearsal=arguments.rehearsal, seed=arguments.seed),
+        Adaptation(
+            trees=arguments.trees,
+            rehearsal=arguments.rehearsal,
+            seed=arguments.seed,
+            steps=arguments.network,
+        ),
         progress=show_progress,
     )
-    print("\n".join(comparison_lines(card["adaptation"]["comparison"])))
+    print("\n".join(changes_of(card)))
     print(f"Analyze with it: microcalc analyze … --selector {output}")
     return 0

@@ -89,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _update(arguments: argparse.Namespace, runtime: Runtime) -> int:
     from ..dataset.dataset import read_dataset
-    from ..training.comparison import comparison_lines
     from ..training.detector_update import UPDATE, update_detector
+    from ..training.gone_on import changes_of
 
     card = update_detector(
         read_dataset(arguments.dataset),
@@ -101,7 +101,7 @@ def _update(arguments: argparse.Namespace, runtime: Runtime) -> int:
         runtime,
         show_progress,
     )
-    print("\n".join(comparison_lines(card["comparison"])))
+    print("\n".join(changes_of(card)))
     print(f"Analyze with it: microcalc analyze … --detector {arguments.output}")
     return 0
 

@@ -104,7 +104,8 @@ def cohen_kappa(
     method = f"kappa, weights {weights}"
     if np.count_nonzero(table.sum(axis=0) + table.sum(axis=1)) < 2:
         return Estimate(math.nan, math.nan, math.nan, confidence, method)
-    result = cohens_kappa(table, wt=None if weights == "none" else weights)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of its test against chance, which is not asked for
+        result = cohens_kappa(table, wt=None if weights == "none" else weights)
     half_width = normal_quantile(confidence) * float(result.std_kappa)
     kappa = float(result.kappa)
     return Estimate(kappa, max(-1.0, kappa - half_width), min(1.0, kappa + half_width), confidence, method)

@@ -39,7 +39,7 @@ def disagreements(study: Path, first: str, second: str) -> pd.DataFrame:
     for case in sorted(one.keys() & other.keys()):
         for question in plan.questions:
             answers = shown_answer(question, one[case]), shown_answer(question, other[case])
-            if _differ(question, one[case], other[case]):
+            if differ(question, one[case], other[case]):
                 rows.append({"case": case, "question": question.name, "first": answers[0], "second": answers[1]})
     return pd.DataFrame(rows, columns=["case", "question", "first", "second"])
 
@@ -74,7 +74,8 @@ def _of_last(reader: Reader, condition: str) -> dict[str, Answers]:
     return {task.case: found for task, found in reader.finished if task.condition == condition}
 
 
-def _differ(question: Question, one: Answers, other: Answers) -> bool:
+def differ(question: Question, one: Answers, other: Answers) -> bool:
+    """Whether two readers disagree on a question, by the rule of :func:`disagreements`."""
     if question.kind == TEXT:
         return False
     if question.kind == MARKS:

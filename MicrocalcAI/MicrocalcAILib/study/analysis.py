@@ -170,7 +170,8 @@ def _agreement_line(row: Mapping[Any, Any]) -> str:
     value, low, high = row["value"], row["low"], row["high"]
     interval = f" ({low:.2f} to {high:.2f})" if low < high else ""
     shown = "does not exist" if math.isnan(value) else f"{value:.2f}{interval}"
-    return f"Agreement on “{row['question']}”, {row['condition']}: {row['measure']} {shown}, {row['cases']} cases"
+    cases = "1 case" if row["cases"] == 1 else f"{row['cases']} cases"
+    return f"Agreement on “{row['question']}”, {row['condition']}: {row['measure']} {shown}, {cases}"
 
 
 def _compared(question: Question, table: pd.DataFrame, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from ..reading.mammogram import Mammogram
 from .cases import Case, read_cases
 from .collect import Collected, collect
 from .plan import ADJUDICATION, CATEGORY, ELASTOGRAMS, MARKS, Question
-from .specks import read_case_image, speck_at
+from .specks import read_case_image, speck_finder
 
 RULES: dict[str, Callable[[int, int], bool]] = {
     "majority": lambda said, readers: 2 * said > readers,
@@ -150,7 +151,7 @@ def _add_case(writer: DatasetWriter, case: Case, consensus: _Consensus) -> pd.Da
             "category": consensus.answer(CATEGORY),
         }
         if consensus.specks:
-            known = _outlined(mammogram, path, consensus.places(image, mammogram.spacing_mm, _SAME_SPECK_MM))
+            known = _outlined(mammogram, consensus.places(image, mammogram.spacing_mm, _SAME_SPECK_MM))
             cluster_of = known["cluster_of"]
             clusters = pd.DataFrame({"id": sorted(set(cluster_of.values()))})
             if len(clusters) == 1:
@@ -162,13 +163,14 @@ def _add_case(writer: DatasetWriter, case: Case, consensus: _Consensus) -> pd.Da
     return consensus.table()
 
 
-def _outlined(mammogram: Mammogram, path: Path, things: Sequence[pd.DataFrame]) -> dict[str, Any]:
+def _outlined(mammogram: Mammogram, things: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """Label map, clusters by the rule of the analysis, and where a mark lies on no speck."""
     labels = np.zeros(mammogram.pixels.shape, np.int32)
     unknown = []
+    finder = functools.cache(lambda: speck_finder(mammogram))  # where nobody marked, nobody waits
     for thing in things:
         row, column = thing[["row", "column"]].mean()
-        speck = speck_at(path, row, column)
+        speck = finder().speck_at(row, column).speck
         if speck is None:
             reach = [_UNKNOWN_MM / length for length in mammogram.spacing_mm]
             unknown.append((row - reach[0], row + reach[0], column - reach[1], column + reach[1]))

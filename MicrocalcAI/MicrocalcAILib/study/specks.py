@@ -39,10 +39,14 @@ def read_case_image(path: Path) -> Mammogram:
     return read_mammogram(path, None, ReadingParameters().assumed_spacing_mm)
 
 
+def speck_finder(mammogram: Mammogram) -> SpeckFinder:
+    """The specks of a mammogram that was read; takes seconds."""
+    return SpeckFinder(mammogram, find_breast(mammogram), _selector())
+
+
 @functools.lru_cache(_IMAGES_KEPT)
 def _finder(path: Path) -> SpeckFinder:
-    mammogram = read_case_image(path)
-    return SpeckFinder(mammogram, find_breast(mammogram), _selector())
+    return speck_finder(read_case_image(path))
 
 
 @functools.cache

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
 from ..base.progress import Progress, no_progress
-from ..base.provenance import provenance
 from ..base.resources import resource_path
 from ..classification.calibration import Calibration
 from ..classification.cases import Cases
@@ -22,6 +21,7 @@ from ..dataset.dataset import Dataset
 from .classifier import NOTICE
 from .dataset_clusters import found_cases
 from .dataset_images import divided, training_data_of
+from .gone_on import gone_on_card
 from .more_trees import grown
 
 _TARGET_SENSITIVITY = 0.95
@@ -69,17 +69,14 @@ def update_classifier(
     model = updated(base, learned, seed)
     comparison = {"clusters": len(tested), "malignant": int(tested.malignant.sum())}
     figures = {name: _figures(one, tested) for name, one in (("before", base), ("after", model))}
-    card = {
-        **model.card,
-        "name": f"{base.card['name']}, gone on",
-        "notice": NOTICE,
-        "simulated": False,
-        "training_data": f"{base.card['training_data']} Gone on with {len(learned)} clusters; "
-        f"{training_data_of(dataset)}",
-        "comparison": comparison | figures,
-        "figures": {"held_out": figures["after"]},
-        "provenance": provenance(),
-    }
+    card = gone_on_card(
+        model.card,
+        f"{len(learned)} clusters; {training_data_of(dataset)}",
+        notice=NOTICE,
+        simulated=False,
+        comparison=comparison | figures,
+        figures={"held_out": figures["after"]},
+    )
     predictions = pd.DataFrame(
         {
             "patient": np.unique(tested.patients, return_inverse=True)[1],
@@ -91,16 +88,6 @@ def update_classifier(
     return ClusterClassifier(model.preparation, model.trees, model.calibration, model.thresholds, card).save(
         output, predictions
     )
-
-
-def changes_text(card: dict[str, Any]) -> str:
-    """What going on changed, for people."""
-    comparison = card["comparison"]
-    lines = [card["training_data"], f"On {comparison['clusters']} clusters of patients it did not learn from:"]
-    for when in ("before", "after"):
-        area = comparison[when]["auc_by_patient"]
-        lines.append(f"  AUC {when} {area['value']:.3f} ({area['low']:.3f} to {area['high']:.3f})")
-    return "\n".join(lines)
 
 
 def updated(base: ClusterClassifier, cases: Cases, seed: int = 1) -> ClusterClassifier:
@@ -127,7 +114,7 @@ def updated(base: ClusterClassifier, cases: Cases, seed: int = 1) -> ClusterClas
         Calibration.fit(cases.malignant, score, cases.patients, seed),
         choose_thresholds(cases.malignant, score, _TARGET_SENSITIVITY),
         {
-            **{key: value for key, value in base.card.items() if key not in ("sha256", "origin", "figures")},
+            **base.card,
             "training_prevalence": float(cases.malignant.mean()),
             "added_rounds": more.rounds,
             "loss_before": more.loss_before,

@@ -19,7 +19,7 @@ from ..dataset.dataset import DatasetImage, read_image
 from ..evaluation.findings import Findings
 from ..evaluation.matching import Matches, MatchingRule, Region, match_calcifications
 from ..networks.catalogue import find_network
-from ..networks.regressor import SpeckRegressor
+from ..networks.regressor import Look, SpeckRegressor
 from ..networks.selector import KIND as NETWORK_KIND
 from ..networks.selector import SCHEMA as NETWORK_SCHEMA
 from ..networks.selector import NetworkSelector
@@ -109,6 +109,8 @@ class Corrected:
     spacing_mm : (float, float)
     breast_area_cm2 : float
     ignore_regions : sequence of Region
+    look : Look or None
+        What the selector's network saw, if it has one.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Corrected:
     spacing_mm: tuple[float, float]
     breast_area_cm2: float
     ignore_regions: Sequence[Region] = ()
+    look: Look | None = None
 
     def judged_by(self, judge: Judge) -> NDArray[np.float64]:
         """Probability of each candidate."""
@@ -185,6 +188,7 @@ def corrected(
         spacing_mm=mammogram.spacing_mm,
         breast_area_cm2=found.breast.area_cm2,
         ignore_regions=tuple(ignore_regions),
+        look=None if found.look is None else found.look.in_half_precision(),
     )
 
 

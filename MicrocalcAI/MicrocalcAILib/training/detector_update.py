@@ -18,6 +18,7 @@ from .dataset_images import divided, lesion_images, training_data_of
 from .detector import kept_matches, train_detector
 from .detector_images import read_images, store_images
 from .detector_state import LIGHT, DetectorTraining
+from .gone_on import gone_on_card
 
 RATES = (0.2, 0.5, 1.0, 2.0)  # false boxes per image at which before and after are compared
 UPDATE = replace(LIGHT, learning_rate=2e-4, epochs=12, tiles_per_epoch=200, patience=3)
@@ -49,7 +50,7 @@ def update_detector(
     start : str or Path
         The detector that goes on learning, by name or folder.
     card : dict, optional
-        Name and license for the card.
+        License for the card.
     runtime, progress : optional
 
     Returns
@@ -72,14 +73,14 @@ def update_detector(
     for part, name in ((learned, "images"), (judging, "test")):
         shutil.rmtree(work / name, ignore_errors=True)  # of another dataset, perhaps
         store_images(lesion_images(part), work / name, grid_mm, len(part.annotated), progress)
-    described = {
-        "name": output.name,
-        "license": "not stated",
-        "simulated": False,
-        "notice": "Trained on the images that its card describes; not validated for patients, not for diagnosis.",
-        "training_data": f"{training_data_of(learned)} Started from {earlier.card['name']}.",
-        **(card or {}),
-    }
+    described = gone_on_card(
+        earlier.card,
+        training_data_of(learned),
+        license="not stated",
+        simulated=False,
+        notice="Trained on the images that its card describes; not validated for patients, not for diagnosis.",
+    )
+    described |= card or {}
     weights = find_network(start) / _WEIGHTS_FILE
     train_detector(work / "images", output, training, described, runtime, work, weights, progress)
     images = read_images(work / "test")

@@ -10,6 +10,7 @@ and not written: only the levels that both share keep what it taught.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ _TILE = 1024  # a window is one
 _HARD = 150  # most misleading candidates of a window, from which the negatives are drawn
 _GROUP_MM = 1.5  # around the members of a cluster it is a group
 _TRUSTED = 0.5  # a teacher farther than this from the truth is wrong
-_ROUND = 100  # steps between two checkpoints
+_ROUND = 50  # steps between two checkpoints
 NETWORK = "student"
 
 
@@ -139,8 +140,7 @@ def distill_regressor(
         When the teachers cannot be read, or without PyTorch and ONNX Runtime.
     """
     training = training or Distillation()
-    runtime = Runtime.choose("cpu")
-    teachers, judge = SpeckRegressor.load(teacher, runtime), SpeckRegressor.load(teacher, OnnxRuntime())
+    teachers, judge = (SpeckRegressor.load(teacher, runtime) for runtime in (Runtime.choose("cpu"), OnnxRuntime()))
     if training.start not in teachers.members:
         raise ParameterError(
             f"There is no teacher “{training.start}” to start from; choose from: {', '.join(teachers.members)}."
@@ -148,8 +148,7 @@ def distill_regressor(
     work = Path(f"{output}.training")
     work.mkdir(parents=True, exist_ok=True)
     examples = _examples_of(backgrounds, judge, training, work, progress)
-    student, losses = _fit(examples, teachers, training, runtime.precision, work / "checkpoint.safetensors", progress)
-    _mix(student, teachers.members[training.start], training.kept)
+    student, losses = taught_network(examples, teachers, training, work / "checkpoint.safetensors", progress)
     seen = sorted({example.patient for example in examples})
     folds = [{"unseen_patients": [], "seen_patients": seen, "loss": losses}]
     card = network_card(folds, asdict(training)) | {
@@ -157,7 +156,7 @@ def distill_regressor(
         "teachers": {"sha256": teachers.card.get("sha256", {}), "start": training.start},
     }
     stored = {ONNX_FILE: onnx_file(MeanNearness([student]), training.crop)}
-    return write_network(output, KIND, SCHEMA, card, {NETWORK: _without_grouping(student)}, stored)
+    return write_network(output, KIND, SCHEMA, card, {NETWORK: student.state_dict()}, stored)
 
 
 def _examples_of(
@@ -186,7 +185,7 @@ def _examples_of(
             progress("windows", number, total)
             if not files[number].is_file():
                 made = [
-                    _example(window, patient, teachers, training)
+                    window_example(window, patient, teachers, training)
                     for repeat in range(training.windows_per_background)
                     for window in windows_of(
                         background, 1, [training.seed, number, repeat, 6], _MORPHOLOGIES[repeat % len(_MORPHOLOGIES)]
@@ -198,7 +197,8 @@ def _examples_of(
     return examples
 
 
-def _example(window: Window, patient: str, teachers: SpeckRegressor, training: Distillation) -> DistilledExample:
+def window_example(window: Window, patient: str, teachers: SpeckRegressor, training: Distillation) -> DistilledExample:
+    """A simulated window with what is known and what the teachers say of it."""
     mammogram, spacing_mm = window.mammogram, window.mammogram.spacing_mm
     grid = resampled(mammogram.pixels, spacing_mm, GRID_MM)
     inside = resampled(window.breast.mask, spacing_mm, GRID_MM, order=0).values > 0
@@ -209,21 +209,42 @@ def _example(window: Window, patient: str, teachers: SpeckRegressor, training: D
     candidates = find_candidates(mammogram.pixels, window.breast.mask, spacing_mm)
     truth = what_candidates_are(candidates, window.labels, spacing_mm)
     peaks = np.column_stack(grid.at(candidates.peak_rows, candidates.peak_columns)).astype(np.int32)
-    rated = taught[peaks[:, 0], peaks[:, 1]]
-    negative = truth == 0
     if window.is_real:
         responses = candidates.responses[np.arange(len(candidates)), candidates.planes]
-        unknown = what_is_unknown(target, peaks, responses, rated, truth)
-        negative &= ~unknown
-    hardest = most_misleading(negative, rated, _HARD)
+        truth[what_is_unknown(target, peaks, responses, taught[tuple(peaks.T)], truth)] = -1
+    group = _group(window, grid.at, contrast.shape)
+    return taught_example(contrast, target, taught, peaks, truth, patient, group)
+
+
+def taught_example(
+    contrast: NDArray[np.floating],
+    target: NDArray[np.float32],
+    taught: NDArray[np.floating],
+    peaks: NDArray[np.int32],
+    truth: NDArray[np.int8],
+    patient: str,
+    group: NDArray[np.int8],
+) -> DistilledExample:
+    """An example whose negatives are the candidates that mislead the teachers most.
+
+    Parameters
+    ----------
+    contrast, target, taught : arrays, shape (rows, columns)
+        On the grid; the target is −1 where the truth is unknown.
+    peaks, truth : arrays, shape (candidates, 2) and (candidates,)
+        On the grid; 1 calcification, 0 none, −1 neither or not known.
+    patient : str
+    group : int8 array, shape (rows, columns)
+    """
+    hardest = most_misleading(truth == 0, taught[tuple(peaks.T)], _HARD)
     return DistilledExample(
         contrast.astype(np.float16),
         in_percent(target),
         peaks[truth == 1],
         peaks[hardest],
         patient,
-        in_percent(taught),
-        _group(window, grid.at, contrast.shape),
+        in_percent(np.asarray(taught, np.float32)),
+        group,
     )
 
 
@@ -254,14 +275,41 @@ def _read_examples(path: Path) -> list[DistilledExample]:
         ]
 
 
+def taught_network(
+    examples: Sequence[DistilledExample],
+    teachers: SpeckRegressor,
+    training: Distillation,
+    checkpoint: Path,
+    progress: Progress = no_progress,
+) -> tuple[PyramidRegressor, list[float]]:
+    """The network that is written, a mean of what was learned and of where it started; and the losses.
+
+    Parameters
+    ----------
+    examples : sequence of DistilledExample
+    teachers : SpeckRegressor
+        On PyTorch.
+    training : Distillation
+    checkpoint : Path
+        A training that was ended goes on from this file.
+    progress : callable, optional
+    """
+    student, losses = _fit(examples, teachers, training, checkpoint, progress)
+    start = teachers.members[training.start]
+    _mix(student, start, training.kept)
+    network = deepcopy(start)
+    network.load_state_dict(_without_grouping(student))
+    return network.eval(), losses
+
+
 def _fit(
     examples: Sequence[DistilledExample],
     teachers: SpeckRegressor,
     training: Distillation,
-    precision: str,
     checkpoint: Path,
     progress: Progress,
 ) -> tuple[PyramidRegressor, list[float]]:
+    precision = Runtime.choose("cpu").precision
     torch.manual_seed(training.seed)
     architecture = teachers.card["architecture"]
     student = PyramidRegressor(architecture["widths"], architecture["features"], is_grouping=True)

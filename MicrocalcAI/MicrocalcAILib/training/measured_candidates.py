@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..base.parameters import CandidateParameters
-from ..networks.regressor import SpeckRegressor
+from ..networks.regressor import REGRESSED, Look, SpeckRegressor
 from ..pipeline import measure_candidates
 from ..reading.mammogram import Mammogram
 from ..segmentation.breast import BreastRegion, find_breast
@@ -27,11 +27,14 @@ class MeasuredCandidates:
     candidates : Candidates
     values : DataFrame
         Measurements and, with a regressor, what the networks see there; one row for each candidate.
+    look : Look or None
+        What the regressor saw; without one, or without candidates, None.
     """
 
     breast: BreastRegion
     candidates: Candidates
     values: pd.DataFrame
+    look: Look | None = None
 
 
 def measured(
@@ -49,10 +52,13 @@ def measured(
     breast = find_breast(mammogram)
     candidates = find_candidates(mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters)
     values = measure_candidates(mammogram, breast, candidates)
-    if regressor is not None:
-        regressed, _ = regressor.measure(mammogram, breast, candidates)
-        values = pd.concat((values, regressed.set_index(values.index)), axis=1)
-    return MeasuredCandidates(breast, candidates, values)
+    if regressor is None:
+        return MeasuredCandidates(breast, candidates, values)
+    if not len(candidates):
+        return MeasuredCandidates(breast, candidates, values.assign(**dict.fromkeys(REGRESSED, 0.0)))
+    look, _ = regressor.look(mammogram, breast.mask)
+    together = pd.concat((values, look.at(candidates).set_index(values.index)), axis=1)
+    return MeasuredCandidates(breast, candidates, together, look)
 
 
 def thresholds_at(

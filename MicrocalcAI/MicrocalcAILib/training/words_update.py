@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 from ..base.errors import ParameterError
 from ..base.model_folder import write_model_folder
 from ..base.progress import Progress, no_progress
-from ..base.provenance import provenance
 from ..dataset.dataset import Dataset
 from ..lexicon.vocabulary import KINDS
 from ..lexicon.word_model import KIND, MODEL_FILES, SCHEMA, WordModel, as_inputs, softmax
 from .dataset_clusters import worded_clusters
 from .dataset_images import divided, training_data_of
+from .gone_on import gone_on_card
 from .more_trees import WorseModelError, grown
 from .words import temperature_of, word_figures
-
-_REMOVED = ("sha256", "origin", "cross_validation", "held_out", "command", "training", "provenance")
 
 
 def update_words(
@@ -60,42 +58,27 @@ def update_words(
     """
     model = WordModel.load(start)
     learned, judging = (worded_clusters(part, progress) for part in divided(dataset, seed))
-    card = {key: value for key, value in model.card.items() if key not in _REMOVED}
     texts: dict[str, str | bytes] = {MODEL_FILES[kind]: model.models[kind] for kind in KINDS}
-    card["temperature"], comparison = dict(card["temperature"]), {}
-    reasons = []
+    temperatures, comparison, reasons = dict(model.card["temperature"]), {}, []
     for kind in KINDS:
         progress(f"{kind} model", 0, 1)
-        names = card["words"][kind]
+        names = model.card["words"][kind]
         own, tested = (table[table[kind].isin(names)].reset_index(drop=True) for table in (learned, judging))
         try:
-            comparison[kind] = _updated(kind, own, tested, model, names, texts, card["temperature"], seed)
+            comparison[kind] = _updated(kind, own, tested, model, names, texts, temperatures, seed)
         except (ParameterError, WorseModelError) as error:
             reasons.append(f"{kind}: {error}")
         progress(f"{kind} model", 1, 1)
     if not comparison:
         raise WorseModelError(f"No kind of word gets better. {' '.join(reasons)}")
-    card |= {
-        "name": f"{model.card['name']}, gone on",
-        "training_data": f"{model.card['training_data']} Gone on with {len(learned)} named clusters; "
-        f"{training_data_of(dataset)}",
-        "comparison": comparison,
-        "unchanged": reasons,
-        "provenance": provenance(),
-    }
+    card = gone_on_card(
+        model.card,
+        f"{len(learned)} named clusters; {training_data_of(dataset)}",
+        temperature=temperatures,
+        comparison=comparison,
+        unchanged=reasons,
+    )
     return write_model_folder(output, KIND, SCHEMA, card, texts)
-
-
-def changes_text(card: dict[str, Any]) -> str:
-    """What going on changed, for people."""
-    lines = [card["training_data"]]
-    for kind, part in card["comparison"].items():
-        shares = [f"{100 * part[when]['share_right']:.1f} % {when}" for when in ("before", "after")]
-        tested = part["after"]["accuracy"]["cluster"]["count"]
-        lines.append(
-            f"{kind}: {part['added_rounds']} rounds of trees added; right in {', '.join(shares)}, n = {tested}"
-        )
-    return "\n".join([*lines, *card["unchanged"]])
 
 
 def _updated(
