@@ -36,7 +36,8 @@ class EditedTables:
     def __init__(self, volumeNode, segmentationNode):
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
-        self._rows: pd.DataFrame | None = None
+        self._gone: pd.DataFrame | None = None  # the last rows of calcifications that left the table
+        self._written: tuple[Findings, tuple] | None = None  # what is in the tables, and their state then
         self._undescribed: set[int] = set()  # clusters that changed and wait for their words
 
     @property
@@ -72,7 +73,6 @@ class EditedTables:
         refreshed = refresh(finder, marks.labels, marks.clusters, before, models if describes else None, **own)
         self._undescribed = set() if describes else set(refreshed.touched)
         removed = self._removed(before, marks)
-        self._remember(refreshed.findings.calcifications)
         self._show(shown, refreshed, (*notes, *_editedNote(refreshed.findings.calcifications, removed)))
         return results.resultsOf(self._segmentationNode)
 
@@ -82,24 +82,26 @@ class EditedTables:
 
         from MicrocalcAILib.editing.refresh import Findings
 
-        calcifications, clusters = (
-            tableFrame(node) for node in (shown.calcificationsTableNode, shown.clustersTableNode)
-        )
-        if "id" not in calcifications or "id" not in clusters:
-            return None
-        self._remember(calcifications)
-        if self._rows is not None:
-            back = self._rows["id"].isin(marks.clusters.keys() - set(calcifications["id"]))
-            if back.any():
-                calcifications = pd.concat([calcifications, self._rows[back].assign(cluster_id=_NOT_THERE)])
-        return Findings(calcifications, clusters, tuple(results.wordsOf(self._segmentationNode)))
-
-    def _remember(self, calcifications: pd.DataFrame) -> None:
-        import pandas as pd
-
-        if len(calcifications):
-            everything = calcifications if self._rows is None else pd.concat([self._rows, calcifications])
-            self._rows = everything.drop_duplicates("id", keep="last")
+        if self._written is not None and self._written[1] == _stateOf(shown):
+            found = self._written[0]
+        else:
+            calcifications, clusters = (
+                tableFrame(node) for node in (shown.calcificationsTableNode, shown.clustersTableNode)
+            )
+            if "id" not in calcifications or "id" not in clusters:
+                return None
+            found = Findings(calcifications, clusters, tuple(results.wordsOf(self._segmentationNode)))
+        rows = found.calcifications
+        isLeaving = ~rows["id"].isin(marks.clusters.keys())
+        if self._gone is not None:
+            isBack = self._gone["id"].isin(marks.clusters.keys() - set(rows["id"]))
+            if isBack.any():
+                back = self._gone[isBack].assign(cluster_id=_NOT_THERE)
+                found = dataclasses.replace(found, calcifications=pd.concat([rows, back], ignore_index=True))
+        if isLeaving.any():
+            gone = rows[isLeaving] if self._gone is None else pd.concat([self._gone, rows[isLeaving]])
+            self._gone = gone.drop_duplicates("id", keep="last")
+        return found
 
     def _show(self, shown: results.ResultNodes, refreshed: Refreshed, notes: tuple[WarningRecord, ...]) -> None:
         findings = refreshed.findings
@@ -107,8 +109,9 @@ class EditedTables:
         segmentOf = {number: segment for segment, number in clusterSegments(self._segmentationNode).items()}
         names = [segmentation.GetSegment(segmentOf[number]).GetName() for number in findings.clusters["id"]]
         clusters = findings.clusters.assign(name=names)
-        results.replaceRows(shown, findings.calcifications, clusters)
+        written = results.replaceRows(shown, findings.calcifications, clusters)
         results.replaceWords(self._segmentationNode, findings.words)
+        self._written = dataclasses.replace(findings, clusters=written), _stateOf(shown)
         kept = [record for record in shown.warnings if record.code != results.EDITED_BY_READER]
         known = {record.code for record in kept}
         new = [record for record in (*refreshed.warnings, *notes) if record.code not in known]
@@ -149,6 +152,13 @@ class EditedTables:
         from MicrocalcAILib.classification.description import DescriptionModels
 
         return DescriptionModels.load(SIMULATED_CLASSIFIER)
+
+
+def _stateOf(shown: results.ResultNodes) -> tuple:
+    """Differs after every change of a table or of the words."""
+    nodes = shown.calcificationsTableNode, shown.clustersTableNode
+    parts = [part for node in nodes for part in (node, node.GetTable(), node.GetTable().GetRowData())]
+    return *(part.GetMTime() for part in parts), shown.segmentationNode.GetAttribute(results.WORDS)
 
 
 def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:

@@ -314,8 +314,8 @@ class EditingSession:
 
     def _nextClusterNumber(self) -> int:
         shown = results.resultsOf(self.segmentationNode)
-        rows = [] if shown is None else results.clusterRows(shown.clustersTableNode)
-        return 1 + max([0, *clusterSegments(self.segmentationNode).values(), *(int(row["id"]) for row in rows)])
+        inTable = [] if shown is None else results.clusterNumbers(shown.clustersTableNode)
+        return 1 + max([0, *clusterSegments(self.segmentationNode).values(), *inTable])
 
     def _makeFinder(self) -> SpeckFinder:
         from MicrocalcAILib.base.resources import resource_path

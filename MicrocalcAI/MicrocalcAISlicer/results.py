@@ -33,7 +33,7 @@ _CALCIFICATIONS = "Microcalc.CalcificationsTable"
 _CLUSTERS = "Microcalc.ClustersTable"
 _WARNINGS = "Microcalc.Warnings"  # attributes of the segmentation, JSON
 _PROVENANCE = "Microcalc.Provenance"
-_WORDS = "Microcalc.Words"
+WORDS = "Microcalc.Words"
 _IMAGE = "Microcalc.Image"
 EDITED_BY_READER = "edited-by-reader"  # code of the warning that results hold a reader's marks
 _SEGMENT_ID_PREFIX = "Microcalc"  # as in the library; segments with other IDs are the user's
@@ -178,24 +178,32 @@ def clusterRows(clustersTableNode) -> list[dict[str, float | str]]:
     return tableRows(clustersTableNode)
 
 
-def replaceRows(results: ResultNodes, calcifications: pd.DataFrame, clusters: pd.DataFrame) -> None:
+def clusterNumbers(clustersTableNode) -> list[int]:
+    """The numbers of the clusters of a table."""
+    ids = clustersTableNode.GetTable().GetColumnByName("id")
+    return [] if ids is None else [int(float(ids.GetValue(row))) for row in range(ids.GetNumberOfValues())]
+
+
+def replaceRows(results: ResultNodes, calcifications: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
     """Replace the content of both tables, after an edit of the outlines for example.
 
-    What a reader said about a cluster is kept: for clusters whose ``id`` is in the table now, by that id.
+    What a reader said about a cluster is kept: for clusters whose ``id`` is in the table now, by that id. Returns the
+    table of clusters as it is then.
     """
     kept = carriedOver(clusterRows(results.clustersTableNode), clusters, byId=True)
     fillTable(results.calcificationsTableNode, calcifications)
     fillTable(results.clustersTableNode, kept)
+    return kept
 
 
 def wordsOf(segmentationNode) -> list[dict[str, Any]]:
     """Per described cluster the record of its words: probabilities, evidence, codes, cohorts (``analysis.words``)."""
-    return json.loads(segmentationNode.GetAttribute(_WORDS) or "[]")
+    return json.loads(segmentationNode.GetAttribute(WORDS) or "[]")
 
 
 def replaceWords(segmentationNode, records: Iterable[dict[str, Any]]) -> None:
     """Replace the records of the words; see :func:`wordsOf`."""
-    segmentationNode.SetAttribute(_WORDS, json.dumps(list(records), ensure_ascii=False))
+    segmentationNode.SetAttribute(WORDS, json.dumps(list(records), ensure_ascii=False))
 
 
 def warningsOf(segmentationNode) -> tuple[WarningRecord, ...]:
@@ -275,7 +283,7 @@ def _describe(segmentationNode, volumeNode, analysis: Analysis) -> None:
     records = {
         _WARNINGS: [dataclasses.asdict(warning) for warning in analysis.warnings],
         _PROVENANCE: analysis.provenance,
-        _WORDS: list(analysis.words),
+        WORDS: list(analysis.words),
         _IMAGE: {
             "spacing_mm": analysis.spacing_mm,
             "breast_area_cm2": analysis.breast_area_cm2,

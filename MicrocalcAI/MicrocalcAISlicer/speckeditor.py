@@ -123,8 +123,6 @@ class SpeckEditor:
 
         The first time the image is judged here, under the waiting cursor and not under a moving mouse.
         """
-        from MicrocalcAILib.editing.borders import border_lines
-
         with _waiting(not session.isReady):
             _ = session.finder
         isOn = self._effect.integerParameter("ShowUnmarked") != 0
@@ -133,7 +131,7 @@ class SpeckEditor:
             return
         self._shown = state
         specks = self._specks(session) if isOn else []
-        self._views.show("unmarked", border_lines([(speck.rows, speck.columns) for speck in specks]), session)
+        self._views.show("unmarked", _bordersOf(specks), session)
 
     def _thresholds(self) -> tuple[float, float]:
         return self._effect.doubleParameter("LowestProbability"), self._effect.doubleParameter("LowestContrast")
@@ -161,9 +159,9 @@ class SpeckEditor:
         from MicrocalcAILib.editing.borders import border_lines
 
         pixels = session.marks.pixels
-        outlines = [pixels[each] if removes else (each.rows, each.columns) for each in found]
-        self._views.show("removed" if removes else "chosen", border_lines(outlines), session)
-        self._views.show("chosen" if removes else "removed", border_lines([]), session)
+        pieces = border_lines([pixels[each] for each in found]) if removes else _bordersOf(found)
+        self._views.show("removed" if removes else "chosen", pieces, session)
+        self._views.show("chosen" if removes else "removed", _bordersOf([]), session)
 
     def _modifier(self, session) -> editing.Modify:
         """Modifies one segment through the segment editor, so that its masks are respected; shows it."""
@@ -194,6 +192,10 @@ def _waiting(isLong: bool):
     finally:
         if isLong:
             slicer.app.restoreOverrideCursor()
+
+
+def _bordersOf(specks: list) -> np.ndarray:
+    return np.concatenate([np.empty((0, 2, 2)), *(speck.border for speck in specks)])
 
 
 def _sentence(session, specks: list, targets: list[str], added: int) -> str:
