@@ -164,7 +164,7 @@ class EditingSession:
         if self._finder is None:
             self._finder = self._makeFinder()
             _ = self._finder.nipple
-            self._tables.prepare()
+            self._tables.prepare(self.marks, self._finder)
         return self._finder
 
     @property

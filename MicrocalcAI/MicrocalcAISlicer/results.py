@@ -20,11 +20,9 @@ from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecor
 from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 
-from .readercolumns import carriedOver
+from .readercolumns import carriedOver, columnsSaid
 
 if TYPE_CHECKING:  # what these need may not be installed yet
-    import pandas as pd
-
     from MicrocalcAILib.analysis import Analysis
     from MicrocalcAILib.export.segmentation import Segment
 
@@ -184,16 +182,18 @@ def clusterNumbers(clustersTableNode) -> list[int]:
     return [] if ids is None else [int(float(ids.GetValue(row))) for row in range(ids.GetNumberOfValues())]
 
 
-def replaceRows(results: ResultNodes, calcifications: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """Replace the content of both tables, after an edit of the outlines for example.
+def replaceRows(
+    results: ResultNodes, calcifications: dict[str, np.ndarray], clusters: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Replace the content of both tables by other columns, after an edit of the outlines for example.
 
     What a reader said about a cluster is kept: for clusters whose ``id`` is in the table now, by that id. Returns the
-    table of clusters as it is then.
+    columns of the table of clusters as they are then.
     """
-    kept = carriedOver(clusterRows(results.clustersTableNode), clusters, byId=True)
+    said = columnsSaid(clusterRows(results.clustersTableNode), clusters["id"].tolist())
     fillTable(results.calcificationsTableNode, calcifications)
-    fillTable(results.clustersTableNode, kept)
-    return kept
+    fillTable(results.clustersTableNode, clusters | said)
+    return clusters | said
 
 
 def wordsOf(segmentationNode) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from ..segmentation.measurements import measure
 from ..segmentation.outlines import outline
 from ..segmentation.selection import NEIGHBORHOODS_MM, MeasurementSelector, without_overlaps
 from .areas import Area
-from .borders import border_lines, border_lines_of_each
+from .borders import border_lines_of_each
 
 SNAP_MM = 0.35  # how far from the cursor a speck may begin
 LOWEST_CONTRAST = 1.5  # times the local noise; fainter is noise
@@ -360,12 +360,14 @@ def _unmarked(specks: list[Speck], marked: NDArray[np.int32] | None) -> list[Spe
     is_marked = marked[rows, columns] != 0
     counts = np.add.reduceat(is_marked, starts[:-1], dtype=np.int64)
     left: list[Speck | None] = [*specks]
-    for index in np.flatnonzero(counts):
+    parts = {}
+    for index in np.flatnonzero(counts).tolist():
         free = ~is_marked[starts[index] : starts[index + 1]]
-        pixels = specks[index].rows[free], specks[index].columns[free]
-        keeps_most = 2 * free.sum() > len(free)
-        border = border_lines([pixels])
-        left[index] = replace(specks[index], rows=pixels[0], columns=pixels[1], border=border) if keeps_most else None
+        left[index] = None
+        if 2 * free.sum() > len(free):
+            parts[index] = specks[index].rows[free], specks[index].columns[free]
+    for (index, pixels), border in zip(parts.items(), border_lines_of_each(list(parts.values())), strict=True):
+        left[index] = replace(specks[index], rows=pixels[0], columns=pixels[1], border=border)
     return [speck for speck in left if speck is not None]
 
 

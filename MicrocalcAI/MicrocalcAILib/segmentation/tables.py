@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -93,14 +94,23 @@ def calcification_geometry(
 
 def describe_clusters(calcifications: pd.DataFrame, spacing_mm: tuple[float, float]) -> pd.DataFrame:
     """One row per cluster of a calcification table (``cluster_id`` above 0), in the order of their ids."""
-    numbers = calcifications["cluster_id"].to_numpy()
-    columns = {name: calcifications[name].to_numpy(np.float64) for name in _OF_MEMBERS}
-    clusters = []
+    columns = {name: calcifications[name].to_numpy() for name in ("cluster_id", *_OF_MEMBERS)}
+    return pd.DataFrame(cluster_columns(columns, spacing_mm))
+
+
+def cluster_columns(
+    calcifications: Mapping[str, NDArray[Any]], spacing_mm: tuple[float, float]
+) -> dict[str, NDArray[Any]]:
+    """As :func:`describe_clusters`, from the columns of a table to the columns of a table."""
+    numbers = calcifications["cluster_id"]
+    members = {name: calcifications[name].astype(np.float64) for name in _OF_MEMBERS}
+    rows = []
     for number in range(1, int(numbers.max(initial=0)) + 1):
         own = numbers == number
-        clusters.append(_describe_cluster(number, {name: values[own] for name, values in columns.items()}, spacing_mm))
-    names = _describe_cluster(1, dict.fromkeys(_OF_MEMBERS, np.ones(1)), spacing_mm).keys()
-    return pd.DataFrame(clusters, columns=list(names))
+        rows.append(_describe_cluster(number, {name: values[own] for name, values in members.items()}, spacing_mm))
+    example = _describe_cluster(1, dict.fromkeys(_OF_MEMBERS, np.ones(1)), spacing_mm)
+    kinds = {name: object if isinstance(value, str) else type(value) for name, value in example.items()}
+    return {name: np.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
 
 
 def _describe_cluster(
