@@ -30,7 +30,7 @@ from MicrocalcAISlicer import editing, results  # noqa: E402, they need Slicer
 from mrml.editor_scene import Editor, unmarked_specks  # noqa: E402
 
 _MARKS = 25
-_TURNS = 10  # of undo, redo and removing
+_TURNS = 4  # of undo, redo and removing; the segment editor remembers a few states
 _DESCRIBED = 6  # times that the hand rests
 _BLOCKED_MS = 100.0  # longest that a reader may wait for a mark, in all
 
@@ -64,12 +64,18 @@ def main() -> None:
     print(f"{len(specks)} unmarked specks are outlined")
     for what, places in (("likely specks anywhere", likely), ("specks at a cluster, which is described anew", near)):
         report(editor, what, [lambda peak=peak: editor.click(peak) for peak in places], describes=True)
-    marked = [pixels for pixels in session.marks.pixels.values()][-_TURNS:]
+    marked = list(session.marks.pixels.values())[-_TURNS:]
     report(editor, "undo", [editor.undo] * _TURNS)
     report(editor, "redo", [editor.redo] * _TURNS)
     centers = [(int(rows[len(rows) // 2]), int(columns[len(rows) // 2])) for rows, columns in marked]
     report(editor, "marks removed", [lambda place=place: editor.click(place, shift=True) for place in centers])
-    report(editor, "all marks grouped again by distance", [editor.effect.onGroupAgain, editor.undo] * (_TURNS // 2))
+    editor.effect.onNewCluster()
+    report(
+        editor, "marks put into the selected segment", [lambda place=place: editor.click(place) for place in centers]
+    )
+    report(
+        editor, "marks moved: all grouped again, undone, redone", [editor.effect.onGroupAgain, editor.undo, editor.redo]
+    )
 
 
 def report(editor: Editor, what: str, edits: list[Callable[[], object]], describes: bool = False) -> None:

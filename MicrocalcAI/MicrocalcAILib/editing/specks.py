@@ -321,10 +321,11 @@ class SpeckFinder:
     def _outlined(self, specks: Candidates, values: Iterable[tuple[float, float, float]]) -> list[Speck]:
         peaks = zip(specks.peak_rows.tolist(), specks.peak_columns.tolist(), strict=True)
         outlines = self._outlines(specks)
+        borders = border_lines_of_each(outlines)
         return [
-            Speck(*pixels, peak, *(float(number) for number in numbers), border)
-            for pixels, peak, numbers, border in zip(
-                outlines, peaks, values, border_lines_of_each(outlines), strict=True
+            Speck(*pixels, peak, float(response), float(contrast), float(probability), border)
+            for pixels, peak, (response, contrast, probability), border in zip(
+                outlines, peaks, values, borders, strict=True
             )
             if len(pixels[0])
         ]
