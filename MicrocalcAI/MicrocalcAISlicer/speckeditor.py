@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 
-from . import editing
+from . import editing, kernelpreparation
 from .effectoptions import SELECTED
 from .effectviews import Drag, EffectViews, isClick, snapMm
 
@@ -47,7 +47,13 @@ class SpeckEditor:
             self._say(_("Open the module Microcalc AI once and install the missing packages there."))
 
     def session(self, isWanted: bool = True) -> editing.EditingSession | None:
-        """The session of the selected segmentation and image; without them None, and a sentence if it is wanted."""
+        """The session of the selected segmentation and image; without them None, and a sentence if it is wanted.
+
+        None, too, while calculations are being compiled: a click would wait for them here.
+        """
+        if kernelpreparation.preparation.isRunning:
+            self._say(kernelpreparation.preparation.sentence)
+            return None
         parameterNode = self._effect.parameterSetNode()
         segmentationNode = None if parameterNode is None else parameterNode.GetSegmentationNode()
         volumeNode = None if parameterNode is None else parameterNode.GetSourceVolumeNode()
