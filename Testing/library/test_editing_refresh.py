@@ -174,6 +174,34 @@ def test_what_others_wrote_into_the_tables_stays_for_what_was_not_touched(scene,
     assert set(result.findings.calcification_table["note"]) == {"seen"}
 
 
+def test_after_any_row_of_edits_the_tables_are_those_of_a_label_map_that_nobody_edited_before(scene):
+    random = np.random.default_rng(5)
+    labels, clusters, found = scene.analysis.labels.copy(), dict(scene.cluster_ids), scene.findings
+    for new in range(int(labels.max()) + 1, int(labels.max()) + 13):
+        what = random.choice(["add", "remove", "move", "erase"])
+        chosen = int(random.choice(list(clusters)))
+        if what == "add":
+            speck = random.choice(scene.finder.specks_in(marked=labels))
+            labels[speck.rows, speck.columns] = new
+            clusters[new] = int(random.integers(0, 4))
+        elif what == "remove":
+            labels[labels == chosen] = 0
+            del clusters[chosen]
+        elif what == "move":
+            clusters[chosen] = int(random.integers(0, 4))
+        elif (labels == chosen).sum() > 1:
+            labels[tuple(np.argwhere(labels == chosen)[0])] = 0
+        found = refresh(scene.finder, labels, clusters, found).findings
+    fresh = refresh(scene.finder, labels, clusters, None).findings
+    measured = ["contrast_to_noise", "response", "edge_distance_mm", "probability"]
+    columns = fresh.calcification_table.columns.drop(["source", *measured])
+    _assert_equal(found.calcification_table, fresh.calcification_table, columns)
+    anew = found.calcification_table["source"] != "machine"
+    assert anew.any()
+    _assert_equal(found.calcification_table[anew], fresh.calcification_table[anew], measured[:3])
+    _assert_equal(found.cluster_table, fresh.cluster_table, fresh.cluster_table.columns.drop("mean_probability"))
+
+
 def test_segments_alone_give_back_the_calcifications_of_the_table(scene):
     owner = np.zeros(int(scene.analysis.labels.max()) + 1, np.int32)
     for identifier, cluster in scene.cluster_ids.items():

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with compiling(tell):
         _use_everything()
+    show_progress.close()
     remember_compiled()
     if isinstance(progress, JsonProgress):
         progress.say(result="", compiled=compiled)
