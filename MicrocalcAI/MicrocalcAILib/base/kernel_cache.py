@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
-import importlib.metadata
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -79,6 +76,10 @@ def _mark_folders() -> list[Path]:
 
 def _mark() -> str:
     """Name of a file that stands for this version of the kernels, of their compiler, of Python and of the machine."""
+    import hashlib
+    import importlib.metadata
+    import platform
+
     newest = max(file.stat().st_mtime_ns for file in _LIBRARY.rglob("*.py"))
     parts = [newest, importlib.metadata.version("numba"), sys.version, platform.machine(), platform.node()]
     return f"compiled-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
