@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
 
-from MicrocalcAISlicer import hanging, ownviews, sampledata
+from MicrocalcAISlicer import hanging, kernelpreparation, ownviews, sampledata
 from MicrocalcAISlicer.analyzesection import AnalyzeSection, PanelState
 from MicrocalcAISlicer.clusterssection import ClustersSection
 from MicrocalcAISlicer.displaysection import DisplaySection
@@ -66,7 +66,7 @@ class MicrocalcAIWidget(ModulePanel):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._sceneTimer = None
+        self._sceneTimer = self._preparationTimer = None
         self._missingNetworkPackages = []
         self._shown = None  # image, cluster table and its state, as the table in the panel shows them
         self._followedVolume = None  # the selected image; its data may come later
@@ -84,6 +84,7 @@ class MicrocalcAIWidget(ModulePanel):
 
     def connectWidgets(self):
         self._sceneTimer = self.makeTimer(_SCENE_INTERVAL_MS, self.onSceneTimer)
+        self._preparationTimer = self.makeTimer(_POLLING_INTERVAL_MS, self.onPreparationTimer)
         timer = self.makeTimer(_POLLING_INTERVAL_MS, lambda: self.analyze.onTimer())
         self.images = ImagesSection(self.ui, self.onImagePicked, self.onImagesChecked)
         self.learning = LearningPanel(self.layout)
@@ -167,6 +168,15 @@ class MicrocalcAIWidget(ModulePanel):
             self.ui.installButton.setVisible(True)
             self.ui.dependencyLabel.setText(_("PyTorch is not installed. Only heatmaps and lesion boxes need it."))
             self.ui.dependencyFrame.setVisible(True)
+        if not self.missingPackages and not dependencies.foreignLibrary():
+            kernelpreparation.preparation.begin()
+            if kernelpreparation.preparation.isRunning:
+                self._preparationTimer.start()
+
+    def cleanup(self):
+        """The application closes or the module is reloaded."""
+        kernelpreparation.preparation.stop()
+        super().cleanup()
 
     # What the user does
 
@@ -254,6 +264,14 @@ class MicrocalcAIWidget(ModulePanel):
             self.selectInput()
             self.onParametersChanged()
             self._showImage()
+
+    def onPreparationTimer(self):
+        """Calculations are being compiled in the background: say how far they are, unless an analysis says more."""
+        told = kernelpreparation.preparation.update()
+        if not kernelpreparation.preparation.isRunning:
+            self._preparationTimer.stop()
+        if self.state is not PanelState.RUNNING:
+            showText(self.ui.statusLabel, told)
 
     def onViewChanged(self, caller=None, event=None):
         """A view shows another image: its outlines, heatmap and boxes follow."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "export": ("MicrocalcAILib.commands.export", "write results as DICOM objects: CAD report, segmentation, marks"),
     "pacs": ("MicrocalcAILib.commands.pacs", "mammograms from an archive, results back; or be a node that analyzes"),
     "classify": ("MicrocalcAILib.commands.classify", "judge clusters whose features were measured"),
+    "prepare": ("MicrocalcAILib.commands.prepare", "compile the calculations for this computer, once"),
     "wheels": ("MicrocalcAILib.commands.wheels", "fill a folder with all packages, for a computer without a network"),
     "train": ("MicrocalcAILib.commands.train", "train a model"),
     "elastography": ("MicrocalcElastographyLib.commands.elastography", "measure or simulate ultrasound elastograms"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what these need may not be installed yet
     from MicrocalcAILib.editing.areas import Area
 
 Pixels = tuple[np.ndarray, np.ndarray]  # rows, columns
+_NOWHERE: Pixels = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,7 +28,8 @@ class Marks:
     Parameters
     ----------
     labels : int32 array, shape (rows, columns)
-        0, or the id of a calcification.
+        0, or the id of a calcification. The reader's own array, which its next reading changes: another one of a
+        large image takes longer than everything else that a mark takes.
     segments : dict
         Id of a calcification to the ID of its segment.
     clusters : dict
@@ -42,7 +44,7 @@ class Marks:
     segments: dict[int, str]
     clusters: dict[int, int]
     pixels: dict[int, Pixels]
-    places: Pixels = (np.empty(0, np.int64), np.empty(0, np.int64))
+    places: Pixels
 
     def at(self, row: float, column: float, snapMm: float, spacingMm: tuple[float, float]) -> int | None:
         """The calcification under or next to the cursor."""
@@ -75,6 +77,8 @@ class MarkReader:
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._known: np.ndarray | None = None  # id of every pixel that ever was a calcification
+        self._labels: np.ndarray | None = None
+        self._places: Pixels = _NOWHERE  # where the labels are not 0
         self._firstNewId = 1
         self._marks: Marks | None = None
 
@@ -106,15 +110,16 @@ class MarkReader:
         painted = PaintedPixels.of(segmentPixels(self._segmentationNode, list(segments), self._volumeNode), columns)
         places = painted.rows, painted.columns
         if self._known is None:
-            self._known = np.zeros((rows, columns), np.int32)
+            self._known, self._labels = (np.zeros((rows, columns), np.int32) for _ in range(2))
             shown = results.resultsOf(self._segmentationNode)
             table = None if shown is None else tableFrame(shown.calcificationsTableNode)
             if table is not None and len(table):
                 self._known[places] = known_from_table(painted, table)
                 self._firstNewId = 1 + int(table["id"].max())
         ids = divide(painted, self._known[places], self._firstNewId)
-        labels = np.zeros((rows, columns), np.int32)
-        labels[places] = self._known[places] = ids
+        self._labels[self._places] = 0
+        self._labels[places] = self._known[places] = ids
+        self._places = places
         self._firstNewId = max(self._firstNewId, 1 + int(ids.max(initial=0)))
         order = np.argsort(ids, kind="stable")
         identifiers, starts = np.unique(ids[order], return_index=True)
@@ -124,9 +129,14 @@ class MarkReader:
             segmentOf[identifier] = names[painted.owners[part[0]] - 1]
             pixels[identifier] = (painted.rows[part], painted.columns[part])
         clusters = {identifier: segments[segment] for identifier, segment in segmentOf.items()}
-        return Marks(labels, segmentOf, clusters, pixels, places)
+        return Marks(self._labels, segmentOf, clusters, pixels, places)
 
 
 def centersOf(pixels: dict[int, Pixels]) -> np.ndarray:
     """Centers (row, column), shape (calcifications, 2)."""
-    return np.array([[rows.mean(), columns.mean()] for rows, columns in pixels.values()]).reshape(-1, 2)
+    if not pixels:
+        return np.empty((0, 2))
+    counts = np.array([len(rows) for rows, _ in pixels.values()])
+    starts = np.cumsum(counts) - counts
+    sums = [np.add.reduceat(np.concatenate(part), starts) for part in zip(*pixels.values(), strict=True)]
+    return np.column_stack(sums) / counts[:, None]

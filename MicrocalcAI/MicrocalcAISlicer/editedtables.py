@@ -16,8 +16,6 @@ from . import results
 from .segmentimages import clusterSegments
 
 if TYPE_CHECKING:  # what these need may not be installed yet
-    import pandas as pd
-
     from MicrocalcAILib.classification.description import DescriptionModels
     from MicrocalcAILib.editing.refresh import Findings, Refreshed
     from MicrocalcAILib.editing.specks import SpeckFinder
@@ -28,6 +26,7 @@ if TYPE_CHECKING:  # what these need may not be installed yet
 _REMOVED = "Microcalc.RemovedByReader"  # attribute of the segmentation, JSON
 _MOST_CALCIFICATIONS = 5000
 _LARGEST_AREA_MM2 = 1000.0  # of all together
+_FEW = 5  # marks with which the first one's work is tried
 _NOT_THERE = -1  # cluster_id of calcifications that come back: they were in no cluster before
 
 
@@ -37,7 +36,8 @@ class EditedTables:
     def __init__(self, volumeNode, segmentationNode):
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
-        self._rows: pd.DataFrame | None = None
+        self._gone: dict[int, dict] = {}  # the last rows of calcifications that left the table, by their id
+        self._written: tuple[Findings, tuple] | None = None  # what is in the tables, and their state then
         self._undescribed: set[int] = set()  # clusters that changed and wait for their words
         self._words: WordModel | None = None  # of the user
 
@@ -46,9 +46,15 @@ class EditedTables:
         """Whether clusters wait for their words and estimates."""
         return bool(self._undescribed)
 
-    def prepare(self) -> None:
-        """Load what the first mark would otherwise wait for."""
+    def prepare(self, marks: Marks, finder: SpeckFinder) -> None:
+        """Load what the first mark would otherwise wait for: models, and whatever measuring and counting needs."""
+        from MicrocalcAILib.editing.refresh import refresh
+
         _ = self._bundledModels.words.ensembles
+        few = list(marks.pixels.values())[:_FEW]
+        if few:
+            rows, columns = (np.concatenate(part) for part in zip(*few, strict=True))
+            refresh(finder, marks.labels, marks.clusters, places=(rows, columns))
 
     def follow(self, marks: Marks, finder: SpeckFinder, describes: bool = True) -> results.ResultNodes:
         """Bring everything in step with the marks; a segmentation without tables gets them.
@@ -74,43 +80,51 @@ class EditedTables:
         refreshed = refresh(finder, marks.labels, marks.clusters, before, models if describes else None, **own)
         self._undescribed = set() if describes else set(refreshed.touched)
         removed = self._removed(before, marks)
-        self._remember(refreshed.findings.calcifications)
         self._show(shown, refreshed, (*notes, *_editedNote(refreshed.findings.calcifications, removed)))
         return results.resultsOf(self._segmentationNode)
 
     def _before(self, shown: results.ResultNodes, marks: Marks) -> Findings | None:
         """What the tables say, and the rows of calcifications that came back; None for new tables."""
-        import pandas as pd
+        found = self._read(shown)
+        if found is None:
+            return None
+        inTable = found.calcifications["id"].tolist()
+        for index, identifier in enumerate(inTable):
+            if identifier not in marks.clusters:
+                self._gone[identifier] = {name: values[index] for name, values in found.calcifications.items()}
+        back = [identifier for identifier in self._gone if identifier in marks.clusters.keys() - set(inTable)]
+        if not back:
+            return found
+        rows = [self._gone.pop(identifier) | {"cluster_id": _NOT_THERE} for identifier in back]
+        columns = {}
+        for name, values in found.calcifications.items():
+            cells = np.array([row.get(name, np.nan) for row in rows], object if values.dtype.kind == "O" else None)
+            columns[name] = np.concatenate([values, cells])
+        return dataclasses.replace(found, calcifications=columns)
 
+    def _read(self, shown: results.ResultNodes) -> Findings | None:
+        """The tables as they are; what was written last is not read again."""
         from MicrocalcAILib.editing.refresh import Findings
 
+        if self._written is not None and self._written[1] == _stateOf(shown):
+            return self._written[0]
         calcifications, clusters = (
             tableFrame(node) for node in (shown.calcificationsTableNode, shown.clustersTableNode)
         )
         if "id" not in calcifications or "id" not in clusters:
             return None
-        self._remember(calcifications)
-        if self._rows is not None:
-            back = self._rows["id"].isin(marks.clusters.keys() - set(calcifications["id"]))
-            if back.any():
-                calcifications = pd.concat([calcifications, self._rows[back].assign(cluster_id=_NOT_THERE)])
-        return Findings(calcifications, clusters, tuple(results.wordsOf(self._segmentationNode)))
-
-    def _remember(self, calcifications: pd.DataFrame) -> None:
-        import pandas as pd
-
-        if len(calcifications):
-            everything = calcifications if self._rows is None else pd.concat([self._rows, calcifications])
-            self._rows = everything.drop_duplicates("id", keep="last")
+        return Findings.of_tables(calcifications, clusters, tuple(results.wordsOf(self._segmentationNode)))
 
     def _show(self, shown: results.ResultNodes, refreshed: Refreshed, notes: tuple[WarningRecord, ...]) -> None:
         findings = refreshed.findings
         segmentation = self._segmentationNode.GetSegmentation()
         segmentOf = {number: segment for segment, number in clusterSegments(self._segmentationNode).items()}
-        names = [segmentation.GetSegment(segmentOf[number]).GetName() for number in findings.clusters["id"]]
-        clusters = findings.clusters.assign(name=names)
-        results.replaceRows(shown, findings.calcifications, clusters)
+        numbers = findings.clusters["id"].tolist()
+        names = np.array([segmentation.GetSegment(segmentOf[number]).GetName() for number in numbers], object)
+        clusters = findings.clusters | {"name": names}
+        written = results.replaceRows(shown, findings.calcifications, clusters)
         results.replaceWords(self._segmentationNode, findings.words)
+        self._written = dataclasses.replace(findings, clusters=written), _stateOf(shown)
         kept = [record for record in shown.warnings if record.code != results.EDITED_BY_READER]
         known = {record.code for record in kept}
         new = [record for record in (*refreshed.warnings, *notes) if record.code not in known]
@@ -122,9 +136,9 @@ class EditedTables:
         record = json.loads(self._segmentationNode.GetAttribute(_REMOVED) or "{}")
         removed = set(record.get("ids", ())) if record.get("created") == created else set()
         if before is not None:
-            rows = before.calcifications
-            isMachines = rows["source"] != "reader" if "source" in rows else np.ones(len(rows), bool)
-            removed |= set(rows.loc[isMachines, "id"].astype(int).tolist())
+            ids = before.calcifications["id"]
+            isMachines = before.calcifications.get("source", np.full(len(ids), "machine")) != "reader"
+            removed |= set(ids[isMachines].astype(int).tolist())
         removed -= marks.pixels.keys()
         text = json.dumps({"created": created, "ids": sorted(removed)})
         self._segmentationNode.SetAttribute(_REMOVED, text if removed else None)
@@ -173,6 +187,13 @@ class EditedTables:
         return DescriptionModels.load(SIMULATED_CLASSIFIER)
 
 
+def _stateOf(shown: results.ResultNodes) -> tuple:
+    """Differs after every change of a table or of the words."""
+    nodes = shown.calcificationsTableNode, shown.clustersTableNode
+    parts = [part for node in nodes for part in (node, node.GetTable(), node.GetTable().GetRowData())]
+    return *(part.GetMTime() for part in parts), shown.segmentationNode.GetAttribute(results.WORDS)
+
+
 def _checkMarks(marks: Marks, spacingMm: tuple[float, float]) -> None:
     """Refuse what would take minutes to describe and mean nothing, for example a breast filled by a threshold."""
     if len(marks.pixels) > _MOST_CALCIFICATIONS:
@@ -197,7 +218,7 @@ def _imageRecord(finder: SpeckFinder) -> dict:
     }
 
 
-def _editedNote(calcifications: pd.DataFrame, removed: int) -> tuple[WarningRecord, ...]:
+def _editedNote(calcifications: dict[str, np.ndarray], removed: int) -> tuple[WarningRecord, ...]:
     from MicrocalcAILib.editing.refresh import EDITED, READER
 
     added, edited = (int((calcifications["source"] == source).sum()) for source in (READER, EDITED))

@@ -164,7 +164,7 @@ class EditingSession:
         if self._finder is None:
             self._finder = self._makeFinder()
             _ = self._finder.nipple
-            self._tables.prepare()
+            self._tables.prepare(self.marks, self._finder)
         return self._finder
 
     @property
@@ -314,8 +314,8 @@ class EditingSession:
 
     def _nextClusterNumber(self) -> int:
         shown = results.resultsOf(self.segmentationNode)
-        rows = [] if shown is None else results.clusterRows(shown.clustersTableNode)
-        return 1 + max([0, *clusterSegments(self.segmentationNode).values(), *(int(row["id"]) for row in rows)])
+        inTable = [] if shown is None else results.clusterNumbers(shown.clustersTableNode)
+        return 1 + max([0, *clusterSegments(self.segmentationNode).values(), *inTable])
 
     def _makeFinder(self) -> SpeckFinder:
         from MicrocalcAILib.base.resources import resource_path

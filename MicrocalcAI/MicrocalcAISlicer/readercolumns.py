@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import slicer
 import vtk
 
@@ -56,27 +57,33 @@ def currentRisk(row: dict[str, Any]) -> tuple[float, float, float] | None:
     return None
 
 
-def carriedOver(earlier: list[dict[str, Any]], clusters: pd.DataFrame, byId: bool = False) -> pd.DataFrame:
+def carriedOver(earlier: list[dict[str, Any]], clusters: pd.DataFrame) -> pd.DataFrame:
     """A new table of clusters with what a reader said about the earlier ones.
 
-    A cluster takes over from the earlier cluster at the same place: each has its center in the other's bounding box
-    (or, with ``byId``, the same ``id``). What was said about clusters that are no longer there is lost.
+    A cluster takes over from the earlier cluster at the same place: each has its center in the other's bounding box.
+    What was said about clusters that are no longer there is lost.
     """
-    said = [row for row in earlier if any(row.get(name, _NOTHING) != _NOTHING for name in TEXT_COLUMNS)]
+    said = _withWords(earlier)
+    owners = [
+        next((row["id"] for row in said if _holds(row, cluster) and _holds(cluster, row)), None)
+        for _, cluster in clusters.iterrows()
+    ]
+    return clusters.assign(**columnsSaid(said, owners))
+
+
+def columnsSaid(earlier: list[dict[str, Any]], ids: list) -> dict[str, np.ndarray]:
+    """The reader's columns for clusters that take over from the earlier ones with these ids; none without a word."""
+    said = {row["id"]: row for row in _withWords(earlier)}
     if not said:
-        return clusters
-    carried = clusters.copy()
-    for name in TEXT_COLUMNS:
-        carried[name] = _NOTHING
-    for name in NUMBER_COLUMNS:
-        carried[name] = float("nan")
-    for index, cluster in clusters.iterrows():
-        for row in said:
-            if (row["id"] == cluster["id"]) if byId else (_holds(row, cluster) and _holds(cluster, row)):
-                for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
-                    carried.loc[index, name] = row[name]
-                break
-    return carried
+        return {}
+    rows = [said.get(identifier, {}) for identifier in ids]
+    texts = {name: np.array([row.get(name, _NOTHING) for row in rows], object) for name in TEXT_COLUMNS}
+    numbers = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in NUMBER_COLUMNS}
+    return texts | numbers
+
+
+def _withWords(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if any(row.get(name, _NOTHING) != _NOTHING for name in TEXT_COLUMNS)]
 
 
 class ReaderEdits:

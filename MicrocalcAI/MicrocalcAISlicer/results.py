@@ -20,11 +20,9 @@ from MicrocalcAILib.base.errors import ParameterError, ResultError, WarningRecor
 from MicrocalcSlicerShared.geometry import ijkToRas
 from MicrocalcSlicerShared.nodes import addNode, fillTable, groupUnder, nothingLeftBehind, tableRows
 
-from .readercolumns import carriedOver
+from .readercolumns import carriedOver, columnsSaid
 
 if TYPE_CHECKING:  # what these need may not be installed yet
-    import pandas as pd
-
     from MicrocalcAILib.analysis import Analysis
     from MicrocalcAILib.export.segmentation import Segment
 
@@ -33,7 +31,7 @@ _CALCIFICATIONS = "Microcalc.CalcificationsTable"
 _CLUSTERS = "Microcalc.ClustersTable"
 _WARNINGS = "Microcalc.Warnings"  # attributes of the segmentation, JSON
 _PROVENANCE = "Microcalc.Provenance"
-_WORDS = "Microcalc.Words"
+WORDS = "Microcalc.Words"
 _IMAGE = "Microcalc.Image"
 EDITED_BY_READER = "edited-by-reader"  # code of the warning that results hold a reader's marks
 _SEGMENT_ID_PREFIX = "Microcalc"  # as in the library; segments with other IDs are the user's
@@ -178,24 +176,34 @@ def clusterRows(clustersTableNode) -> list[dict[str, float | str]]:
     return tableRows(clustersTableNode)
 
 
-def replaceRows(results: ResultNodes, calcifications: pd.DataFrame, clusters: pd.DataFrame) -> None:
-    """Replace the content of both tables, after an edit of the outlines for example.
+def clusterNumbers(clustersTableNode) -> list[int]:
+    """The numbers of the clusters of a table."""
+    ids = clustersTableNode.GetTable().GetColumnByName("id")
+    return [] if ids is None else [int(float(ids.GetValue(row))) for row in range(ids.GetNumberOfValues())]
 
-    What a reader said about a cluster is kept: for clusters whose ``id`` is in the table now, by that id.
+
+def replaceRows(
+    results: ResultNodes, calcifications: dict[str, np.ndarray], clusters: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Replace the content of both tables by other columns, after an edit of the outlines for example.
+
+    What a reader said about a cluster is kept: for clusters whose ``id`` is in the table now, by that id. Returns the
+    columns of the table of clusters as they are then.
     """
-    kept = carriedOver(clusterRows(results.clustersTableNode), clusters, byId=True)
+    said = columnsSaid(clusterRows(results.clustersTableNode), clusters["id"].tolist())
     fillTable(results.calcificationsTableNode, calcifications)
-    fillTable(results.clustersTableNode, kept)
+    fillTable(results.clustersTableNode, clusters | said)
+    return clusters | said
 
 
 def wordsOf(segmentationNode) -> list[dict[str, Any]]:
     """Per described cluster the record of its words: probabilities, evidence, codes, cohorts (``analysis.words``)."""
-    return json.loads(segmentationNode.GetAttribute(_WORDS) or "[]")
+    return json.loads(segmentationNode.GetAttribute(WORDS) or "[]")
 
 
 def replaceWords(segmentationNode, records: Iterable[dict[str, Any]]) -> None:
     """Replace the records of the words; see :func:`wordsOf`."""
-    segmentationNode.SetAttribute(_WORDS, json.dumps(list(records), ensure_ascii=False))
+    segmentationNode.SetAttribute(WORDS, json.dumps(list(records), ensure_ascii=False))
 
 
 def warningsOf(segmentationNode) -> tuple[WarningRecord, ...]:
@@ -275,7 +283,7 @@ def _describe(segmentationNode, volumeNode, analysis: Analysis) -> None:
     records = {
         _WARNINGS: [dataclasses.asdict(warning) for warning in analysis.warnings],
         _PROVENANCE: analysis.provenance,
-        _WORDS: list(analysis.words),
+        WORDS: list(analysis.words),
         _IMAGE: {
             "spacing_mm": analysis.spacing_mm,
             "breast_area_cm2": analysis.breast_area_cm2,

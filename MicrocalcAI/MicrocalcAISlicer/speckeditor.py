@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
 
-from . import editing
+from . import editing, kernelpreparation
 from .effectoptions import SELECTED
 from .effectviews import Drag, EffectViews, isClick, snapMm
 
@@ -47,7 +47,13 @@ class SpeckEditor:
             self._say(_("Open the module Microcalc AI once and install the missing packages there."))
 
     def session(self, isWanted: bool = True) -> editing.EditingSession | None:
-        """The session of the selected segmentation and image; without them None, and a sentence if it is wanted."""
+        """The session of the selected segmentation and image; without them None, and a sentence if it is wanted.
+
+        None, too, while calculations are being compiled: a click would wait for them here.
+        """
+        if kernelpreparation.preparation.isRunning:
+            self._say(kernelpreparation.preparation.sentence)
+            return None
         parameterNode = self._effect.parameterSetNode()
         segmentationNode = None if parameterNode is None else parameterNode.GetSegmentationNode()
         volumeNode = None if parameterNode is None else parameterNode.GetSourceVolumeNode()
@@ -123,8 +129,6 @@ class SpeckEditor:
 
         The first time the image is judged here, under the waiting cursor and not under a moving mouse.
         """
-        from MicrocalcAILib.editing.borders import border_lines
-
         with _waiting(not session.isReady):
             _ = session.finder
         isOn = self._effect.integerParameter("ShowUnmarked") != 0
@@ -133,7 +137,7 @@ class SpeckEditor:
             return
         self._shown = state
         specks = self._specks(session) if isOn else []
-        self._views.show("unmarked", border_lines([(speck.rows, speck.columns) for speck in specks]), session)
+        self._views.show("unmarked", _bordersOf(specks), session)
 
     def _thresholds(self) -> tuple[float, float]:
         return self._effect.doubleParameter("LowestProbability"), self._effect.doubleParameter("LowestContrast")
@@ -161,9 +165,9 @@ class SpeckEditor:
         from MicrocalcAILib.editing.borders import border_lines
 
         pixels = session.marks.pixels
-        outlines = [pixels[each] if removes else (each.rows, each.columns) for each in found]
-        self._views.show("removed" if removes else "chosen", border_lines(outlines), session)
-        self._views.show("chosen" if removes else "removed", border_lines([]), session)
+        pieces = border_lines([pixels[each] for each in found]) if removes else _bordersOf(found)
+        self._views.show("removed" if removes else "chosen", pieces, session)
+        self._views.show("chosen" if removes else "removed", _bordersOf([]), session)
 
     def _modifier(self, session) -> editing.Modify:
         """Modifies one segment through the segment editor, so that its masks are respected; shows it."""
@@ -194,6 +198,10 @@ def _waiting(isLong: bool):
     finally:
         if isLong:
             slicer.app.restoreOverrideCursor()
+
+
+def _bordersOf(specks: list) -> np.ndarray:
+    return np.concatenate([np.empty((0, 2, 2)), *(speck.border for speck in specks)])
 
 
 def _sentence(session, specks: list, targets: list[str], added: int) -> str:

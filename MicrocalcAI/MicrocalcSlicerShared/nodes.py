@@ -45,12 +45,12 @@ def removeNode(node) -> None:
     slicer.mrmlScene.RemoveNode(node)
 
 
-def fillTable(tableNode, frame: pd.DataFrame) -> None:
-    """Replace a table's content; numbers stay numbers."""
+def fillTable(tableNode, frame: pd.DataFrame | dict[str, np.ndarray]) -> None:
+    """Replace a table's content, by a table or its columns; numbers stay numbers."""
     with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
         for name, values in frame.items():
-            column = _column(values.to_numpy())
+            column = _column(np.asarray(values))
             column.SetName(str(name))
             tableNode.AddColumn(column)
 

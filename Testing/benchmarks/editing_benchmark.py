@@ -143,7 +143,7 @@ def main() -> None:
     edited = np.where(labels == removed, np.int32(0), labels)
     kept = analysis.calcifications[analysis.calcifications["id"] != removed]
     owners = dict(zip(kept["id"].tolist(), kept["cluster_id"].tolist(), strict=True))
-    before = Findings(analysis.calcifications, analysis.clusters, analysis.words)
+    before = Findings.of_tables(analysis.calcifications, analysis.clusters, analysis.words)
     report(
         "tables and words after removing one calcification",
         milliseconds(lambda: refresh(finder, edited, owners, before, models)),

@@ -31,7 +31,7 @@ class EditingScene:
 
     @property
     def findings(self) -> Findings:
-        return Findings(self.analysis.calcifications, self.analysis.clusters, self.analysis.words)
+        return Findings.of_tables(self.analysis.calcifications, self.analysis.clusters, self.analysis.words)
 
     @property
     def cluster_ids(self) -> dict[int, int]:

@@ -290,6 +290,13 @@ def test_border_lines_run_along_every_edge_where_an_outline_ends(labels):
     np.testing.assert_allclose(np.abs(np.diff(pieces, axis=1)).sum(axis=(1, 2)), 1)
 
 
+def test_the_border_of_a_speck_is_that_of_the_pixels_it_has_left(scene):
+    for marked in (None, scene.analysis.labels, np.roll(scene.analysis.labels, 2, axis=1)):
+        for speck in scene.finder.specks_in(marked=marked, lowest_probability=0.1):
+            expected = border_lines([(speck.rows, speck.columns)])
+            assert sorted(speck.border.reshape(-1, 4).tolist()) == sorted(expected.reshape(-1, 4).tolist())
+
+
 def test_border_lines_of_one_pixel_are_its_square():
     pieces = border_lines([(np.array([4]), np.array([7]))])
     assert {tuple(point) for point in pieces.reshape(-1, 2)} == {(3.5, 6.5), (3.5, 7.5), (4.5, 6.5), (4.5, 7.5)}

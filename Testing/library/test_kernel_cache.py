@@ -40,3 +40,30 @@ def test_a_private_folder_takes_the_place_of_the_cache_and_is_removed(tmp_path):
 
 def test_without_it_numba_would_refuse(tmp_path):
     assert "no locator available" in run("not", tmp_path).stderr
+
+
+COUNTED = """
+import sys
+from pathlib import Path
+from MicrocalcAILib.base.kernel_cache import are_compiled, compiling, remember_compiled
+import MicrocalcAILib.base.trees as trees, numpy as np
+counted = []
+with compiling(counted.append):
+    trees._longest_way(np.array([0, 1]), np.array([-1], np.int32), np.array([-2], np.int32))
+print(counted, are_compiled())
+remember_compiled()
+print(are_compiled())
+"""
+
+
+def test_what_is_compiled_is_counted_once_and_remembered_for_this_computer(tmp_path):
+    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", COUNTED], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split("\n")
+        for _ in range(2)
+    ]
+    assert said[0][:2] == ["[1] False", "True"]
+    assert said[1][:2] == ["[] True", "True"]

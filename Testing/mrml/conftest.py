@@ -14,6 +14,8 @@ from stand_ins import application
 
 _slicer = application.start()
 
+from MicrocalcAISlicer import kernelpreparation  # noqa: E402, it needs Slicer
+
 SHAPE = (60, 80)
 SPACING_MM = 0.07
 _NOTICE = "Trained on simulated clusters only."
@@ -30,6 +32,12 @@ def slicer():
     for className in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):  # singletons outlive the scene
         for node in _slicer.util.getNodesByClass(className):
             _slicer.mrmlScene.RemoveNode(node)
+
+
+@pytest.fixture(autouse=True)
+def compiled_kernels(monkeypatch):
+    """No panel compiles calculations in the background."""
+    monkeypatch.setattr(kernelpreparation, "are_compiled", lambda: True)
 
 
 @pytest.fixture

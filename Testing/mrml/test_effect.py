@@ -344,7 +344,8 @@ def test_specks_that_touch_stay_two_calcifications(editor):
     row = calcifications(session).sort_values("area_mm2").iloc[-1]
     rows, columns = session.marks.pixels[int(row["id"])]
     edge = rows.max() + 1
-    beside = Speck(np.array([edge]), columns[rows == rows.max()][:1], (edge, int(columns[0])), 3.0, 2.0, 0.5)
+    pixel = np.array([edge]), columns[rows == rows.max()][:1]
+    beside = Speck(*pixel, (edge, int(columns[0])), 3.0, 2.0, 0.5, np.empty((0, 2, 2)))
     reference = editor.scripted.defaultModifierLabelmap()
     session.addSpecks([beside], reference, editor.effect._editor._modifier(session))
     editor.update_tables()

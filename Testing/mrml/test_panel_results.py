@@ -241,7 +241,7 @@ def test_undo_takes_back_one_edit_after_the_other(panel, shown):
 def test_table_that_others_change_is_shown_at_once(panel, shown, described):
     fewer = described.clusters[:1].assign(count=7)
     panel.ui.clusterTable.selectRow(0)
-    results.replaceRows(shown, described.calcifications, fewer)
+    results.replaceRows(shown, dict(described.calcifications.items()), dict(fewer.items()))
     assert [row[1] for row in table(panel)] == ["7 × | 0.5 mm"]
     assert panel.clusters.selectedId == 1
 

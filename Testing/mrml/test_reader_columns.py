@@ -86,7 +86,7 @@ def test_undo_steps_of_another_table_stay_when_one_is_forgotten(slicer, make_vol
 def test_replaced_rows_keep_the_readers_words_by_their_id(shown, described):
     choose(ReaderEdits(), shown, 2, "morphology", "round")
     moved = described.clusters[1:].assign(row=0.0, row_min=0, row_max=1)
-    results.replaceRows(shown, described.calcifications, moved)
+    results.replaceRows(shown, dict(described.calcifications.items()), dict(moved.items()))
     assert [currentWord(row, "morphology") for row in rows(shown)] == ["round"]
 
 

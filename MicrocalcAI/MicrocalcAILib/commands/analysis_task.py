@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis import Analysis
+from ..base.kernel_cache import COMPILING, compiling
 from ..base.parameters import AnalysisParameters
 from ..base.progress import Progress
 from ..batch.work import Finished
@@ -68,7 +69,10 @@ class AnalysisTask:
 
             check_attributes(path, self._given)
         mammogram = read_mammogram(path, self._spacing_mm, self._parameters.reading.assumed_spacing_mm)
-        analysis = analyze(mammogram, self._parameters, self._selector, self._models, self._networks, progress=progress)
+        with compiling(lambda count: progress(COMPILING, count, 0)):
+            analysis = analyze(
+                mammogram, self._parameters, self._selector, self._models, self._networks, progress=progress
+            )
         progress("writing", 0, 1)
         cells = {**mammogram.admission.columns(), **summary_cells(analysis)}
 

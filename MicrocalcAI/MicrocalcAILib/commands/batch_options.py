@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.errors import MicrocalcError, ParameterError
 from ..base.json_progress import JsonProgress
+from ..base.kernel_cache import COMPILING, COMPILING_NOTE
 from ..base.progress import Cancelled
 from ..batch.plan import Item
 from ..batch.run import Reporter, run_batch
@@ -102,6 +103,7 @@ class TextReporter(BatchReporter):
     def __init__(self, found: Callable[[dict[str, Any]], str]) -> None:
         self._found = found
         self._bar: Any = None
+        self._has_compiled = False
 
     def starts(self, total: int) -> None:
         if sys.stderr.isatty():
@@ -113,6 +115,9 @@ class TextReporter(BatchReporter):
         pass
 
     def progress(self, item: Item, stage: str, done: int, total: int) -> None:
+        if stage == COMPILING and not self._has_compiled:
+            self._has_compiled = True
+            self._say(COMPILING_NOTE, sys.stderr)
         if self._bar is not None:
             self._bar.set_postfix_str(stage)
 

@@ -137,25 +137,25 @@ def _parts(pixels: PaintedPixels) -> NDArray[np.int64]:
     return np.asarray(connected_components(graph, directed=False)[1], np.int64) + 1
 
 
-def _kept_ids(part: NDArray[np.integer], before: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _kept_ids(part: NDArray[np.int64], before: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
     """The id of each pixel, 0 for parts that are new."""
-    ids = np.zeros(len(part), np.int64)
-    pairs, counts = np.unique(np.column_stack((part, before))[before > 0], axis=0, return_counts=True)
+    known, above = before > 0, int(before.max(initial=0)) + 1
+    pairs, counts = np.unique(part[known] * above + before[known], return_counts=True)
     keeper: dict[int, int] = {}  # id -> the part with most of its pixels
-    for position in np.argsort(-counts, kind="stable"):
-        keeper.setdefault(int(pairs[position, 1]), int(pairs[position, 0]))
-    ids_of: dict[int, list[int]] = {}
+    for number, identifier in zip(*divmod(pairs[np.argsort(-counts, kind="stable")], above), strict=True):
+        keeper.setdefault(int(identifier), int(number))
+    only = np.zeros(int(part.max(initial=0)) + 1, np.int64)  # the id that a part keeps
+    several: dict[int, list[int]] = {}  # parts that keep more than one
     for identifier, number in keeper.items():
-        ids_of.setdefault(number, []).append(identifier)
-    order = np.argsort(part, kind="stable")
-    numbers, starts = np.unique(part[order], return_index=True)
-    for number, pixels in zip(numbers.tolist(), np.split(order, starts)[1:], strict=True):
-        kept = ids_of.get(number, [])
-        if len(kept) == 1:
-            ids[pixels] = kept[0]
-        elif kept:
-            own = before[pixels]
-            sure = np.isin(own, kept)
-            nearest = cKDTree(places[pixels][sure]).query(places[pixels])[1]
-            ids[pixels] = own[sure][nearest]
+        if only[number]:
+            several.setdefault(number, [int(only[number])]).append(identifier)
+        else:
+            only[number] = identifier
+    ids = only[part]
+    for number, kept in several.items():
+        pixels = np.flatnonzero(part == number)
+        own = before[pixels]
+        sure = np.isin(own, kept)
+        nearest = cKDTree(places[pixels][sure]).query(places[pixels])[1]
+        ids[pixels] = own[sure][nearest]
     return ids

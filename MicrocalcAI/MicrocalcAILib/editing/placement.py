@@ -46,7 +46,7 @@ def place(
     linked = _linked_sets(positions_mm, parameters.linking_distance_mm)
     movable = (ids == SINGLES) & np.isin(linked, linked[is_new])
     settled = ids != SINGLES
-    groups = group(positions_mm, np.ones(len(ids)), parameters)
+    groups: NDArray[np.intp] | None = None
     next_id = max(first_new_id, int(ids.max()) + 1)
     for number in np.unique(linked[movable]):
         members = movable & (linked == number)
@@ -54,7 +54,10 @@ def place(
         if neighbors.size:
             nearest = cKDTree(positions_mm[neighbors]).query(positions_mm[members])[1]
             ids[members] = ids[neighbors[nearest]]
-        elif groups[np.flatnonzero(members)[0]] > 0:
+            continue
+        if groups is None:
+            groups = group(positions_mm, np.ones(len(ids)), parameters)
+        if groups[np.flatnonzero(members)[0]] > 0:
             ids[members] = next_id
             next_id += 1
     return ids

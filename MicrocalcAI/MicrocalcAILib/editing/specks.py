@@ -28,6 +28,7 @@ from ..segmentation.measurements import measure
 from ..segmentation.outlines import outline
 from ..segmentation.selection import NEIGHBORHOODS_MM, MeasurementSelector, without_overlaps
 from .areas import Area
+from .borders import border_lines_of_each
 
 SNAP_MM = 0.35  # how far from the cursor a speck may begin
 LOWEST_CONTRAST = 1.5  # times the local noise; fainter is noise
@@ -51,6 +52,9 @@ class Speck:
         As in the table of calcifications.
     probability : float
         Of being a calcification, by its measurements.
+    border : float array, shape (pieces, 2, 2)
+        Line pieces around it, as :func:`~MicrocalcAILib.editing.borders.border_lines` draws them; known with the speck,
+        because hundreds are shown again after every mark.
     """
 
     rows: NDArray[np.int64]
@@ -59,6 +63,7 @@ class Speck:
     response: float
     contrast_to_noise: float
     probability: float
+    border: NDArray[np.float64]
 
 
 class SpeckSearch(NamedTuple):
@@ -221,11 +226,12 @@ class SpeckFinder:
             own = pixels[0] + top, pixels[1] + left
             row = self._of_own_outline(*own, labels)
             rows.append(self._of_foreign_outline(*own) if row is None else row)
-        return pd.DataFrame(rows, columns=[*self._measurements.columns, "probability"]).reset_index(drop=True)
+        names = [*self._measurements.columns, "probability"]
+        return pd.DataFrame(np.array(rows, np.float64).reshape(-1, len(names)), columns=names)
 
     def _of_own_outline(
         self, rows: NDArray[np.int64], columns: NDArray[np.int64], labels: NDArray[np.int32]
-    ) -> pd.Series | None:
+    ) -> NDArray[np.float64] | None:
         near = self._specks[_meet(self._boxes, (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1))]
         identifier, own = labels[rows[0], columns[0]], self._places(rows, columns)
         for index in near[np.argsort(-self._probabilities[near], kind="stable")]:
@@ -233,14 +239,14 @@ class SpeckFinder:
             owners = labels[made_rows, made_columns]
             free = (owners == 0) | (owners == identifier)  # pixels wanted by two specks went to the other one
             if np.array_equal(self._places(made_rows[free], made_columns[free]), own):
-                return self._row(self._measurements.iloc[index], self._probabilities[index])
+                return np.append(self._measurements.iloc[index].to_numpy(np.float64), self._probabilities[index])
         return None
 
     def _places(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> NDArray[np.int64]:
         """One number per pixel, ascending in reading order."""
         return rows.astype(np.int64) * self.mammogram.pixels.shape[1] + columns
 
-    def _of_foreign_outline(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> pd.Series:
+    def _of_foreign_outline(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
         """An outline as if it were a candidate, in the place of the candidate it covers most."""
         box = int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
         responses, noise = self._finder.responses(box)
@@ -259,7 +265,7 @@ class SpeckFinder:
         )
         return self._among_candidates(drawn)
 
-    def _among_candidates(self, added: Candidates) -> pd.Series:
+    def _among_candidates(self, added: Candidates) -> NDArray[np.float64]:
         """Measurements and probability of one more candidate, in the place of the one it shares most pixels with."""
         place = added.positions_mm(self.mammogram.spacing_mm)[0]
         distance = np.hypot(*(self._candidates.positions_mm(self.mammogram.spacing_mm) - place).T)
@@ -273,7 +279,7 @@ class SpeckFinder:
         everyone = _joined(others, added)
         measured = self._measure(everyone).iloc[[-1]]
         table = pd.concat([self._measurements.iloc[around], measured], ignore_index=True)
-        return self._row(measured.iloc[0], self._judge(table, everyone)[-1])
+        return np.append(measured.to_numpy(np.float64)[0], self._judge(table, everyone)[-1])
 
     def _judge(self, measurements: pd.DataFrame, candidates: Candidates) -> NDArray[np.float64]:
         return self._selector.probabilities(measurements, candidates.positions_mm(self.mammogram.spacing_mm))
@@ -281,10 +287,6 @@ class SpeckFinder:
     def _measure(self, candidates: Candidates) -> pd.DataFrame:
         depth = self._depth.at(candidates.peak_rows, candidates.peak_columns)
         return measure(candidates, self.mammogram.pixels, self.mammogram.spacing_mm, depth)
-
-    @staticmethod
-    def _row(measurements: pd.Series, probability: float) -> pd.Series:
-        return pd.concat([measurements, pd.Series({"probability": float(probability)})])
 
     def _contrast(self, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
         return self._candidates.responses[chosen, self._candidates.planes[chosen]]
@@ -312,14 +314,19 @@ class SpeckFinder:
         return self._outlined(own, zip(self._contrast(chosen), measured, self._probabilities[chosen], strict=True))
 
     def _described_faint(self, faint: Candidates) -> list[Speck]:
-        row = self._among_candidates(faint)
-        return self._outlined(faint, [(row["response"], row["contrast_to_noise"], row["probability"])])
+        *measured, probability = self._among_candidates(faint)
+        row = dict(zip(self._measurements.columns, measured, strict=True))
+        return self._outlined(faint, [(row["response"], row["contrast_to_noise"], probability)])
 
     def _outlined(self, specks: Candidates, values: Iterable[tuple[float, float, float]]) -> list[Speck]:
         peaks = zip(specks.peak_rows.tolist(), specks.peak_columns.tolist(), strict=True)
+        outlines = self._outlines(specks)
+        borders = border_lines_of_each(outlines)
         return [
-            Speck(*pixels, peak, *(float(number) for number in numbers))
-            for pixels, peak, numbers in zip(self._outlines(specks), peaks, values, strict=True)
+            Speck(*pixels, peak, float(response), float(contrast), float(probability), border)
+            for pixels, peak, (response, contrast, probability), border in zip(
+                outlines, peaks, values, borders, strict=True
+            )
             if len(pixels[0])
         ]
 
@@ -353,12 +360,16 @@ def _unmarked(specks: list[Speck], marked: NDArray[np.int32] | None) -> list[Spe
     starts = np.cumsum([0, *(len(speck.rows) for speck in specks)])
     is_marked = marked[rows, columns] != 0
     counts = np.add.reduceat(is_marked, starts[:-1], dtype=np.int64)
-    left = []
-    for speck, first, last, count in zip(specks, starts, starts[1:], counts.tolist(), strict=False):
-        if 2 * (len(speck.rows) - count) > len(speck.rows):
-            free = ~is_marked[first:last]
-            left.append(replace(speck, rows=speck.rows[free], columns=speck.columns[free]) if count else speck)
-    return left
+    left: list[Speck | None] = [*specks]
+    parts = {}
+    for index in np.flatnonzero(counts).tolist():
+        free = ~is_marked[starts[index] : starts[index + 1]]
+        left[index] = None
+        if 2 * free.sum() > len(free):
+            parts[index] = specks[index].rows[free], specks[index].columns[free]
+    for (index, pixels), border in zip(parts.items(), border_lines_of_each(list(parts.values())), strict=True):
+        left[index] = replace(specks[index], rows=pixels[0], columns=pixels[1], border=border)
+    return [speck for speck in left if speck is not None]
 
 
 def _boxes(candidates: Candidates) -> NDArray[np.int32]:

@@ -30,6 +30,11 @@ TOPOLOGY_MEASURES = (
 )
 TOPOLOGY_FEATURES = tuple(f"topology_{measure}_{scale:02d}" for measure in TOPOLOGY_MEASURES for scale in range(SCALES))
 
+_ONE = np.uint64(1)
+# The top six bits of bit × this number differ for all 64 bits (Leiserson, Prokop & Randall 1998).
+_ODD = np.uint64(0x03F79D71B4CB0A89)
+_PLACES = np.argsort([((1 << place) * int(_ODD) % 2**64) >> 58 for place in range(64)])
+
 
 def meeting_scales(outlines: Outlines, spacing_mm: tuple[float, float]) -> NDArray[np.int16]:
     """The first scale at which each pair of calcifications overlaps.
@@ -118,51 +123,56 @@ def _meet(rows, columns, starts, boxes, table, scales):  # type: ignore[no-untyp
 @njit(cache=True, nogil=True, error_model="numpy")
 def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
     count = len(scales)
-    # degrees[i, s] is the number of neighbors of i at scale s; the first so many of neighbors[i] are they.
-    degrees, neighbors, edges_at = _neighbors_by_scale(scales)
-    triangles = np.zeros((count, SCALES), np.int64)
-    for i in range(count):
-        for a in range(degrees[i, SCALES - 1]):
-            j = neighbors[i, a]
-            if j < i:
-                continue
-            for b in range(a):
-                k = neighbors[i, b]
-                scale = max(scales[i, j], scales[j, k])  # scales[i, k] is no larger than scales[i, j]
-                if k > i and scale < SCALES:
-                    triangles[i, scale] += 1
-                    triangles[j, scale] += 1
-                    triangles[k, scale] += 1
-
+    words = (count + 63) // 64
+    first_ends, second_ends, starts = _edges_by_scale(scales)
+    # Sets of nodes are bits, 64 to a word. Neighbors lie close together in the table, so few words hold any.
+    neighbors = np.zeros((count, words), np.uint64)
+    members = np.zeros((count, words), np.uint64)  # of the subgraph with that number
+    lowest, highest = np.full(count, words), np.full(count, -1)  # words that hold a neighbor
     part = np.arange(count)  # which subgraph each calcification belongs to
     part_size = np.ones(count, np.int64)
-    parts, largest, edges = count, 1, 0
+    degrees, triangles = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for i in range(count):
+        members[i, i >> 6] = _ONE << np.uint64(i & 63)
+    parts, largest = count, 1
     mean_eccentricity, diameter = 0.0, 0.0
     for scale in range(SCALES):
-        if edges_at[scale]:
-            edges += edges_at[scale]
-            for i in range(count):
-                for a in range(degrees[i, scale - 1] if scale else 0, degrees[i, scale]):
-                    kept, merged = part[i], part[neighbors[i, a]]
-                    if kept != merged:
-                        for k in range(count):
-                            if part[k] == merged:
-                                part[k] = kept
-                        part_size[kept] += part_size[merged]
-                        largest = max(largest, part_size[kept])
-                        parts -= 1
-            mean_eccentricity, diameter = _eccentricities(neighbors, degrees[:, scale], part_size[part])
+        for edge in range(starts[scale], starts[scale + 1]):
+            i, j = first_ends[edge], second_ends[edge]
+            for word in range(max(lowest[i], lowest[j]), min(highest[i], highest[j]) + 1):
+                common = neighbors[i, word] & neighbors[j, word]
+                while common:  # each triangle is counted once, with the last of its edges
+                    bit = common & (~common + _ONE)
+                    common ^= bit
+                    triangles[i] += 1
+                    triangles[j] += 1
+                    triangles[(word << 6) + _place(bit)] += 1
+            for node, other in ((i, j), (j, i)):
+                degrees[node] += 1
+                neighbors[node, other >> 6] |= _ONE << np.uint64(other & 63)
+                lowest[node], highest[node] = min(lowest[node], other >> 6), max(highest[node], other >> 6)
+            kept, merged = part[i], part[j]
+            if kept != merged:
+                for k in range(count):
+                    if part[k] == merged:
+                        part[k] = kept
+                for word in range(words):
+                    members[kept, word] |= members[merged, word]
+                part_size[kept] += part_size[merged]
+                largest = max(largest, part_size[kept])
+                parts -= 1
+        if starts[scale + 1] > starts[scale]:
+            sizes = part_size[part]
+            mean_eccentricity, diameter = _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members)
         most, isolated, clustering = 0, 0, 0.0
         for i in range(count):
-            if scale:
-                triangles[i, scale] += triangles[i, scale - 1]
-            degree = degrees[i, scale]
+            degree = degrees[i]
             most = max(most, degree)
             isolated += degree == 0
             if degree > 1:
-                clustering += 2 * triangles[i, scale] / (degree * (degree - 1))
+                clustering += 2 * triangles[i] / (degree * (degree - 1))
         measures[0, scale] = parts
-        measures[1, scale] = 2 * edges / count
+        measures[1, scale] = 2 * starts[scale + 1] / count
         measures[2, scale] = most
         measures[3, scale] = mean_eccentricity
         measures[4, scale] = diameter
@@ -172,43 +182,42 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _neighbors_by_scale(scales):  # type: ignore[no-untyped-def]
-    """Neighbors of each node in the order in which they are met, their number and the number of edges per scale."""
+def _edges_by_scale(scales):  # type: ignore[no-untyped-def]
+    """Both ends of each edge, in the order of the scale at which it appears, and where each scale begins."""
     count = len(scales)
-    degrees = np.zeros((count, SCALES), np.int64)
-    neighbors = np.empty((count, count), np.int32)
-    edges_at = np.zeros(SCALES, np.int64)
+    starts = np.zeros(SCALES + 1, np.int64)
     for i in range(count):
-        for j in range(count):
+        for j in range(i):
             if scales[i, j] < SCALES:
-                degrees[i, scales[i, j]] += 1
-                edges_at[scales[i, j]] += j > i
-        free = np.zeros(SCALES, np.int64)
-        for scale in range(1, SCALES):
-            free[scale] = degrees[i, scale - 1]
-            degrees[i, scale] += degrees[i, scale - 1]
-        for j in range(count):
-            if scales[i, j] < SCALES:
-                neighbors[i, free[scales[i, j]]] = j
-                free[scales[i, j]] += 1
-    return degrees, neighbors, edges_at
+                starts[scales[i, j] + 1] += 1
+    for scale in range(SCALES):
+        starts[scale + 1] += starts[scale]
+    free = starts.copy()
+    first_ends, second_ends = np.empty(starts[SCALES], np.int64), np.empty(starts[SCALES], np.int64)
+    for i in range(count):
+        for j in range(i):
+            scale = scales[i, j]
+            if scale < SCALES:
+                first_ends[free[scale]], second_ends[free[scale]] = i, j
+                free[scale] += 1
+    return first_ends, second_ends, starts
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _eccentricities(neighbors, degrees, sizes):  # type: ignore[no-untyped-def]
+def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members):  # type: ignore[no-untyped-def]
     """Mean and maximum eccentricity at one scale; ``sizes`` are those of each node's subgraph.
 
     Each breadth-first search bounds the eccentricity of all nodes of its subgraph; most are settled without a search of
     their own (Takes & Kosters 2013).
     """
     count = len(sizes)
-    low, high = np.empty(count, np.int64), np.empty(count, np.int64)
+    low, high = np.empty(count, np.int32), np.empty(count, np.int32)
     for i in range(count):
         # A node that is joined to all others has eccentricity 1, every other at least 2.
         low[i] = high[i] = min(sizes[i] - 1, 1)
         if degrees[i] < sizes[i] - 1:
             low[i], high[i] = 2, sizes[i] - 1
-    queue, distances = np.empty(count, np.int64), np.empty(count, np.int64)
+    distances = np.empty(count, np.int32)
     from_the_edge = True
     while True:
         source = -1
@@ -218,23 +227,56 @@ def _eccentricities(neighbors, degrees, sizes):  # type: ignore[no-untyped-def]
         if source < 0:
             break
         from_the_edge = not from_the_edge
+        eccentricity = _search(source, neighbors, lowest, highest, members[part[source]], distances)
         for i in range(count):
-            distances[i] = -1
-        queue[0], distances[source] = source, 0
-        reached, position = 1, 0
-        while reached < sizes[source]:
-            here = queue[position]
-            position += 1
-            for a in range(degrees[here]):
-                there = neighbors[here, a]
-                if distances[there] < 0:
-                    distances[there] = distances[here] + 1
-                    queue[reached] = there
-                    reached += 1
-        eccentricity = distances[queue[reached - 1]]
-        for k in range(reached):
-            node = queue[k]
-            low[node] = max(low[node], distances[node], eccentricity - distances[node])
-            high[node] = min(high[node], eccentricity + distances[node])
+            if distances[i] >= 0:
+                low[i] = max(low[i], distances[i], eccentricity - distances[i])
+                high[i] = min(high[i], eccentricity + distances[i])
         low[source] = high[source] = eccentricity
     return low.sum() / count, float(low.max())
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _search(source, neighbors, lowest, highest, members, distances):  # type: ignore[no-untyped-def]
+    """Steps from a node to each of its subgraph (−1: not of it), breadth first; returns the largest number of them."""
+    words = neighbors.shape[1]
+    seen, here, there = np.zeros(words, np.uint64), np.zeros(words, np.uint64), np.zeros(words, np.uint64)
+    seen[source >> 6] = here[source >> 6] = _ONE << np.uint64(source & 63)
+    distances[:] = -1
+    distances[source] = 0
+    steps = np.int32(0)
+    unseen = True
+    while unseen:
+        there[:] = 0
+        for word in range(words):
+            waiting = here[word]
+            if waiting == 0:
+                continue
+            while waiting:
+                bit = waiting & (~waiting + _ONE)
+                waiting ^= bit
+                node = (word << 6) + _place(bit)
+                for k in range(lowest[node], highest[node] + 1):
+                    there[k] |= neighbors[node, k]
+            missing = np.uint64(0)
+            for k in range(words):
+                missing |= members[k] & ~(seen[k] | there[k])
+            if missing == 0:  # the others lead nowhere new
+                unseen = False
+                break
+        steps += 1
+        for word in range(words):
+            new = there[word] & ~seen[word]
+            seen[word] |= new
+            here[word] = new
+            while new:
+                bit = new & (~new + _ONE)
+                new ^= bit
+                distances[(word << 6) + _place(bit)] = steps
+    return steps
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _place(bit):  # type: ignore[no-untyped-def]
+    """Which bit of a word it is."""
+    return _PLACES[(bit * _ODD) >> np.uint64(58)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,7 +19,7 @@ _OF_MEMBERS = (  # what a cluster's row is made from
     *("row", "column", "x_mm", "y_mm", "row_min", "row_max", "column_min", "column_max"),
     *("probability", "in_pectoral_muscle"),
 )
-_REPORTED_MEASUREMENTS = ("contrast_to_noise", "response", "edge_distance_mm")
+REPORTED_MEASUREMENTS = ("contrast_to_noise", "response", "edge_distance_mm")
 
 
 def describe_calcifications(
@@ -44,45 +47,70 @@ def describe_calcifications(
     DataFrame
         Columns as in :class:`~MicrocalcAILib.analysis.Analysis`, without ``cluster_id``.
     """
+    columns = calcification_geometry(labels, mammogram, breast, places)
+    in_muscle = columns.pop("in_pectoral_muscle")
+    measured = {name: measurements[name].to_numpy() for name in REPORTED_MEASUREMENTS}
+    judged = {"probability": probabilities, "in_pectoral_muscle": in_muscle, "source": MACHINE}
+    return pd.DataFrame(columns | measured | judged)
+
+
+def calcification_geometry(
+    labels: NDArray[np.int32],
+    mammogram: Mammogram,
+    breast: BreastRegion,
+    places: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """The columns of :func:`describe_calcifications` that follow from the outlines alone; parameters as there."""
     rows, columns = np.nonzero(labels) if places is None else places
     ids, index, counts = np.unique(labels[rows, columns], return_inverse=True, return_counts=True)
     row_mm, column_mm = mammogram.spacing_mm
-    center_row = np.bincount(index, rows, minlength=len(ids)) / counts
-    center_column = np.bincount(index, columns, minlength=len(ids)) / counts
-    table = pd.DataFrame(
-        {
-            "id": ids.astype(np.int64),
-            "row": center_row,
-            "column": center_column,
-            "x_mm": center_column * column_mm,
-            "y_mm": center_row * row_mm,
-            "row_min": _extreme(np.minimum, index, rows, len(ids), labels.shape[0]),
-            "row_max": _extreme(np.maximum, index, rows, len(ids), -1),
-            "column_min": _extreme(np.minimum, index, columns, len(ids), labels.shape[1]),
-            "column_max": _extreme(np.maximum, index, columns, len(ids), -1),
-            "area_mm2": counts * row_mm * column_mm,
-        }
-    )
-    table["diameter_mm"] = 2 * np.sqrt(table["area_mm2"] / np.pi)
-    for name in _REPORTED_MEASUREMENTS:
-        table[name] = measurements[name].to_numpy()
-    table["probability"] = probabilities
-    centers = (table["row"].round().astype(int), table["column"].round().astype(int))
-    table["in_pectoral_muscle"] = False if breast.pectoral_muscle is None else breast.pectoral_muscle[centers]
-    table["source"] = MACHINE
-    return table
+    order = np.argsort(index, kind="stable")
+    starts = np.cumsum(counts) - counts
+    rows, columns = rows[order].astype(np.int64), columns[order].astype(np.int64)
+    each = [
+        function.reduceat(values, starts) if len(ids) else np.zeros(0, np.int64)
+        for values in (rows, columns)
+        for function in (np.add, np.minimum, np.maximum)
+    ]
+    center_row, center_column = each[0] / counts, each[3] / counts
+    area_mm2 = counts * row_mm * column_mm
+    centers = (center_row.round().astype(int), center_column.round().astype(int))
+    muscle = breast.pectoral_muscle
+    return {
+        "id": ids.astype(np.int64),
+        "row": center_row,
+        "column": center_column,
+        "x_mm": center_column * column_mm,
+        "y_mm": center_row * row_mm,
+        "row_min": each[1],
+        "row_max": each[2],
+        "column_min": each[4],
+        "column_max": each[5],
+        "area_mm2": area_mm2,
+        "diameter_mm": 2 * np.sqrt(area_mm2 / np.pi),
+        "in_pectoral_muscle": np.zeros(len(ids), np.bool_) if muscle is None else muscle[centers],
+    }
 
 
 def describe_clusters(calcifications: pd.DataFrame, spacing_mm: tuple[float, float]) -> pd.DataFrame:
     """One row per cluster of a calcification table (``cluster_id`` above 0), in the order of their ids."""
-    numbers = calcifications["cluster_id"].to_numpy()
-    columns = {name: calcifications[name].to_numpy(np.float64) for name in _OF_MEMBERS}
-    clusters = []
+    columns = {name: calcifications[name].to_numpy() for name in ("cluster_id", *_OF_MEMBERS)}
+    return pd.DataFrame(cluster_columns(columns, spacing_mm))
+
+
+def cluster_columns(
+    calcifications: Mapping[str, NDArray[Any]], spacing_mm: tuple[float, float]
+) -> dict[str, NDArray[Any]]:
+    """As :func:`describe_clusters`, from the columns of a table to the columns of a table."""
+    numbers = calcifications["cluster_id"]
+    members = {name: calcifications[name].astype(np.float64) for name in _OF_MEMBERS}
+    rows = []
     for number in range(1, int(numbers.max(initial=0)) + 1):
         own = numbers == number
-        clusters.append(_describe_cluster(number, {name: values[own] for name, values in columns.items()}, spacing_mm))
-    names = _describe_cluster(1, dict.fromkeys(_OF_MEMBERS, np.ones(1)), spacing_mm).keys()
-    return pd.DataFrame(clusters, columns=list(names))
+        rows.append(_describe_cluster(number, {name: values[own] for name, values in members.items()}, spacing_mm))
+    example = _describe_cluster(1, dict.fromkeys(_OF_MEMBERS, np.ones(1)), spacing_mm)
+    kinds = {name: object if isinstance(value, str) else type(value) for name, value in example.items()}
+    return {name: np.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
 
 
 def _describe_cluster(
@@ -107,14 +135,6 @@ def _describe_cluster(
         "mean_probability": float(members["probability"].mean()),
         "in_pectoral_muscle": int(members["in_pectoral_muscle"].sum()),
     }
-
-
-def _extreme(
-    function: np.ufunc, index: NDArray[np.intp], values: NDArray[np.intp], count: int, start: int
-) -> NDArray[np.int64]:
-    result = np.full(count, start, np.int64)
-    function.at(result, index, values)
-    return result
 
 
 def _largest_distance(points_mm: NDArray[np.float64]) -> float:
