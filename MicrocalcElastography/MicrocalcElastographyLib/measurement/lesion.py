@@ -12,7 +12,7 @@ from MicrocalcAILib.base.parameters import check_range
 
 from ..elastogram import TISSUE_DENSITY_KG_M3, Direction, Elastogram, Unit
 from .ratios import Ratios
-from .regions import Region, box_of, image_shape, origin_px, ring_around, spacing_of, within_reach
+from .regions import Region, box_of, image_shape, middle_of, origin_px, ring_around, spacing_of, within_reach
 from .sizes import SizeRatio, longest_diameter_mm, size_ratio
 from .statistics import RegionStatistics, region_statistics
 from .stiffest import BoxShape, PlacedBox, box_at, centers_on, footprint, stiffest_box
@@ -274,7 +274,7 @@ def measure(
     speeds = None
     if elastogram.unit == Unit.KILOPASCAL:
         speeds = elastogram.in_unit(Unit.METERS_PER_SECOND, parameters.density_kg_m3)
-    middle_row = float(np.argwhere(regions.lesion.mask).mean(axis=0)[0])
+    middle_row, _ = middle_of(regions.lesion.mask)
     on_elastogram = regions.lesion_on_elastogram
     return LesionMeasurement(
         elastogram=elastogram,
