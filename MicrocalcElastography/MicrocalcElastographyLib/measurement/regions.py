@@ -299,7 +299,8 @@ def _edge(mask: Mask) -> NDArray[np.intp]:
     part = mask[near]
     # Several times as fast as numpy.argwhere, for regions that are dragged.
     flat = np.flatnonzero(part & ~_interior(part))
-    return np.stack(np.divmod(flat, part.shape[1]), axis=1) + (near[0].start, near[1].start)
+    row, column = np.divmod(flat, part.shape[1])
+    return np.stack([row + near[0].start, column + near[1].start], axis=1)
 
 
 def middle_of(mask: Mask) -> tuple[float, float]:

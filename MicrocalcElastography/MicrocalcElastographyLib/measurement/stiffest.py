@@ -14,7 +14,7 @@ from ..elastogram import Direction, Elastogram
 from .regions import middle_of, spacing_of
 
 Mask = NDArray[np.bool_]
-_TIE = 1e-9  # means closer than this share of the largest value differ by rounding only
+TIE = 1e-9  # means closer than this share of the largest value differ by rounding only
 
 
 class BoxShape(StrEnum):
@@ -110,7 +110,7 @@ def stiffest_box(
     sign = 1.0 if elastogram.direction is Direction.STIFFER_IS_HIGHER else -1.0
     stiffness = np.full(sums.shape, -np.inf)
     stiffness[allowed] = sign * sums[allowed] / counts[allowed]
-    tie = _TIE * max(float(np.abs(stiffness[allowed]).max()), 1.0)
+    tie = TIE * max(float(np.abs(stiffness[allowed]).max()), 1.0)
     rows, columns = np.nonzero(stiffness >= stiffness.max() - tie)
     middle = middle_of(where)
     squared_distance = (rows + first[0] - middle[0]) ** 2 + (columns + first[1] - middle[1]) ** 2

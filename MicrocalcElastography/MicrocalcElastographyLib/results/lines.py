@@ -52,6 +52,12 @@ def _paragraphs(assessment: Assessment) -> list[Line]:
         add("Box: no value: void", _STATUS_COLORS[Status.WARN])
     elif measurement.box_inside_share is not None:
         add(f"{measurement.box_inside_share:.0%} of the box inside the lesion")
+    if (block := measurement.block) is not None:
+        decimals = 3 if block.mean < 1 else 1
+        add(
+            f"Box over the slices ({block.words}): mean {block.mean:.{decimals}f} ± "
+            f"{block.standard_deviation:.{decimals}f}{unit}, {block.minimum:.{decimals}f}–{block.maximum:.{decimals}f}"
+        )
     if measurement.is_lower_bound:
         add("≥: the lesion may be stiffer than measured (end of the scale, or void)", _STATUS_COLORS[Status.WARN])
     if measurement.stiffness_ratio is not None:
