@@ -174,6 +174,8 @@ def _with_slices(
 
 
 def _corners(numbers: list[float] | None) -> tuple[tuple[float, float], ...] | None:
+    if numbers is not None and len(numbers) not in (0, 8):
+        raise ParameterError("--corners takes x and y of four corners, eight numbers, or none to have them found.")
     return None if numbers is None else tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
