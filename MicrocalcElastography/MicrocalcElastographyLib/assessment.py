@@ -11,8 +11,8 @@ from typing import Any
 from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import read_parameters
 
-from .descriptors import Descriptor, DescriptorParameters, elasticity_assessment, stiff_rim
-from .elastogram import Elastogram
+from .descriptors import Descriptor, DescriptorParameters, cyst_layers, elasticity_assessment, stiff_rim
+from .elastogram import Elastogram, Unit
 from .elastogram_volume import ElastogramVolume
 from .measurement import LesionMeasurement, LesionRegions, MeasurementParameters, measure
 from .protocol import Check, ProtocolParameters, check_acquisition, check_operator
@@ -46,7 +46,7 @@ class Assessment:
     """What one acquisition says about a lesion.
 
     ``scores`` are the color-share and the Tsukuba score, ``checks`` those of the protocol, ``descriptors`` the BI-RADS
-    elasticity assessment and the stiff rim.
+    elasticity assessment, the stiff rim and, of strain maps, the layers of a cyst.
     """
 
     measurement: LesionMeasurement
@@ -118,6 +118,7 @@ def assess(
         descriptors=(
             elasticity_assessment(measurement, scores, parameters.descriptors),
             stiff_rim(measurement, parameters.descriptors),
+            *((cyst_layers(measurement, parameters.descriptors),) if elastogram.unit == Unit.STRAIN else ()),
         ),
         parameters=parameters,
     )

@@ -12,7 +12,7 @@ from scipy import ndimage
 from screen_generator import GeneratedScreen
 
 from MicrocalcElastographyLib.geometry import Rectangle
-from MicrocalcElastographyLib.screen.perspective import _coefficients
+from MicrocalcElastographyLib.screen.perspective import perspective_coefficients
 
 _DESKS = ((150, 148, 142), (92, 96, 104), (206, 202, 196), (60, 52, 44))
 
@@ -27,10 +27,10 @@ def photo_of(screen: GeneratedScreen, seed: int) -> tuple[NDArray[np.uint8], NDA
     corners = upright + 2.0 * margin + shift
     size = round(columns + 4 * margin), round(rows + 4 * margin)
     desk = _DESKS[int(random.integers(len(_DESKS)))]
+    way = perspective_coefficients(corners, upright).tolist()
     taken = Image.fromarray(screen.frame).transform(
-        size, Image.Transform.PERSPECTIVE, _coefficients(corners, upright).tolist(), Image.Resampling.BICUBIC,
-        fillcolor=desk,
-    )  # fmt: skip
+        size, Image.Transform.PERSPECTIVE, way, Image.Resampling.BICUBIC, fillcolor=desk
+    )
     taken = taken.filter(ImageFilter.GaussianBlur(float(random.uniform(0.0, 0.6))))
     down, right = np.linspace(-1, 1, size[1])[:, None], np.linspace(-1, 1, size[0])
     light = 1.0 - random.uniform(0.0, 0.04) * (down**2 + right**2)

@@ -16,7 +16,7 @@ from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
 from MicrocalcElastographyLib.reading import read_elastogram
 from MicrocalcElastographyLib.screen.corners import find_corners
 from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
-from MicrocalcElastographyLib.screen.perspective import _coefficients, straightened
+from MicrocalcElastographyLib.screen.perspective import perspective_coefficients, straightened
 
 UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT = (80.0, 60.0), (900.0, 90.0), (880.0, 1130.0), (100.0, 1170.0)
 CORNERS = (UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT)
@@ -27,7 +27,7 @@ def photo_of(rgb: np.ndarray) -> Image.Image:
     rows, columns = rgb.shape[:2]
     upright = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], dtype=float)
     taken = Image.fromarray(rgb).transform(
-        (980, 1240), Image.Transform.PERSPECTIVE, _coefficients(np.array(CORNERS), upright).tolist(),
+        (980, 1240), Image.Transform.PERSPECTIVE, perspective_coefficients(np.array(CORNERS), upright).tolist(),
         Image.Resampling.BICUBIC, fillcolor=(90, 90, 90),
     )  # fmt: skip
     return taken

@@ -64,6 +64,7 @@ QUANTITIES: tuple[Quantity, ...] = (
              low=0.0, high=100.0),
     Quantity("assessment", "Elasticity assessment (soft, intermediate, hard)", "", "category", False,
              r"\belasticity assessment\b"),
+    Quantity("cyst_layers", "Layers of a cyst in the strain map", "", "category", False, r"\bcyst layers\b"),
     Quantity("rim", "Stiff rim", "", "category", False, r"\bstiff rim\b"),
     Quantity("volume_box", "Elasticity in a box over several slices", "kPa", "continuous", False,
              r"\bvolume box\b", low=0.0),

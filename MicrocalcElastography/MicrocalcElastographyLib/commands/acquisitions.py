@@ -255,4 +255,6 @@ def summary(reading: Reading) -> str:
         parts.append(reading.elasticity_assessment)
     if reading.stiff_rim:
         parts.append(f"stiff rim {reading.stiff_rim}")
+    if reading.cyst_layers:
+        parts.append(f"layers of a cyst {reading.cyst_layers}")
     return ", ".join(parts)

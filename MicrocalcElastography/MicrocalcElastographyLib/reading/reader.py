@@ -100,14 +100,14 @@ def _read(
             return read_value_file(path, kind, frame or 0, meaning or ValueMeaning(), byte_budget, source)
     screen = read_screen(path, frame or 0, byte_budget)
     if given is not None and given.corners is not None:
-        given = given if given.corners else _with_corners(given, screen)
-        screen = straightened(screen, given.corners)
+        corners = given.corners or find_corners(screen.rgb)
+        given = given if given.corners else _with_corners(given, corners)
+        screen = straightened(screen, corners)
     return elastogram_of_screen(screen, find_calibration(screen, given), parameters)
 
 
-def _with_corners(given: Calibration, photo: ScreenFrame) -> Calibration:
-    """What was given, and the corners of the screen as they are found on the photo."""
-    corners = find_corners(photo.rgb)
+def _with_corners(given: Calibration, corners: tuple[tuple[float, float], ...]) -> Calibration:
+    """What was given, and the corners of the screen as they were found on the photo."""
     places = ", ".join(f"{x:.0f} {y:.0f}" for x, y in corners)
     said = WarningRecord(
         "corners-found", f"The corners of the screen were found on the photo at x y = {places}; compare with the photo."

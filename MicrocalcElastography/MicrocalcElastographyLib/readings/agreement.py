@@ -18,6 +18,7 @@ from .reading import (
     QUANTITY_COLUMNS,
     SPEED_COLUMNS,
     VOLUME_COLUMNS,
+    WORD_COLUMNS,
     variable_of,
 )
 from .table import DECIMALS
@@ -133,7 +134,7 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
             **own[list(LOW_ENDS)].min().to_dict(),
             **own[list(HIGH_ENDS)].max().to_dict(),
             **{name: _mean_of(own, name) for name in (*SPEED_COLUMNS, *VOLUME_COLUMNS)},
-            **{name: _words_of(own, name) for name in ("elasticity_assessment", "stiff_rim", "profile")},
+            **{name: _words_of(own, name) for name in (*WORD_COLUMNS, "profile")},
             "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
             "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
             "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),

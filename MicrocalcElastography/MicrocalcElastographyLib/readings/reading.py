@@ -12,7 +12,7 @@ from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from ..cohort.columns import Variable
 from ..cohort.quantities import recognize
 from ..cohort.reference_cutoffs import load_reference_cutoffs
-from ..descriptors import ELASTICITY, STIFF_RIM, Descriptor
+from ..descriptors import CYST_LAYERS, ELASTICITY, STIFF_RIM, Descriptor
 from ..elastogram import Unit
 from ..measurement import LesionMeasurement
 from ..protocol import Check, Status
@@ -59,7 +59,7 @@ class Reading:
         Shear-wave speed in the measurement box, pixel by pixel with E = 3 ρ c². A strain map has none.
     volume_box_mean_kpa, volume_box_max_kpa : float or None
         Of the stiffest cube or sphere over the slices of a volume. A strain map has none.
-    elasticity_assessment, stiff_rim : str
+    elasticity_assessment, stiff_rim, cyst_layers : str
         Words of `descriptors`; empty when they cannot be told.
     bound : str
         ``>=`` when the lesion may be stiffer than measured (values at the stiff end of the scale, or mostly void):
@@ -103,6 +103,7 @@ class Reading:
     volume_box_max_kpa: float | None = None
     elasticity_assessment: str = ""
     stiff_rim: str = ""
+    cyst_layers: str = ""
     bound: str = ""
     frame: str = ""
     profile: str = ""
@@ -123,7 +124,8 @@ VOLUME_COLUMNS = ("volume_box_mean_kpa", "volume_box_max_kpa")
 QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS, *SPEED_COLUMNS, *VOLUME_COLUMNS)
 """Shares and intervals that tell how far a value can be trusted, the same value in m/s and that over several slices; a
 table may lack them."""
-TEXT_COLUMNS = ("elasticity_assessment", "stiff_rim", "bound", "frame", "profile", "warnings", "protocol_warnings")
+WORD_COLUMNS = ("elasticity_assessment", "stiff_rim", "cyst_layers")
+TEXT_COLUMNS = (*WORD_COLUMNS, "bound", "frame", "profile", "warnings", "protocol_warnings")
 QUANTITY_COLUMNS = tuple(
     field.name
     for field in fields(Reading)
@@ -181,6 +183,7 @@ def reading_of(
         volume_box_max_kpa=block.maximum if block else None,
         elasticity_assessment=word_of.get(ELASTICITY, ""),
         stiff_rim=word_of.get(STIFF_RIM, ""),
+        cyst_layers=word_of.get(CYST_LAYERS, ""),
         bound=AT_LEAST if measurement.is_lower_bound else "",
         frame=measurement.elastogram.place_in_file,
         profile=measurement.elastogram.profile,
