@@ -108,6 +108,10 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
         ("scores", score.definition, float("nan") if score.value is None else score.value, "", score.reason)
         for score in assessment.scores
     ]
+    rows += [
+        ("words", descriptor.name, float("nan"), "", f"{descriptor.value or 'cannot tell'}: {descriptor.reason}")
+        for descriptor in assessment.descriptors
+    ]
     for region, found in (
         ("lesion", measurement.lesion_statistics),
         ("surrounding ring", measurement.ring_statistics),

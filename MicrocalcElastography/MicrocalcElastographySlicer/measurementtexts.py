@@ -22,7 +22,7 @@ _STATISTICS = (
     ("no value", "without a value"),
     ("scale end", "at an end of the scale"),
 )
-_OF_RATIOS = ("ratios", "box over the slices", "E/B size ratio", "scores", "printed on the screen")
+_OF_RATIOS = ("ratios", "box over the slices", "E/B size ratio", "scores", "words", "printed on the screen")
 SYMBOLS = {"pass": "✓", "warn": "✗", "cannot tell": "?"}
 _IN_STRAIN = {  # strain is no modulus
     "Emean": "mean",
@@ -71,7 +71,7 @@ def statisticsRows(rows):
 
 
 def ratioRows(rows):
-    """Ratios, scores and sizes: quantity, value with unit, remark."""
+    """Ratios, scores, words and sizes: quantity, value with unit or the word, remark."""
     shown = []
     for row in rows:
         isSize = row["region"] == "lesion" and row["unit"] in ("mm", "mm²")
@@ -86,6 +86,8 @@ def ratioRows(rows):
             isScore = row["region"] == "scores"
             value = _score(row["value"]) if isScore else f"{numberText(row['value'], unit)} {unit}".rstrip()
             remark = row["remark"]
+            if row["region"] == "words":
+                value, _colon, remark = remark.partition(": ")
             shown.append((prefix + row["quantity"], value, (remark, "" if remark == "-" else remark)))
     return shown
 

@@ -5,10 +5,12 @@ import pytest
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.assessment import assess
+from MicrocalcElastographyLib.descriptors import STIFF_RIM
 from MicrocalcElastographyLib.measurement import LesionRegions, label_region
 from MicrocalcElastographySlicer import measurementnodes
 from MicrocalcElastographySlicer.elastogramnodes import elastogramOf
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
+from MicrocalcElastographySlicer.measurementtexts import ratioRows
 from MicrocalcElastographySlicer.regions import regionOf
 from MicrocalcSlicerShared.nodes import tableRows
 from mrml.elastography_scene import draw, fat_mask, frame_mask, load_screen, node_names, ras, simulated
@@ -48,6 +50,9 @@ def test_table_holds_what_the_library_measures(logic, shown, regions):
     assert value(table, "lesion", "maximum") == pytest.approx(measurement.lesion_statistics.maximum)
     assert value(table, "fat", "median") == pytest.approx(measurement.fat_statistics.median)
     assert value(table, "ratios", "stiffness ratio") == pytest.approx(measurement.stiffness_ratio)
+    words = {row["quantity"]: row["remark"] for row in tableRows(table) if row["region"] == "words"}
+    assert words == {word.name: f"{word.value or 'cannot tell'}: {word.reason}" for word in expected.descriptors}
+    assert (STIFF_RIM, expected.descriptors[1].value) in [row[:2] for row in ratioRows(tableRows(table))]
     for score in expected.scores:
         assert value(table, "scores", score.definition) == score.value
         for name, share in score.shares.items():

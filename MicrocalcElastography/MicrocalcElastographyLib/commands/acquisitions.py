@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .options import calibration_of, check_profile, spacing_of
 
@@ -162,8 +162,6 @@ def _with_slices(
     path: Path, elastogram: Elastogram, arguments: argparse.Namespace
 ) -> tuple[Elastogram, ElastogramVolume | None]:
     """The elastogram, and all slices of its file; without them where the file does not tell how far they are apart."""
-    from MicrocalcAILib.base.errors import WarningRecord
-
     from ..reading import read_slices
 
     try:
