@@ -11,8 +11,9 @@ from typing import Any
 from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import read_parameters
 
-from .descriptors import Descriptor, DescriptorParameters, elasticity_assessment, stiff_rim
-from .elastogram import Elastogram
+from .descriptors import Descriptor, DescriptorParameters, cyst_layers, elasticity_assessment, stiff_rim
+from .elastogram import Elastogram, Unit
+from .elastogram_volume import ElastogramVolume
 from .measurement import LesionMeasurement, LesionRegions, MeasurementParameters, measure
 from .protocol import Check, ProtocolParameters, check_acquisition, check_operator
 from .scoring import ColorShareParameters, Score, TsukubaParameters, color_share_score, tsukuba_score
@@ -45,7 +46,7 @@ class Assessment:
     """What one acquisition says about a lesion.
 
     ``scores`` are the color-share and the Tsukuba score, ``checks`` those of the protocol, ``descriptors`` the BI-RADS
-    elasticity assessment and the stiff rim.
+    elasticity assessment, the stiff rim and, of strain maps, the layers of a cyst.
     """
 
     measurement: LesionMeasurement
@@ -77,6 +78,7 @@ def assess(
     box_center: tuple[float, float] | None = None,
     precompression: float | None = None,
     confirmed: Collection[str] | None = None,
+    volume: ElastogramVolume | None = None,
 ) -> Assessment:
     """Measure, score and check one acquisition.
 
@@ -92,13 +94,15 @@ def assess(
         Level of the pressure indicator the examiner entered.
     confirmed : collection of str or None
         Codes of `protocol.OPERATOR_RULES` that the examiner confirmed; None when nobody was asked.
+    volume : ElastogramVolume or None
+        All slices, when the elastogram is one of several.
 
     Raises
     ------
     ParameterError
         When the spacing is unknown or a region lies outside the elastography box.
     """
-    measurement = measure(elastogram, regions, parameters.measurement, box_center)
+    measurement = measure(elastogram, regions, parameters.measurement, box_center, volume)
     checks = check_acquisition(measurement, precompression, parameters.protocol)
     if confirmed is not None:
         checks = (*checks, *check_operator(confirmed))
@@ -114,6 +118,7 @@ def assess(
         descriptors=(
             elasticity_assessment(measurement, scores, parameters.descriptors),
             stiff_rim(measurement, parameters.descriptors),
+            *((cyst_layers(measurement, parameters.descriptors),) if elastogram.unit == Unit.STRAIN else ()),
         ),
         parameters=parameters,
     )

@@ -48,7 +48,7 @@ class Calibration:
         Panel that shows the box; its first row is the surface of the probe.
     corners : tuple of (float, float) or None
         x, y of the four corners of the screen on a photo, see `screen.perspective.straightened`; all other places are
-        on the straightened picture.
+        on the straightened picture. None for no photo; empty when they are to be looked for.
     printed : PrintedValues or None
         What the scanner printed about its measurement circles; compared with our own values, never used for them.
     profile : str or None

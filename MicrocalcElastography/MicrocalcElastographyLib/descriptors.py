@@ -1,4 +1,4 @@
-"""Words for a lesion's stiffness by explicit rules: the BI-RADS elasticity assessment and the stiff rim.
+"""Words for a lesion by explicit rules: the BI-RADS elasticity assessment, the stiff rim, the layers of a cyst.
 
 BI-RADS (ultrasound, 2013) names soft, intermediate and hard and gives no limits. Every limit below is a parameter and a
 choice; the numbers that decided stand with the word.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from MicrocalcAILib.base.parameters import check_range
 
 from .elastogram import Direction, Unit
@@ -18,6 +20,7 @@ from .scoring import TSUKUBA, Score
 
 ELASTICITY = "BI-RADS elasticity assessment"
 STIFF_RIM = "stiff rim"
+CYST_LAYERS = "cyst layers (blue–green–red)"
 _SATURATED = 0.5  # share of the inside at the stiff end of the scale from which its own stiffness is unknown
 
 
@@ -28,7 +31,7 @@ class Descriptor:
     Parameters
     ----------
     name : str
-        `ELASTICITY` or `STIFF_RIM`.
+        `ELASTICITY`, `STIFF_RIM` or `CYST_LAYERS`.
     value : str or None
         ``soft``, ``intermediate``, ``hard``; ``present``, ``absent``. None when it cannot be told.
     reason : str
@@ -61,8 +64,11 @@ class DescriptorParameters:
     rim_factor : float
         The ring is a stiff rim when it is this many times stiffer, by medians, than the inside of the lesion and than
         the tissue beyond the ring. A choice.
+    layer_share : float
+        Share of a third of the lesion, of its depth, that lies in its third of the scale where the layers of a cyst are
+        present. A choice.
     smallest_valid_share : float
-        Share of ring and lesion that has to carry a value for the rim to be judged, 0 to 1.
+        Share of ring and lesion that has to carry a value for rim and layers to be judged, 0 to 1.
     """
 
     soft_up_to_kpa: float = 80.0
@@ -70,6 +76,7 @@ class DescriptorParameters:
     soft_up_to_score: int = 2
     hard_from_score: int = 4
     rim_factor: float = 1.3
+    layer_share: float = 0.6
     smallest_valid_share: float = 0.75
 
     def __post_init__(self) -> None:
@@ -78,6 +85,7 @@ class DescriptorParameters:
         check_range("soft_up_to_score", self.soft_up_to_score, 1, 4)
         check_range("hard_from_score", self.hard_from_score, self.soft_up_to_score + 1, 5)
         check_range("rim_factor", self.rim_factor, 1.0, 100.0)
+        check_range("layer_share", self.layer_share, 0.34, 1.0)
         check_range("smallest_valid_share", self.smallest_valid_share, 0.01, 1.0)
 
 
@@ -150,3 +158,40 @@ def stiff_rim(measurement: LesionMeasurement, parameters: DescriptorParameters =
         f"tissue beyond (medians); present from {parameters.rim_factor:g} times both"
     )
     return Descriptor(STIFF_RIM, word, reason, numbers)
+
+
+def cyst_layers(
+    measurement: LesionMeasurement, parameters: DescriptorParameters = DescriptorParameters()
+) -> Descriptor:
+    """Whether a strain map shows the layers that fluid makes: hard, middle and soft colors from the probe down.
+
+    They are an artifact of strain imaging in cysts, blue, green and red where blue is hard (Cosgrove et al.: EFSUMB
+    guidelines on elastography, part 2. Ultraschall in Med 34:238, 2013). Other scanners display cysts otherwise, so
+    that their absence says nothing.
+    """
+    elastogram = measurement.elastogram
+    if elastogram.unit != Unit.STRAIN or elastogram.value_range is None:
+        return Descriptor(CYST_LAYERS, None, "Only a strain map with a color scale can show them.", {})
+    void = measurement.lesion_statistics.void_share
+    lesion = measurement.regions.lesion.in_box(elastogram)
+    rows = np.flatnonzero(lesion.any(axis=1))
+    if 1.0 - void < parameters.smallest_valid_share or len(rows) < 3:
+        return Descriptor(CYST_LAYERS, None, f"Only {1.0 - void:.0%} of the lesion carries a value.", {})
+    low, high = elastogram.value_range
+    softness = (elastogram.values - low) / (high - low)
+    if elastogram.direction is Direction.STIFFER_IS_HIGHER:
+        softness = 1.0 - softness
+    numbers = {}
+    edges = np.linspace(rows[0], rows[-1] + 1, 4).round().astype(int)
+    for third, name in enumerate(("upper", "middle", "lower")):
+        layer = slice(edges[third], edges[third + 1])
+        found = softness[layer][lesion[layer] & elastogram.valid[layer]]
+        inside = (found >= third / 3.0) & (found <= (third + 1) / 3.0)
+        numbers[name] = float(inside.mean()) if found.size else 0.0
+    word = "present" if min(numbers.values()) >= parameters.layer_share else "absent"
+    shares = ", ".join(f"{share:.0%} of its {name} third" for name, share in numbers.items())
+    reason = (
+        f"of the hard, middle and soft third of the scale lie {shares} (from the probe down); present from "
+        f"{parameters.layer_share:.0%} each, and no sign where the scanner displays cysts otherwise"
+    )
+    return Descriptor(CYST_LAYERS, word, reason, numbers)

@@ -182,7 +182,7 @@ def tsukuba_score(
     4 the whole lesion stiff, 5 lesion and surroundings stiff.
 
     The reference is the median of the elastography box outside lesion and ring. The layered (blue–green–red) pattern
-    of cysts is not recognized.
+    of cysts is a word of its own, `descriptors.cyst_layers`.
 
     Parameters
     ----------

@@ -228,6 +228,11 @@ def shownVolumes(valueNode) -> list:
     return [node for node in (valueNode, nodes.screenNode, nodes.bModeNode) if node is not None]
 
 
+def sourceOf(valueNode):
+    """The screen or map of values in the scene that was converted, None for a file, and its frame."""
+    return referred(valueNode, _SOURCE), recall(valueNode, _FRAME)
+
+
 def frameOf(valueNode, screenNode) -> int:
     """Slice of the screen that the values belong to; a screen of this module's own has one."""
     return recall(valueNode, _FRAME) if screenNode is referred(valueNode, _SOURCE) else 0

@@ -185,6 +185,7 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
             box_center=None if boxPointNode is None else regions.pointOf(valueNode, boxPointNode),
             precompression=precompression,
             confirmed=confirmed,
+            volume=screens.slicesOf(*elastogramnodes.sourceOf(valueNode), elastogram),
         )
 
     def showAssessment(self, assessment: Assessment, valueNode) -> measurementnodes.MeasurementNodes:

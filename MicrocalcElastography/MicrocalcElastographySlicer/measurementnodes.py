@@ -88,6 +88,11 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
         ("ratios", "stiffness ratio of the lesion", measurement.stiffness_ratio_lesion, "", "whole lesion / fat"),
         ("ratios", "strain ratio", measurement.strain_ratio, "", "strain in fat / strain in the lesion"),
     ]
+    if (block := measurement.block) is not None:
+        rows += [
+            ("box over the slices", title, getattr(block, key), unit, block.words)
+            for key, title in (("mean", "mean"), ("maximum", "maximum"))
+        ]
     if measurement.sizes is not None:
         rows += [
             ("E/B size ratio", "length", measurement.sizes.length, "", "elastogram / B-mode"),
@@ -102,6 +107,10 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
     rows += [
         ("scores", score.definition, float("nan") if score.value is None else score.value, "", score.reason)
         for score in assessment.scores
+    ]
+    rows += [
+        ("words", descriptor.name, float("nan"), "", f"{descriptor.value or 'cannot tell'}: {descriptor.reason}")
+        for descriptor in assessment.descriptors
     ]
     for region, found in (
         ("lesion", measurement.lesion_statistics),

@@ -22,6 +22,7 @@ _STATISTICS = (
     ("no value", "without a value"),
     ("scale end", "at an end of the scale"),
 )
+_OF_RATIOS = ("ratios", "box over the slices", "E/B size ratio", "scores", "words", "printed on the screen")
 SYMBOLS = {"pass": "✓", "warn": "✗", "cannot tell": "?"}
 _IN_STRAIN = {  # strain is no modulus
     "Emean": "mean",
@@ -70,20 +71,23 @@ def statisticsRows(rows):
 
 
 def ratioRows(rows):
-    """Ratios, scores and sizes: quantity, value with unit, remark."""
+    """Ratios, scores, words and sizes: quantity, value with unit or the word, remark."""
     shown = []
     for row in rows:
         isSize = row["region"] == "lesion" and row["unit"] in ("mm", "mm²")
-        if isSize or row["region"] in ("ratios", "E/B size ratio", "scores", "printed on the screen"):
+        if isSize or row["region"] in _OF_RATIOS:
             prefix = {
                 "lesion": _("lesion, "),
                 "E/B size ratio": _("E/B size ratio, "),
+                "box over the slices": _("box over the slices, "),
                 "printed on the screen": _("printed on the screen, "),
             }.get(row["region"], "")
             unit = row["unit"].strip("-")
             isScore = row["region"] == "scores"
             value = _score(row["value"]) if isScore else f"{numberText(row['value'], unit)} {unit}".rstrip()
             remark = row["remark"]
+            if row["region"] == "words":
+                value, _colon, remark = remark.partition(": ")
             shown.append((prefix + row["quantity"], value, (remark, "" if remark == "-" else remark)))
     return shown
 

@@ -48,7 +48,7 @@ class MeasureSection(Section):
         ui.boxPointButton.clicked.connect(self.onPlaceBox)
         ui.measureButton.clicked.connect(self.onMeasure)
         fitColumns(ui.statisticsTable, fitted=(0,), stretched=(1, 2, 3, 4))
-        fitColumns(ui.ratiosTable, fitted=(0, 1), stretched=(2,))
+        fitColumns(ui.ratiosTable, fitted=(1,), stretched=(0, 2))
         fitColumns(ui.protocolTable, fitted=(0,), stretched=(1,))
         width = _MEASURED_CHARACTERS * ui.protocolTable.fontMetrics().averageCharWidth()
         ui.protocolTable.setColumnWidth(2, width)

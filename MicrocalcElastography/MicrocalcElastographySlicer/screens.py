@@ -19,6 +19,7 @@ from .nodes import recall, remember
 if TYPE_CHECKING:  # scipy and pydicom are imported only when needed
     from MicrocalcElastographyLib.calibration import Calibration
     from MicrocalcElastographyLib.cine import CineSummary
+    from MicrocalcElastographyLib.elastogram_volume import ElastogramVolume
     from MicrocalcElastographyLib.profiles import Profile
     from MicrocalcElastographyLib.reading import ValueMeaning
     from MicrocalcElastographyLib.screen.frame import ScreenFrame
@@ -118,12 +119,29 @@ def elastogramOfVolume(volumeNode, frame: int, given: Calibration, meaning: Valu
         from MicrocalcElastographyLib.reading.value_maps import value_map
 
         pixels, spacing = slicer.util.arrayFromVolume(volumeNode)[frame], nodeSpacing(volumeNode)
-        return value_map(pixels, meaning, spacing, _SPACING_SOURCE, {"kind": "volume in the scene", "frame": frame})
+        place = {"slice": frame, "slices": volumeNode.GetImageData().GetDimensions()[2]}
+        return value_map(pixels, meaning, spacing, _SPACING_SOURCE, {"kind": "volume in the scene", **place})
 
     from MicrocalcElastographyLib.conversion import elastogram_of_screen
 
     calibration = calibrationOfScreen(volumeNode, frame, given)
     return elastogram_of_screen(_screenOf(volumeNode, frame), calibration)
+
+
+def slicesOf(volumeNode, frame: int, elastogram: Elastogram) -> ElastogramVolume | None:
+    """All slices of a map of values, of which one was converted; None for a screen and for a single slice."""
+    from MicrocalcElastographyLib.elastogram_volume import ElastogramVolume
+    from MicrocalcElastographyLib.reading.value_maps import ValueMeaning, value_map
+
+    if volumeNode is None or isScreen(volumeNode) or nodeSpacing(volumeNode) is None:
+        return None
+    pixels = slicer.util.arrayFromVolume(volumeNode)
+    if len(pixels) < 2 or elastogram.spacing_mm is None:
+        return None
+    meaning = ValueMeaning(unit=elastogram.unit, direction=elastogram.direction)
+    values = np.stack([value_map(part, meaning, None, _SPACING_SOURCE, {}).values for part in pixels])
+    spacing = (volumeNode.GetSpacing()[2], *elastogram.spacing_mm)
+    return ElastogramVolume(values, elastogram.unit, elastogram.direction, frame, spacing)
 
 
 def calibrationOfScreen(volumeNode, frame: int, given: Calibration) -> Calibration:

@@ -31,7 +31,7 @@ def tissue(inside: float, ring: float, beyond: float) -> NDArray[np.float64]:
 
 def words(elastogram: Elastogram, **limits: float) -> tuple[str | None, str | None]:
     parameters = AssessmentParameters(descriptors=DescriptorParameters(**limits))  # type: ignore[arg-type]
-    elasticity, rim = assessment_of(elastogram, parameters).descriptors
+    elasticity, rim, *_ = assessment_of(elastogram, parameters).descriptors
     return elasticity.value, rim.value
 
 
@@ -92,6 +92,32 @@ def test_a_stiff_rim_is_stiffer_than_the_inside_and_than_the_tissue_beyond(
 def test_in_strain_the_stiff_rim_is_the_one_that_strains_less() -> None:
     assert words(elastogram_of(tissue(0.4, 0.2, 0.8), Unit.STRAIN))[1] == "present"
     assert words(elastogram_of(tissue(0.2, 0.4, 0.8), Unit.STRAIN))[1] == "absent"
+
+
+def layered(*softness: float) -> Elastogram:
+    """A strain map whose lesion has layers from the probe down."""
+    values = np.full(SHAPE, 0.6)
+    rows = np.arange(SHAPE[0])[:, None]
+    for number, value in enumerate(softness):
+        part = (rows >= 40 + number * 41 // len(softness)) & (rows < 40 + (number + 1) * 41 // len(softness))
+        values[part & LESION.mask] = value
+    return elastogram_of(values, Unit.STRAIN, value_range=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("softness", "word"),
+    [((0.1, 0.5, 0.9), "present"), ((0.9, 0.5, 0.1), "absent"), ((0.1, 0.1, 0.1), "absent"), ((0.1, 0.9), "absent")],
+)
+def test_a_cyst_is_hard_middle_and_soft_from_the_probe_down(softness: tuple[float, ...], word: str) -> None:
+    found = assessment_of(layered(*softness)).descriptors[2]
+    assert found.value == word
+    assert f"{found.numbers['upper']:.0%} of its upper third" in found.reason
+
+
+def test_layers_of_a_cyst_are_not_looked_for_in_kpa_and_not_told_of_a_void_lesion() -> None:
+    assert len(assessment_of(elastogram_of(tissue(90, 20, 20))).descriptors) == 2
+    void = np.where(LESION.mask, np.nan, 0.5)
+    assert assessment_of(elastogram_of(void, Unit.STRAIN, value_range=(0.0, 1.0))).descriptors[2].value is None
 
 
 def test_limits_that_cross_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
 from MicrocalcElastographyLib.reading import read_elastogram
+from MicrocalcElastographyLib.screen.corners import find_corners
 from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
-from MicrocalcElastographyLib.screen.perspective import _coefficients, straightened
+from MicrocalcElastographyLib.screen.perspective import perspective_coefficients, straightened
 
 UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT = (80.0, 60.0), (900.0, 90.0), (880.0, 1130.0), (100.0, 1170.0)
 CORNERS = (UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT)
@@ -25,7 +27,7 @@ def photo_of(rgb: np.ndarray) -> Image.Image:
     rows, columns = rgb.shape[:2]
     upright = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], dtype=float)
     taken = Image.fromarray(rgb).transform(
-        (980, 1240), Image.Transform.PERSPECTIVE, _coefficients(np.array(CORNERS), upright).tolist(),
+        (980, 1240), Image.Transform.PERSPECTIVE, perspective_coefficients(np.array(CORNERS), upright).tolist(),
         Image.Resampling.BICUBIC, fillcolor=(90, 90, 90),
     )  # fmt: skip
     return taken
@@ -68,6 +70,54 @@ def test_a_rectangle_on_the_photo_becomes_the_same_rectangle() -> None:
 def test_corners_that_are_none_are_refused(corners: tuple[tuple[float, float], ...], sentence: str) -> None:
     with pytest.raises(ParameterError, match=sentence):
         straightened(ScreenFrame(np.zeros((600, 1000, 3), np.uint8)), corners)
+
+
+def test_corners_that_were_not_given_are_found_and_said(tmp_path: Path) -> None:
+    screen = simulate_screen(PhantomParameters(opacity=1.0))
+    photo_of(screen.frame).save(tmp_path / "photo.png")
+    elastogram = read_elastogram(tmp_path / "photo.png", given=Calibration(corners=()))
+    assert elastogram.value_range == (0.0, 180.0)
+    found = np.array(elastogram.source["calibration"]["corners"]["value"])
+    assert np.hypot(*(found - CORNERS).T).max() < 3.0
+    (said,) = [warning.message for warning in elastogram.warnings if warning.code == "corners-found"]
+    assert f"{found[0][0]:.0f} {found[0][1]:.0f}" in said
+
+
+def _desk() -> np.ndarray:
+    return np.random.default_rng(1).normal(120, 2, (400, 600, 3)).clip(0, 255).astype(np.uint8)
+
+
+def _with_round_screen() -> np.ndarray:
+    photo, (rows, columns) = _desk(), np.ogrid[:400, :600]
+    photo[(rows - 200) ** 2 + (columns - 300) ** 2 < 150**2] = 10
+    return photo
+
+
+def _with_a_hand_before_the_screen() -> np.ndarray:
+    photo = _desk()
+    photo[60:340, 100:500] = 10
+    photo[200:400, 250:420] = 118
+    return photo
+
+
+def _with_the_screen_cut_off() -> np.ndarray:
+    photo = _desk()
+    photo[60:340, 250:] = 10
+    return photo
+
+
+@pytest.mark.parametrize("photo", [_desk, _with_round_screen, _with_a_hand_before_the_screen, _with_the_screen_cut_off])
+def test_corners_are_asked_for_where_four_straight_sides_are_not_seen(photo: Callable[[], np.ndarray]) -> None:
+    with pytest.raises(ParameterError, match="give them"):
+        find_corners(photo())
+
+
+def test_corners_of_a_screen_on_a_desk_are_found_through_noise_and_a_small_reflection() -> None:
+    photo = _desk()
+    photo[60:340, 100:500] = 10
+    photo[59:66, 300:312] = 121
+    found = np.array(find_corners(photo))
+    assert np.abs(found - [(100, 60), (500, 60), (500, 340), (100, 340)]).max() < 1.5
 
 
 def test_regions_of_the_file_do_not_hold_on_the_upright_picture() -> None:

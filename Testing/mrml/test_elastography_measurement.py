@@ -5,10 +5,12 @@ import pytest
 
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.assessment import assess
+from MicrocalcElastographyLib.descriptors import STIFF_RIM
 from MicrocalcElastographyLib.measurement import LesionRegions, label_region
 from MicrocalcElastographySlicer import measurementnodes
 from MicrocalcElastographySlicer.elastogramnodes import elastogramOf
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
+from MicrocalcElastographySlicer.measurementtexts import ratioRows
 from MicrocalcElastographySlicer.regions import regionOf
 from MicrocalcSlicerShared.nodes import tableRows
 from mrml.elastography_scene import draw, fat_mask, frame_mask, load_screen, node_names, ras, simulated
@@ -48,10 +50,29 @@ def test_table_holds_what_the_library_measures(logic, shown, regions):
     assert value(table, "lesion", "maximum") == pytest.approx(measurement.lesion_statistics.maximum)
     assert value(table, "fat", "median") == pytest.approx(measurement.fat_statistics.median)
     assert value(table, "ratios", "stiffness ratio") == pytest.approx(measurement.stiffness_ratio)
+    words = {row["quantity"]: row["remark"] for row in tableRows(table) if row["region"] == "words"}
+    assert words == {word.name: f"{word.value or 'cannot tell'}: {word.reason}" for word in expected.descriptors}
+    assert (STIFF_RIM, expected.descriptors[1].value) in [row[:2] for row in ratioRows(tableRows(table))]
     for score in expected.scores:
         assert value(table, "scores", score.definition) == score.value
         for name, share in score.shares.items():
             assert value(table, score.definition, f"share {name.replace('_', ' ')}") == pytest.approx(100 * share)
+
+
+def test_a_map_of_several_slices_is_measured_over_them_too(slicer, logic):
+    values = np.random.default_rng(0).uniform(10, 30, (9, 60, 70)).astype(np.float32)
+    values[5:8, 26:34, 30:38] += 100
+    volume = slicer.util.addVolumeFromArray(values, np.diag([-0.25, -0.25, 0.5, 1.0]), "Map")
+    value_node = logic.process(volume, frame=3, unit="kPa").valueNode
+    lesion = np.zeros((60, 70), dtype=bool)
+    lesion[20:40, 25:45] = True
+    result = logic.measure(value_node, {"lesion": (draw(slicer, value_node, lesion=lesion), "lesion")})
+    table = result.measurementTableNode
+    assert value(table, "measurement box", "mean") < 40
+    assert value(table, "box over the slices", "mean") > 80
+    assert value(table, "box over the slices", "maximum") == pytest.approx(values[5:8].max(), abs=20)
+    assert "outline-in-all-slices" in {warning.code for warning in result.warnings}
+    assert "slice 3 of 9" in elastogramOf(value_node).place_in_file
 
 
 def test_size_on_the_elastogram_is_compared_with_b_mode(slicer, logic, shown, regions):

@@ -5,6 +5,7 @@ import pytest
 
 from MicrocalcElastographySlicer import views
 from MicrocalcElastographySlicer.parameternode import BoxForm, BoxPlace, Shape
+from mrml import panel_looks
 from mrml.elastography_panel import (
     convert,
     discard,
@@ -247,6 +248,19 @@ def test_numbers_follow_the_segment_editor(slicer, panel, screen):
     wait_until(
         lambda: panel.measureSection.assessment.measurement.regions.lesion.mask.sum() == np.count_nonzero(smaller)
     )
+
+
+def test_remarks_beside_ratios_wrap_between_words_in_a_narrow_panel(panel, measured):
+    wait_until(lambda: panel.measureSection.assessment is not None)
+    panel_looks.shown(panel)
+    for _page in panel_looks.pages(panel):
+        if panel.ui.ratiosTable.isVisible():
+            break
+    table = panel.ui.ratiosTable
+    width = table.fontMetrics().horizontalAdvance
+    for column in (0, 2):
+        longest = max((word for row in texts(table) for word in row[column].split()), key=width)
+        assert width(longest) < table.columnWidth(column), longest
 
 
 def test_e_b_size_ratio_needs_the_lesion_in_color(slicer, panel, measured):

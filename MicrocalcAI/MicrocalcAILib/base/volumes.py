@@ -44,6 +44,8 @@ class Volume(NamedTuple):
         Number of slices in the file.
     spacing_mm : (float, float)
         Between rows, between columns.
+    slice_spacing_mm : float or None
+        Between slices; None in a file of two dimensions.
     origin_lps_mm, direction_lps : tuples of 3 and 9 floats
     fields : dict
         Further entries of the header.
@@ -55,6 +57,7 @@ class Volume(NamedTuple):
     pixel_type: str
     slices: int
     spacing_mm: tuple[float, float]
+    slice_spacing_mm: float | None
     origin_lps_mm: tuple[float, ...]
     direction_lps: tuple[float, ...]
     fields: dict[str, str]
@@ -105,6 +108,7 @@ def read_volume(path: Path, kind: str, byte_budget: int = BYTE_BUDGET, slice_num
         facts["pixel_type"],
         facts["slices"],
         tuple(facts["spacing_mm"]),
+        facts["slice_spacing_mm"],
         tuple(facts["origin_lps_mm"]),
         tuple(facts["direction_lps"]),
         facts["fields"],
@@ -149,6 +153,7 @@ def decode_volume(name: str, kind: str, byte_budget: int, slice_number: int | No
         "pixel_type": pixel_type,
         "slices": slices,
         "spacing_mm": (spacing[1], spacing[0]),
+        "slice_spacing_mm": spacing[2] if len(spacing) > 2 else None,
         "origin_lps_mm": (*origin, 0.0)[:3],
         "direction_lps": direction if len(direction) == 9 else (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
         "fields": fields,

@@ -64,7 +64,10 @@ QUANTITIES: tuple[Quantity, ...] = (
              low=0.0, high=100.0),
     Quantity("assessment", "Elasticity assessment (soft, intermediate, hard)", "", "category", False,
              r"\belasticity assessment\b"),
+    Quantity("cyst_layers", "Layers of a cyst in the strain map", "", "category", False, r"\bcyst layers\b"),
     Quantity("rim", "Stiff rim", "", "category", False, r"\bstiff rim\b"),
+    Quantity("volume_box", "Elasticity in a box over several slices", "kPa", "continuous", False,
+             r"\bvolume box\b", low=0.0),
     Quantity("box_speed", "Shear wave speed in the box, from the elasticity", "m/s", "continuous", False,
              r"\bbox speed\b", low=0.0),
     Quantity("velocity", "Shear wave speed", "m/s", "continuous", True,
@@ -102,7 +105,7 @@ QUANTITIES: tuple[Quantity, ...] = (
 )  # fmt: skip
 
 MEASUREMENT_KEYS = frozenset(
-    {"void", "saturated", "inside", "interval", "box_speed", "assessment"}
+    {"void", "saturated", "inside", "interval", "box_speed", "volume_box", "assessment"}
 )  # how well was measured, and elasticity or score said again; nothing more about the lesion
 
 

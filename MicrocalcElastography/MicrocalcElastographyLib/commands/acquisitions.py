@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MicrocalcAILib.base.errors import ParameterError
+from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
 from .options import calibration_of, check_profile, spacing_of
 
 if TYPE_CHECKING:
     from ..assessment import Assessment, AssessmentParameters
     from ..elastogram import Elastogram
+    from ..elastogram_volume import ElastogramVolume
     from ..measurement import LesionRegions
+    from ..reading import ValueMeaning
     from ..readings import Reading
 
 
@@ -60,7 +62,10 @@ def measure(arguments: argparse.Namespace) -> Measured:
         elastogram = read(path, arguments, arguments.frame)
         regions = _regions(elastogram, arguments, number)
         center = _box_center(elastogram, arguments, number)
-        assessment = assess(elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed)
+        elastogram, volume = _with_slices(path, elastogram, arguments)
+        assessment = assess(
+            elastogram, regions, parameters, center, arguments.precompression, arguments.confirmed, volume
+        )
         assessments.append(assessment)
         readings.append(
             reading_of(
@@ -133,18 +138,42 @@ def _parameters(arguments: argparse.Namespace) -> AssessmentParameters:
 
 def read(path: Path, arguments: argparse.Namespace, frame: int | None) -> Elastogram:
     """One frame of a file, with what the options say about it."""
-    from ..elastogram import Direction
-    from ..reading import ValueMeaning, read_elastogram
+    from ..reading import read_elastogram
 
-    direction = Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None
-    meaning = ValueMeaning(unit=arguments.unit, direction=direction, spacing_mm=spacing_of(arguments))
     given = replace(calibration_of(arguments), corners=_corners(arguments.corners))
-    elastogram = read_elastogram(path, frame, given, meaning)
+    elastogram = read_elastogram(path, frame, given, _meaning(arguments))
     check_profile(arguments, elastogram.warnings)
     return elastogram
 
 
+def _meaning(arguments: argparse.Namespace) -> ValueMeaning:
+    from ..elastogram import Direction
+    from ..reading import ValueMeaning
+
+    return ValueMeaning(
+        unit=arguments.unit,
+        direction=Direction(f"{arguments.higher_is} is higher") if arguments.higher_is else None,
+        spacing_mm=spacing_of(arguments),
+        slice_spacing_mm=arguments.slice_spacing,
+    )
+
+
+def _with_slices(
+    path: Path, elastogram: Elastogram, arguments: argparse.Namespace
+) -> tuple[Elastogram, ElastogramVolume | None]:
+    """The elastogram, and all slices of its file; without them where the file does not tell how far they are apart."""
+    from ..reading import read_slices
+
+    try:
+        return elastogram, read_slices(path, elastogram, _meaning(arguments))
+    except ParameterError as error:
+        said = WarningRecord("slices-not-measured", str(error))
+        return replace(elastogram, warnings=(*elastogram.warnings, said)), None
+
+
 def _corners(numbers: list[float] | None) -> tuple[tuple[float, float], ...] | None:
+    if numbers is not None and len(numbers) not in (0, 8):
+        raise ParameterError("--corners takes x and y of four corners, eight numbers, or none to have them found.")
     return None if numbers is None else tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
@@ -211,6 +240,10 @@ def summary(reading: Reading) -> str:
     for name, words in (("stiffness_ratio", "stiffness ratio"), ("strain_ratio", "strain ratio")):
         if getattr(reading, name) is not None:
             parts.append(f"{words} {least}{getattr(reading, name):.2f}")
+    if reading.volume_box_mean_kpa is not None:
+        parts.append(
+            f"over the slices mean {reading.volume_box_mean_kpa:.1f} kPa, maximum {reading.volume_box_max_kpa:.1f} kPa"
+        )
     if not parts:
         parts.append("no value: void" if reading.void_percent else "no value")
     if reading.roi_inside_percent is not None and reading.elasticity_mean_kpa is not None:
@@ -220,4 +253,6 @@ def summary(reading: Reading) -> str:
         parts.append(reading.elasticity_assessment)
     if reading.stiff_rim:
         parts.append(f"stiff rim {reading.stiff_rim}")
+    if reading.cyst_layers:
+        parts.append(f"layers of a cyst {reading.cyst_layers}")
     return ", ".join(parts)

@@ -61,7 +61,8 @@ def _write(summary: CineSummary, folder: Path) -> None:
 
 def report(summary: CineSummary) -> None:
     """Print the frames, the steadiest stretch and the frame to measure."""
-    print(f"{summary.frames} frames, {len(summary.shown)} of them with a new elastogram:")
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
+    print(f"{frames}, {len(summary.shown)} of them with a new elastogram:")
     for frame in summary.shown:
         marks = " steady" if frame.frame in summary.stretch else ""
         marks += ", chosen" if frame.frame == summary.chosen else ""

@@ -40,7 +40,7 @@ def _slices(path: Path, arguments: argparse.Namespace) -> int:
 
 
 def _print_slices(path: Path, arguments: argparse.Namespace, slices: int) -> None:
-    print(f"{slices} slices, counted from 0:")
+    print("1 slice:" if slices == 1 else f"{slices} slices, counted from 0:")
     for number in range(slices):
         elastogram = read(path, arguments, number)
         known = elastogram.values[elastogram.valid]

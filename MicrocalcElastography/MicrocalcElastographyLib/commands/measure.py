@@ -43,9 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                          help="frame, page or slice, counted from 0; without a number, what there is is listed and "
                          "nothing is measured")  # fmt: skip
     add_reading(reading)
-    reading.add_argument("--corners", nargs=8, type=float, metavar="X_Y",
+    reading.add_argument("--corners", nargs="*", type=float, metavar="X_Y",
                          help="photo of a screen: x y of its upper left, upper right, lower right and lower left "
-                         "corner; it is made upright, and everything else is given on the upright picture")  # fmt: skip
+                         "corner, or nothing to have them found; it is made upright, and everything else is given on "
+                         "the upright picture")  # fmt: skip
+    reading.add_argument("--slice-spacing", type=float, metavar="MM", help="distance of the slices of a map of values")
     reading.add_argument("--higher-is", choices=("softer", "stiffer"), help="meaning of a map of strain values")
     _add_measurement(parser.add_argument_group("measurement and protocol"))
     _add_record(parser.add_argument_group("record"))

@@ -26,7 +26,7 @@ _LISTS = ("lesion", "fat", "lesion_on_elastogram", "calcification", "skin", "che
 _DEFAULTS = {**dict.fromkeys(_LISTS), "name": "lesion", "reader": "", "patient": "", "outcome": "", "repeat": 1}
 SHARED = (
     *("frame", "unit", "range", "opacity", "color_table", "box", "bar", "corners", "profile", "spacing"),
-    *("higher_is", "box_mm", "circle", "precompression", "confirmed", "parameters", "cutoffs"),
+    *("slice_spacing", "higher_is", "box_mm", "circle", "precompression", "confirmed", "parameters", "cutoffs"),
 )
 """Options of the command that hold for all rows, unless the row says otherwise."""
 

@@ -11,8 +11,10 @@ from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from MicrocalcAILib.base.parameters import check_range
 
 from ..elastogram import TISSUE_DENSITY_KG_M3, Direction, Elastogram, Unit
+from ..elastogram_volume import ElastogramVolume
+from .block import Block, stiffest_block
 from .ratios import Ratios
-from .regions import Region, box_of, image_shape, origin_px, ring_around, spacing_of, within_reach
+from .regions import Region, box_of, image_shape, middle_of, origin_px, ring_around, spacing_of, within_reach
 from .sizes import SizeRatio, longest_diameter_mm, size_ratio
 from .statistics import RegionStatistics, region_statistics
 from .stiffest import BoxShape, PlacedBox, box_at, centers_on, footprint, stiffest_box
@@ -117,6 +119,8 @@ class LesionMeasurement:
     lesion_length_mm, lesion_area_mm2 : float
     lesion_depth_mm : float or None
         Depth of the lesion's middle below the probe.
+    block : Block or None
+        The stiffest cube or sphere over the slices of a volume, beside the box in the slice that was measured.
     warnings : tuple of WarningRecord
         Of the elastogram and of the measurement.
     """
@@ -141,6 +145,7 @@ class LesionMeasurement:
     lesion_area_mm2: float
     lesion_depth_mm: float | None
     stiffness_ratio_interval: tuple[float, float] | None = None
+    block: Block | None = None
     warnings: tuple[WarningRecord, ...] = ()
 
     @property
@@ -193,6 +198,7 @@ class LesionMeasurement:
                 "placed": "on the stiffest position" if self.box.automatic else "by hand",
                 "inside_lesion_share": self.box_inside_share,
             },
+            "box_over_slices": self.block and self.block.as_dict(),
             "statistics": {name: found.as_dict() if found else None for name, found in statistics.items()},
             "is_lower_bound": self.is_lower_bound,
             "stiffness_ratio": self.stiffness_ratio,
@@ -216,6 +222,7 @@ def measure(
     regions: LesionRegions,
     parameters: MeasurementParameters = MeasurementParameters(),
     box_center: tuple[float, float] | None = None,
+    volume: ElastogramVolume | None = None,
 ) -> LesionMeasurement:
     """Measure a lesion.
 
@@ -227,6 +234,9 @@ def measure(
     parameters : MeasurementParameters
     box_center : (float, float) or None
         Row and column in the image of a box placed by hand; None places it on the stiffest position.
+    volume : ElastogramVolume or None
+        All slices, when the elastogram is one of several: the stiffest cube (sphere for a round box) over them is
+        measured beside it. The lesion is taken to be as thick as it is long, with the same outline in all slices.
 
     Raises
     ------
@@ -274,7 +284,19 @@ def measure(
     speeds = None
     if elastogram.unit == Unit.KILOPASCAL:
         speeds = elastogram.in_unit(Unit.METERS_PER_SECOND, parameters.density_kg_m3)
-    middle_row = float(np.argwhere(regions.lesion.mask).mean(axis=0)[0])
+    length_mm = longest_diameter_mm(regions.lesion.mask, spacing)
+    block = None
+    if volume is not None:
+        block = stiffest_block(
+            volume.in_kpa(parameters.density_kg_m3),
+            lesion,
+            (length_mm / 2.0, parameters.rim_mm),
+            parameters.box_mm,
+            parameters.box_shape,
+            (parameters.smallest_valid_share, parameters.smallest_lesion_share),
+        )
+        warnings.append(_about_slices(block, parameters))
+    middle_row, _ = middle_of(regions.lesion.mask)
     on_elastogram = regions.lesion_on_elastogram
     return LesionMeasurement(
         elastogram=elastogram,
@@ -294,10 +316,27 @@ def measure(
         stiffness_ratio_interval=ratios.stiffness_ratio_interval(box_statistics),
         strain_ratio=ratios.strain_ratio(),
         sizes=size_ratio(on_elastogram.mask, regions.lesion.mask, spacing) if on_elastogram else None,
-        lesion_length_mm=longest_diameter_mm(regions.lesion.mask, spacing),
+        lesion_length_mm=length_mm,
         lesion_area_mm2=float(np.count_nonzero(regions.lesion.mask)) * spacing[0] * spacing[1],
         lesion_depth_mm=None if elastogram.panel is None else (middle_row - origin_px(elastogram)[0]) * spacing[0],
+        block=block,
         warnings=(*warnings, *ratios.warnings),
+    )
+
+
+def _about_slices(block: Block | None, parameters: MeasurementParameters) -> WarningRecord:
+    """Which slices a box over several was looked for in, or why there is none."""
+    if block is None:
+        return WarningRecord(
+            "no-box-over-slices",
+            f"Over the slices no box of {parameters.box_mm:g} mm carries enough values on the lesion, or the slices "
+            "are farther apart than it is large; only one slice was measured.",
+        )
+    first, last = block.searched
+    return WarningRecord(
+        "outline-in-all-slices",
+        f"The stiffest {block.solid} was looked for in slices {first} to {last}, with the outline of the measured "
+        "slice: the lesion was taken to be as thick as it is long.",
     )
 
 

@@ -289,8 +289,25 @@ def gap_mm(first: Mask, second: Mask, spacing_mm: tuple[float, float]) -> float:
 
     if (first & second).any():
         return 0.0
-    places = [np.argwhere(mask & ~_interior(mask)) * spacing_mm for mask in (first, second)]
+    places = [_edge(mask) * spacing_mm for mask in (first, second)]
     return float(KDTree(places[0]).query(places[1])[0].min())
+
+
+def _edge(mask: Mask) -> NDArray[np.intp]:
+    """Row and column of the pixels of a mask with a neighbor outside it, shape (pixels, 2)."""
+    near = surroundings(mask, (1, 1))
+    part = mask[near]
+    # Several times as fast as numpy.argwhere, for regions that are dragged.
+    flat = np.flatnonzero(part & ~_interior(part))
+    row, column = np.divmod(flat, part.shape[1])
+    return np.stack([row + near[0].start, column + near[1].start], axis=1)
+
+
+def middle_of(mask: Mask) -> tuple[float, float]:
+    """Mean row and column of the pixels of a mask, not empty."""
+    counts = [np.count_nonzero(mask, axis=axis) for axis in (1, 0)]
+    row, column = (float(count @ np.arange(len(count)) / count.sum()) for count in counts)
+    return row, column
 
 
 def _interior(mask: Mask) -> Mask:
@@ -302,7 +319,8 @@ def _interior(mask: Mask) -> Mask:
 
 def surroundings(mask: Mask, margin_px: tuple[int, ...] = (0, 0)) -> tuple[slice, ...]:
     """The part of the image that holds a mask, not empty, and so many rows and columns around it."""
-    lines = (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
+    rows = np.flatnonzero(mask.any(axis=1))
+    lines = (rows, np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0)))
     return tuple(
         slice(max(int(line[0]) - margin, 0), int(line[-1]) + 1 + margin)
         for line, margin in zip(lines, margin_px, strict=True)

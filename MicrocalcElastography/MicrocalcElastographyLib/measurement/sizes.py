@@ -46,16 +46,9 @@ def longest_diameter_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, float]
     rows = np.flatnonzero(mask.any(axis=1))
     if not rows.size:
         return 0.0
-    # Only the outermost pixels of each row can be corners of the hull.
-    columns = [np.flatnonzero(mask[row])[[0, -1]] for row in rows]
-    corners = np.array(
-        [
-            (row + down, column)
-            for row, (left, right) in zip(rows, columns, strict=True)
-            for down in (0, 1)
-            for column in (left, right + 1)
-        ],
-        dtype=np.float64,
-    )
+    # Only the outermost pixels of each row can be corners of the hull, and of these their outer corners.
+    part = mask[rows]
+    left, right = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
+    corners = np.concatenate([np.stack([rows + down, ends], axis=1) for ends in (left, right) for down in (0, 1)])
     points = corners * spacing_mm
     return float(pdist(points[ConvexHull(points).vertices]).max())

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from MicrocalcAILib.base.errors import ParameterError
 
 from ..elastogram import Direction, Elastogram
-from .regions import spacing_of
+from .regions import middle_of, spacing_of
 
 Mask = NDArray[np.bool_]
-_TIE = 1e-9  # means closer than this share of the largest value differ by rounding only
+TIE = 1e-9  # means closer than this share of the largest value differ by rounding only
 
 
 class BoxShape(StrEnum):
@@ -110,9 +110,9 @@ def stiffest_box(
     sign = 1.0 if elastogram.direction is Direction.STIFFER_IS_HIGHER else -1.0
     stiffness = np.full(sums.shape, -np.inf)
     stiffness[allowed] = sign * sums[allowed] / counts[allowed]
-    tie = _TIE * max(float(np.abs(stiffness[allowed]).max()), 1.0)
+    tie = TIE * max(float(np.abs(stiffness[allowed]).max()), 1.0)
     rows, columns = np.nonzero(stiffness >= stiffness.max() - tie)
-    middle = np.argwhere(where).mean(axis=0)
+    middle = middle_of(where)
     squared_distance = (rows + first[0] - middle[0]) ** 2 + (columns + first[1] - middle[1]) ** 2
     best = int(np.argmin(squared_distance))
     return _placed(elastogram, box, (int(rows[best]), int(columns[best])), shape, automatic=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +50,15 @@ class ValueMeaning:
         when every finite pixel is valid. Void is never soft, and scanners write 0 where they measured nothing.
     spacing_mm : (float, float) or None
         Between rows, between columns; replaces that of the file.
+    slice_spacing_mm : float or None
+        Between slices; replaces that of the file.
     """
 
     unit: Unit | None = None
     direction: Direction | None = None
     void_value: float | None = 0.0
     spacing_mm: tuple[float, float] | None = None
+    slice_spacing_mm: float | None = None
 
 
 def value_map(
@@ -89,6 +92,7 @@ def value_map(
     impossible = impossible_value(float(map_values[valid].max()), meaning.unit) if valid.any() else None
     if impossible is not None:
         raise ParameterError(impossible)
+    between = meaning.slice_spacing_mm or source.get("slice_spacing_mm")
     if meaning.spacing_mm is not None:
         spacing_mm, spacing_source = meaning.spacing_mm, "given by the user"
     if spacing_mm is None:
@@ -105,7 +109,7 @@ def value_map(
         spacing_mm=spacing_mm,
         spacing_source=spacing_source if spacing_mm is not None else "unknown",
         warnings=warnings,
-        source=provenance(**source),
+        source=provenance(**source) | ({"slice_spacing_mm": between} if between else {}),
     )
 
 
@@ -126,15 +130,20 @@ def read_value_file(
     unknown = volume.spacing_mm == (1.0, 1.0)
     return value_map(
         volume.samples[..., 0],
-        ValueMeaning(
-            meaning.unit or _named(Unit, fields.get(UNIT_KEY)),
-            meaning.direction or _named(Direction, fields.get(DIRECTION_KEY)),
-            meaning.void_value,
-            meaning.spacing_mm,
+        replace(
+            meaning,
+            unit=meaning.unit or _named(Unit, fields.get(UNIT_KEY)),
+            direction=meaning.direction or _named(Direction, fields.get(DIRECTION_KEY)),
         ),
         None if unknown else volume.spacing_mm,
         f"{kind} header",
-        {**source, "kind": kind, "slice": slice_number, "slices": volume.slices},
+        {
+            **source,
+            "kind": kind,
+            "slice": slice_number,
+            "slices": volume.slices,
+            "slice_spacing_mm": None if unknown else volume.slice_spacing_mm,
+        },
     )
 
 
@@ -173,13 +182,21 @@ def read_dicom_value_map(
     stored = file.stored_frame(frame).astype(np.float64)
     mapped, unit = _real_world_values(stored, attributes, frame)
     void = (stored == meaning.void_value) if meaning.void_value is not None else np.zeros(stored.shape, dtype=bool)
-    spacing = numbers(_macro(attributes, "PixelMeasuresSequence", frame) or attributes, "PixelSpacing")
+    measures = _macro(attributes, "PixelMeasuresSequence", frame) or attributes
+    spacing = numbers(measures, "PixelSpacing")
+    between = number(measures, "SpacingBetweenSlices") or number(measures, "SliceThickness")
     return value_map(
         np.where(void, np.nan, mapped),
-        ValueMeaning(meaning.unit or unit, meaning.direction, None, meaning.spacing_mm),
+        replace(meaning, unit=meaning.unit or unit, void_value=None),
         (spacing[0], spacing[1]) if len(spacing) == 2 else None,
         "Pixel Measures of the DICOM file",
-        {**source, "kind": "DICOM", "frame": frame, "frames": file.number_of_frames},
+        {
+            **source,
+            "kind": "DICOM",
+            "frame": frame,
+            "frames": file.number_of_frames,
+            "slice_spacing_mm": between,
+        },
     )
 
 

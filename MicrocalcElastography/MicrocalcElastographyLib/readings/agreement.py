@@ -10,7 +10,17 @@ import pandas as pd
 
 from ..cohort.readings import is_consensus, one_value_per_lesion
 from ..protocol import repeat_spread
-from .reading import AT_LEAST, HIGH_ENDS, KEY_COLUMNS, LOW_ENDS, QUANTITY_COLUMNS, SPEED_COLUMNS, variable_of
+from .reading import (
+    AT_LEAST,
+    HIGH_ENDS,
+    KEY_COLUMNS,
+    LOW_ENDS,
+    QUANTITY_COLUMNS,
+    SPEED_COLUMNS,
+    VOLUME_COLUMNS,
+    WORD_COLUMNS,
+    variable_of,
+)
 from .table import DECIMALS
 
 CONSENSUS = "consensus"
@@ -123,8 +133,8 @@ def one_row_per_lesion(table: pd.DataFrame, largest_discrepancy: float = LARGEST
             # The widest that any of them leaves possible.
             **own[list(LOW_ENDS)].min().to_dict(),
             **own[list(HIGH_ENDS)].max().to_dict(),
-            **{name: _mean_of(own, name) for name in SPEED_COLUMNS},
-            **{name: _words_of(own, name) for name in ("elasticity_assessment", "stiff_rim", "profile")},
+            **{name: _mean_of(own, name) for name in (*SPEED_COLUMNS, *VOLUME_COLUMNS)},
+            **{name: _words_of(own, name) for name in (*WORD_COLUMNS, "profile")},
             "bound": AT_LEAST if (own["bound"] == AT_LEAST).any() else "",
             "warnings": " ".join(dict.fromkeys(" ".join(own["warnings"] + " " + own["protocol_warnings"]).split())),
             "readers": int((~is_consensus(own["reader"].drop_duplicates())).sum()),

@@ -12,7 +12,7 @@ from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 from ..cohort.columns import Variable
 from ..cohort.quantities import recognize
 from ..cohort.reference_cutoffs import load_reference_cutoffs
-from ..descriptors import ELASTICITY, STIFF_RIM, Descriptor
+from ..descriptors import CYST_LAYERS, ELASTICITY, STIFF_RIM, Descriptor
 from ..elastogram import Unit
 from ..measurement import LesionMeasurement
 from ..protocol import Check, Status
@@ -57,7 +57,9 @@ class Reading:
         95 % interval of the stiffness ratio.
     box_speed_mean_m_s, box_speed_max_m_s : float or None
         Shear-wave speed in the measurement box, pixel by pixel with E = 3 ρ c². A strain map has none.
-    elasticity_assessment, stiff_rim : str
+    volume_box_mean_kpa, volume_box_max_kpa : float or None
+        Of the stiffest cube or sphere over the slices of a volume. A strain map has none.
+    elasticity_assessment, stiff_rim, cyst_layers : str
         Words of `descriptors`; empty when they cannot be told.
     bound : str
         ``>=`` when the lesion may be stiffer than measured (values at the stiff end of the scale, or mostly void):
@@ -97,8 +99,11 @@ class Reading:
     ratio_interval_high: float | None = None
     box_speed_mean_m_s: float | None = None
     box_speed_max_m_s: float | None = None
+    volume_box_mean_kpa: float | None = None
+    volume_box_max_kpa: float | None = None
     elasticity_assessment: str = ""
     stiff_rim: str = ""
+    cyst_layers: str = ""
     bound: str = ""
     frame: str = ""
     profile: str = ""
@@ -115,9 +120,12 @@ class Reading:
 LOW_ENDS = ("mean_interval_low_kpa", "ratio_interval_low")
 HIGH_ENDS = ("mean_interval_high_kpa", "ratio_interval_high")
 SPEED_COLUMNS = ("box_speed_mean_m_s", "box_speed_max_m_s")
-QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS, *SPEED_COLUMNS)
-"""Shares and intervals that tell how far a value can be trusted, and the same value in m/s; a table may lack them."""
-TEXT_COLUMNS = ("elasticity_assessment", "stiff_rim", "bound", "frame", "profile", "warnings", "protocol_warnings")
+VOLUME_COLUMNS = ("volume_box_mean_kpa", "volume_box_max_kpa")
+QUALITY_COLUMNS = ("saturated_percent", "roi_inside_percent", *LOW_ENDS, *HIGH_ENDS, *SPEED_COLUMNS, *VOLUME_COLUMNS)
+"""Shares and intervals that tell how far a value can be trusted, the same value in m/s and that over several slices; a
+table may lack them."""
+WORD_COLUMNS = ("elasticity_assessment", "stiff_rim", "cyst_layers")
+TEXT_COLUMNS = (*WORD_COLUMNS, "bound", "frame", "profile", "warnings", "protocol_warnings")
 QUANTITY_COLUMNS = tuple(
     field.name
     for field in fields(Reading)
@@ -142,6 +150,7 @@ def reading_of(
     """The row of a measurement: its box in kPa and m/s, ratios, scores, words, size, depth, void, doubts."""
     box = measurement.box_statistics if measurement.elastogram.unit == Unit.KILOPASCAL else None
     speed = measurement.box_speed
+    block = measurement.block if measurement.elastogram.unit == Unit.KILOPASCAL else None
     word_of = {descriptor.name: descriptor.value or "" for descriptor in descriptors}
     value_of = {score.definition: score.value for score in scores}
     return Reading(
@@ -170,8 +179,11 @@ def reading_of(
         ratio_interval_high=_end(measurement.stiffness_ratio_interval, 1),
         box_speed_mean_m_s=speed.mean if speed else None,
         box_speed_max_m_s=speed.maximum if speed else None,
+        volume_box_mean_kpa=block.mean if block else None,
+        volume_box_max_kpa=block.maximum if block else None,
         elasticity_assessment=word_of.get(ELASTICITY, ""),
         stiff_rim=word_of.get(STIFF_RIM, ""),
+        cyst_layers=word_of.get(CYST_LAYERS, ""),
         bound=AT_LEAST if measurement.is_lower_bound else "",
         frame=measurement.elastogram.place_in_file,
         profile=measurement.elastogram.profile,

@@ -28,7 +28,7 @@ from ..readings import (
     write_readings,
     write_table,
 )
-from .picture import DOTS_PER_INCH, draw_assessment
+from .picture import draw_assessment
 
 _COMPRESSION = 2
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -51,15 +51,10 @@ def write_assessment(
         Published cut-offs for the picture.
     """
     write_map(assessment.measurement.elastogram, folder / f"{name}_values.nrrd")
-    figure = draw_assessment(assessment, title, references)
+    picture = draw_assessment(assessment, title, references)
     with replaced_on_success(folder / f"{name}.png") as temporary:
         # Packing a picture of text and speckle harder saves a tenth of its size and takes most of the time.
-        figure.savefig(
-            temporary,
-            dpi=DOTS_PER_INCH,
-            facecolor=figure.get_facecolor(),
-            pil_kwargs={"compress_level": _COMPRESSION},
-        )
+        picture.save(temporary, "PNG", compress_level=_COMPRESSION)
 
 
 def write_map(elastogram: Elastogram, path: Path) -> None:

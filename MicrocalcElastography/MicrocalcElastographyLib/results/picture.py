@@ -5,41 +5,37 @@ Only the panel is taken from a screen, never its banner, which can hold names.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..assessment import Assessment
+from ..color_scale import bundled_color_scale
 from ..elastogram import Direction, Elastogram, Unit
 from ..geometry import Rectangle
-from ..measurement import Region, RegionStatistics
+from ..measurement import Region
 from ..measurement.regions import box_of, image_shape, origin_px, spacing_of
-from ..protocol import Check, Status
+from .lines import lines_of
+from .sheet import QUIET, Frame, Sheet, face
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-DOTS_PER_INCH = 150
-_BACKGROUND, _TEXT, _QUIET = "#121214", "#ebebeb", "#a5a5a5"
-_STATUS_COLORS = {Status.PASS: "#6cc38b", Status.WARN: "#ffb347", Status.CANNOT_TELL: _QUIET}
 _LESION, _BOX, _FAT, _MARK = "#ffffff", "#ff4fd8", "#ffe14d", "#59e0ff"
-_WIDTH_OF_TEXT = 58
-_VOID_GRAY = 0.42
+_WIDTH, _LEAST_HEIGHT, _MARGIN = 2060, 1060, 24
+_IMAGE = Frame(82, 104, 700, 660)
+_VALUES = Frame(872, 104, 560, 660)
+_WORDS_LEFT, _WORDS_WIDTH = 1474, 562
+_LARGE_PX, _TEXT_PX, _SMALL_PX, _LINE_PX = 26, 17, 15, 23
+_VOID_GRAY = 107
 _FOOTER = (
     "Research software, not for diagnosis. Published cut-offs belong to their device, statistic and lesions; "
     "they are no verdict."
 )
 
-Line = tuple[str, str, str]
-"""Text, color and weight."""
 
-
-def draw_assessment(assessment: Assessment, title: str, references: Sequence[Mapping[str, Any]] = ()) -> Figure:
-    """A Matplotlib figure with the image, the value map and the numbers.
+def draw_assessment(assessment: Assessment, title: str, references: Sequence[Mapping[str, Any]] = ()) -> Image.Image:
+    """A picture with the image, the value map and the numbers.
 
     Parameters
     ----------
@@ -49,40 +45,52 @@ def draw_assessment(assessment: Assessment, title: str, references: Sequence[Map
     references : sequence of mapping
         Published cut-offs as from `references_beside`; shown with their names, never compared.
     """
-    from matplotlib import rc_context
-
-    with rc_context({"font.size": 9, "text.color": _TEXT, "axes.labelcolor": _TEXT, "axes.edgecolor": _QUIET,
-                     "xtick.color": _TEXT, "ytick.color": _TEXT}):  # fmt: skip
-        return _figure(assessment, title, references)
-
-
-def _figure(assessment: Assessment, title: str, references: Sequence[Mapping[str, Any]]) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     elastogram = assessment.measurement.elastogram
-    figure = Figure(figsize=(15.0, 7.4), facecolor=_BACKGROUND, layout="constrained")
-    FigureCanvasAgg(figure)
-    image, values, words = figure.subplots(1, 3, width_ratios=(1.15, 1.0, 0.85))
-    figure.suptitle(title, fontsize=13, x=0.01, ha="left")
-    figure.supxlabel(_FOOTER, fontsize=8, color=_QUIET, x=0.01, ha="left")
+    lines = lines_of(assessment, references, face(_TEXT_PX), _WORDS_WIDTH)
+    height = max(_LEAST_HEIGHT, _IMAGE.top + len(lines) * _LINE_PX + 3 * _MARGIN)
+    sheet = Sheet(_WIDTH, height)
+    sheet.text((_MARGIN, _MARGIN), title, _LARGE_PX)
+    sheet.text((_MARGIN, height - _MARGIN), _FOOTER, _SMALL_PX, QUIET, anchor="ls")
     shown, background = _background(elastogram)
-    _show_image(image, elastogram, shown, background)
-    _show_values(figure, values, assessment)
-    for axes in (image, values):
-        _outline(axes, assessment)
-        axes.set_anchor("N")
-    image.legend(loc="upper left", bbox_to_anchor=(0.0, -0.12), ncols=2, fontsize=8.5, facecolor=_BACKGROUND,
-                 edgecolor=_BACKGROUND)  # fmt: skip
-    _write_text(words, [*_lines(assessment), *_reference_lines(references)])
-    return figure
+    image, values = _View.fitted(elastogram, shown, _IMAGE), _View.fitted(elastogram, box_of(elastogram), _VALUES)
+    sheet.rectangle(image.frame, fill="black")
+    if background is not None:
+        sheet.show(background, image.frame, smooth=True)
+    sheet.show(_in_colors(elastogram), values.frame, smooth=False)
+    _draw_axes(sheet, image, "As recorded" if elastogram.frame is not None else "B-mode", _depth_words(elastogram))
+    _draw_axes(sheet, values, "Values in the elastography box", "mm")
+    marked = _marked(assessment)
+    for view in (image, values):
+        for _, mask, color, style in marked:
+            sheet.outline(mask[view.shown.slices], view.frame, color, style)
+    _draw_legend(sheet, image, marked)
+    _draw_bar(sheet, values.frame, assessment)
+    for number, (text, color, bold) in enumerate(lines):
+        sheet.text((_WORDS_LEFT, _IMAGE.top + number * _LINE_PX), text, _TEXT_PX, color, bold=bold)
+    return sheet.image
 
 
-def _background(elastogram: Elastogram) -> tuple[Rectangle, NDArray[Any] | None]:
+class _View(NamedTuple):
+    """A part of the image, where it lies on the sheet, and the mm of its left, right, bottom and upper edges."""
+
+    shown: Rectangle
+    frame: Frame
+    extent: tuple[float, float, float, float]
+
+    @classmethod
+    def fitted(cls, elastogram: Elastogram, shown: Rectangle, room: Frame) -> _View:
+        """As large as the room allows, upper left in it."""
+        left, right, bottom, top = extent = _extent(elastogram, shown)
+        scale = min(room.width / (right - left), room.height / (bottom - top))
+        size = max(round(scale * (right - left)), 1), max(round(scale * (bottom - top)), 1)
+        return cls(shown, Frame(room.left, room.top, *size), extent)
+
+
+def _background(elastogram: Elastogram) -> tuple[Rectangle, NDArray[np.uint8] | None]:
     """The part of the image shown on the left, and its pixels; None when there is neither screen nor B-mode."""
     whole = Rectangle(0, 0, *image_shape(elastogram))
     if elastogram.frame is not None:
-        shown = elastogram.panel or box_of(elastogram)
+        shown = (elastogram.panel or box_of(elastogram)).intersection(whole)
         return shown, elastogram.frame[shown.slices]
     return whole, elastogram.b_mode
 
@@ -98,37 +106,77 @@ def _extent(elastogram: Elastogram, place: Rectangle) -> tuple[float, float, flo
     )
 
 
-def _show_image(axes: Axes, elastogram: Elastogram, shown: Rectangle, background: NDArray[Any] | None) -> None:
-    axes.set_facecolor("black")
-    extent = _extent(elastogram, shown)
-    if background is not None:
-        axes.imshow(background, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="bilinear")
-    left, right, bottom, top = extent
-    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="mm", ylabel=_depth_words(elastogram), aspect="equal")
-    axes.set_title("As recorded" if elastogram.frame is not None else "B-mode", fontsize=10)
-
-
-def _show_values(figure: Figure, axes: Axes, assessment: Assessment) -> None:
-    from matplotlib import colormaps
-
-    elastogram, box = assessment.measurement.elastogram, box_of(assessment.measurement.elastogram)
-    axes.set_facecolor(str(_VOID_GRAY))
+def _in_colors(elastogram: Elastogram) -> NDArray[np.uint8]:
     low, high = _shown_range(elastogram)
-    shown = axes.imshow(elastogram.values, cmap=colormaps["turbo"], vmin=low, vmax=high,
-                        extent=_extent(elastogram, box), interpolation="nearest")  # fmt: skip
-    bar = figure.colorbar(shown, cax=axes.inset_axes((0.0, -0.24, 1.0, 0.05)), orientation="horizontal")
+    share = (np.where(elastogram.valid, elastogram.values, low) - low) / max(high - low, 1e-12)
+    colors = _rainbow()[np.clip(share * 256, 0, 255).astype(np.intp)]
+    colors[~elastogram.valid] = _VOID_GRAY
+    return colors
+
+
+def _rainbow() -> NDArray[np.uint8]:
+    return np.rint(bundled_color_scale("turbo", 0.0, 1.0).resampled(256)).astype(np.uint8)
+
+
+def _draw_axes(sheet: Sheet, view: _View, title: str, depth_words: str) -> None:
+    frame, (left, right, bottom, top) = view.frame, view.extent
+    sheet.text((frame.left + frame.width // 2, frame.top - 12), title, _TEXT_PX, anchor="ms")
+    sheet.rectangle(frame, outline=QUIET)
+    step = _step(max(right - left, bottom - top))
+    for number in np.arange(np.ceil(left / step), np.floor(right / step) + 1) * step + 0.0:
+        x = frame.left + (number - left) / (right - left) * frame.width
+        sheet.line([(x, frame.bottom), (x, frame.bottom + 5)], QUIET)
+        sheet.text((x, frame.bottom + 8), f"{number:g}", _SMALL_PX, anchor="ma")
+    for number in np.arange(np.ceil(top / step), np.floor(bottom / step) + 1) * step + 0.0:
+        y = frame.top + (number - top) / (bottom - top) * frame.height
+        sheet.line([(frame.left - 5, y), (frame.left, y)], QUIET)
+        sheet.text((frame.left - 8, y), f"{number:g}", _SMALL_PX, anchor="rm")
+    sheet.text((frame.left + frame.width // 2, frame.bottom + 28), "mm", _SMALL_PX, anchor="ma")
+    sheet.upright_text((frame.left - 58, frame.top + frame.height // 2), depth_words, _SMALL_PX)
+
+
+def _step(length: float) -> float:
+    """A round step that divides a length into four to ten parts."""
+    power = 10.0 ** np.floor(np.log10(length / 4))
+    return float(max(factor * power for factor in (1, 2, 5) if factor * power <= length / 4))
+
+
+def _draw_legend(sheet: Sheet, view: _View, marked: Sequence[_Mark]) -> None:
+    for number, (name, _, color, style) in enumerate(marked):
+        x = view.frame.left + number % 2 * (_IMAGE.width // 2)
+        y = view.frame.bottom + 66 + number // 2 * _LINE_PX
+        sheet.sample((x, y), color, style)
+        sheet.text((x + 40, y), name, _SMALL_PX, anchor="lm")
+
+
+def _draw_bar(sheet: Sheet, above: Frame, assessment: Assessment) -> None:
+    """The color bar below the values, with the mean of the box and its interval on it."""
+    elastogram, statistics = assessment.measurement.elastogram, assessment.measurement.box_statistics
+    low, high = _shown_range(elastogram)
+    bar = Frame(above.left, above.bottom + 92, _VALUES.width, 22)
+    sheet.show(_rainbow()[None], bar, smooth=False)
+
+    def x_of(value: float) -> float:
+        return bar.left + float(np.clip((value - low) / max(high - low, 1e-12), 0.0, 1.0)) * bar.width
+
+    step = _step(max(high - low, 1e-12))
+    for number in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0:
+        sheet.line([(x_of(number), bar.bottom), (x_of(number), bar.bottom + 5)], QUIET)
+        sheet.text((x_of(number), bar.bottom + 8), f"{number:.6g}", _SMALL_PX, anchor="ma")
     unit = "strain (arbitrary units)" if elastogram.unit == Unit.STRAIN else str(elastogram.unit)
     stiff = "red" if elastogram.direction is Direction.STIFFER_IS_HIGHER else "blue"
-    bar.set_label(f"{unit}; {stiff} = stiff; gray = no value")
-    statistics = assessment.measurement.box_statistics
-    if statistics and statistics.mean is not None:
-        if statistics.mean_interval is not None:
-            bar.ax.plot(statistics.mean_interval, [1.0, 1.0], color=_BOX, clip_on=False, linewidth=3)
-        bar.ax.plot([statistics.mean], [1.0], marker="v", color=_BOX, clip_on=False, markersize=7)
-        bar.ax.annotate("mean of the box", (statistics.mean, 1.0), (0, 7), textcoords="offset points", ha="center",
-                        color=_BOX, fontsize=8)  # fmt: skip
-    axes.set(xlabel="mm", aspect="equal")
-    axes.set_title("Values in the elastography box", fontsize=10)
+    sheet.text((bar.left + bar.width // 2, bar.bottom + 30), f"{unit}; {stiff} = stiff; gray = no value", _SMALL_PX,
+               anchor="ma")  # fmt: skip
+    if statistics is None or statistics.mean is None:
+        return
+    if statistics.mean_interval is not None:
+        sheet.line([(x_of(end), bar.top - 3) for end in statistics.mean_interval], _BOX, 5)
+    x = x_of(statistics.mean)
+    sheet.polygon([(x - 8, bar.top - 16), (x + 8, bar.top - 16), (x, bar.top - 2)], _BOX)
+    words = "mean of the box"
+    half = face(_SMALL_PX).getlength(words) / 2
+    x = float(np.clip(x, bar.left + half, max(bar.right - half, bar.left + half)))
+    sheet.text((x, bar.top - 20), words, _SMALL_PX, _BOX, anchor="ms")
 
 
 def _shown_range(elastogram: Elastogram) -> tuple[float, float]:
@@ -143,150 +191,35 @@ def _shown_range(elastogram: Elastogram) -> tuple[float, float]:
     return low, min(low + step * np.ceil((highest - low) / step), high) if highest > low else high
 
 
-def _outline(axes: Axes, assessment: Assessment) -> None:
+_Mark = tuple[str, NDArray[np.bool_], str, str]
+"""Name, mask in the image, color and style of what is outlined."""
+
+
+def _marked(assessment: Assessment) -> list[_Mark]:
     measurement = assessment.measurement
     elastogram, regions = measurement.elastogram, measurement.regions
-    marked: list[tuple[str, Region | None, str, str]] = [
+    regions_marked: list[tuple[str, Region | None, str, str]] = [
         ("Lesion", regions.lesion, _LESION, "-"),
-        (f"Ring of {measurement.parameters.ring_mm:g} mm", _outer_edge(assessment), _LESION, ":"),
+        (f"Ring of {measurement.parameters.ring_mm:g} mm", _with_ring(assessment), _LESION, ":"),
         ("Lesion on the elastogram", regions.lesion_on_elastogram, _LESION, "--"),
         ("Fat", regions.fat, _FAT, "-"),
         ("Calcification", regions.calcification, _MARK, "-"),
         ("Skin", regions.skin, _MARK, "--"),
         ("Chest wall", regions.chest_wall, _MARK, "-."),
     ]
-    whole = _extent(elastogram, Rectangle(0, 0, *image_shape(elastogram)))
-    for name, region, color, style in marked:
-        if region is not None:
-            _draw(axes, region.mask, whole, color, style, name)
+    marked = [(name, region.mask, color, style) for name, region, color, style in regions_marked if region is not None]
     if measurement.box is not None:
         name = "Stiffest" if measurement.box.automatic else "Box by hand,"
         height, width = measurement.box.size_mm
-        _draw(axes, measurement.box.mask, _extent(elastogram, box_of(elastogram)), _BOX, "-",
-              f"{name} {height:.1f} × {width:.1f} mm {measurement.box.shape}")  # fmt: skip
+        mask = np.zeros(image_shape(elastogram), dtype=bool)
+        mask[box_of(elastogram).slices] = measurement.box.mask
+        marked.append((f"{name} {height:.1f} × {width:.1f} mm {measurement.box.shape}", mask, _BOX, "-"))
+    return marked
 
 
-def _outer_edge(assessment: Assessment) -> Region:
+def _with_ring(assessment: Assessment) -> Region:
     measurement = assessment.measurement
     return Region(measurement.ring.mask | measurement.regions.lesion.mask, "lesion and ring")
-
-
-def _draw(
-    axes: Axes, mask: NDArray[np.bool_], extent: tuple[float, float, float, float], color: str, style: str, name: str
-) -> None:
-    """The outline of a mask along its pixel edges, on a dark halo so that it is seen on every color."""
-    from matplotlib.patheffects import Normal, Stroke
-    from skimage.measure import find_contours
-
-    left, right, bottom, top = extent
-    rows, columns = mask.shape
-    halo = [Stroke(linewidth=3.2, foreground="black", alpha=0.7), Normal()]
-    for number, line in enumerate(find_contours(np.pad(mask, 1).astype(float), 0.5)):
-        x = left + (line[:, 1] - 0.5) / columns * (right - left)
-        y = top + (line[:, 0] - 0.5) / rows * (bottom - top)
-        axes.plot(x, y, style, color=color, linewidth=1.4, path_effects=halo, scalex=False, scaley=False,
-                  label=name if number == 0 else None)  # fmt: skip
-
-
-def _write_text(axes: Axes, lines: Sequence[Line]) -> None:
-    axes.axis("off")
-    height = 1.0
-    step = min(1.0 / (len(lines) + 1), 0.03)
-    for text, color, weight in lines:
-        axes.text(0.0, height, text, color=color, weight=weight, fontsize=8.2, va="top", transform=axes.transAxes)
-        height -= step
-
-
-def _lines(assessment: Assessment) -> list[Line]:
-    measurement = assessment.measurement
-    unit = "" if measurement.elastogram.unit == Unit.STRAIN else f" {measurement.elastogram.unit}"
-    lines: list[Line] = [("Measured", _TEXT, "bold")]
-
-    def add(text: str, color: str = _TEXT) -> None:
-        lines.extend(_wrapped(text, color))
-
-    for name, statistics, speed in (
-        ("Box", measurement.box_statistics, measurement.box_speed),
-        ("Lesion", measurement.lesion_statistics, measurement.lesion_speed),
-        ("Ring", measurement.ring_statistics, None),
-        ("Fat", measurement.fat_statistics, None),
-    ):
-        if statistics is not None:
-            in_speed = "" if speed is None or speed.mean is None else f"; mean {speed.mean:.2f} m/s"
-            add(f"{name}: {_numbers(statistics, unit)}{in_speed}")
-    if measurement.box_speed is not None:
-        density = measurement.parameters.density_kg_m3
-        add(f"E = 3ρc², ρ = {density:g} kg/m³: soft tissue taken as isotropic, elastic, incompressible", _QUIET)
-    if measurement.box_statistics is None:
-        add("Box: no value: void", _STATUS_COLORS[Status.WARN])
-    elif measurement.box_inside_share is not None:
-        add(f"{measurement.box_inside_share:.0%} of the box inside the lesion")
-    if measurement.is_lower_bound:
-        add("≥: the lesion may be stiffer than measured (end of the scale, or void)", _STATUS_COLORS[Status.WARN])
-    if measurement.stiffness_ratio is not None:
-        add(f"Stiffness ratio box / fat: {measurement.stiffness_ratio:.2f}")
-    if measurement.strain_ratio is not None:
-        add(f"Strain ratio fat / lesion: {measurement.strain_ratio:.2f}")
-    if measurement.sizes is not None:
-        add(f"Size elastogram / B-mode: length {measurement.sizes.length:.2f}, area {measurement.sizes.area:.2f}")
-    depth = "" if measurement.lesion_depth_mm is None else f", {measurement.lesion_depth_mm:.1f} mm deep"
-    add(f"Lesion {measurement.lesion_length_mm:.1f} mm long{depth}")
-    lines += [("", _TEXT, "normal"), ("Scores (rules and limits are parameters)", _TEXT, "bold")]
-    for score in assessment.scores:
-        value = "–" if score.value is None else str(score.value)
-        stiff = f", {score.shares['stiff']:.0%} stiff" if "stiff" in score.shares else ""
-        add(f"{value}  {score.definition}: {score.reason}{stiff}")
-    for descriptor in assessment.descriptors:
-        add(f"{descriptor.name}: {descriptor.value or 'cannot tell'} ({descriptor.reason})")
-    lines += [("", _TEXT, "normal"), ("Protocol", _TEXT, "bold")]
-    for status in (Status.WARN, Status.CANNOT_TELL):
-        for check in assessment.checks:
-            if check.status is status:
-                add(f"{status}: {check.message}", _STATUS_COLORS[status])
-    if passed := [_passed(check) for check in assessment.checks if check.status is Status.PASS]:
-        add(f"pass: {'; '.join(passed)}", _STATUS_COLORS[Status.PASS])
-    if profile := assessment.measurement.elastogram.profile:
-        add(f"Profile of the scanner: {profile}")
-    if warnings := dict.fromkeys(warning.code for warning in assessment.warnings):
-        lines += [("", _TEXT, "normal"), ("Warnings", _TEXT, "bold")]
-        add(", ".join(warnings), _STATUS_COLORS[Status.WARN])
-    return lines
-
-
-def _reference_lines(references: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """Published cut-offs, one paragraph per quantity."""
-    if not references:
-        return []
-    lines: list[Line] = [("", _TEXT, "normal"), ("Published cut-offs (for reference only)", _TEXT, "bold")]
-    for quantity in dict.fromkeys(entry["quantity"] for entry in references):
-        named = "; ".join(
-            f"{entry['cutoff']:g} {entry['name']}" for entry in references if entry["quantity"] == quantity
-        )
-        lines += _wrapped(f"{quantity.replace('_kpa', '').replace('_', ' ')}: {named}", _QUIET)
-    return lines
-
-
-def _wrapped(text: str, color: str) -> list[Line]:
-    return [(line, color, "normal") for line in textwrap.wrap(text, _WIDTH_OF_TEXT, subsequent_indent="    ")]
-
-
-def _passed(check: Check) -> str:
-    measured = "" if check.measured is None else f" {check.measured:.3g} {check.unit}".rstrip()
-    return f"{check.title}{measured}"
-
-
-def _numbers(statistics: RegionStatistics, unit: str) -> str:
-    if statistics.mean is None or statistics.minimum is None or statistics.maximum is None:
-        return "no value"
-    decimals = 1 if abs(statistics.mean) >= 10 else 3 if abs(statistics.mean) < 1 else 2
-    spread = "" if statistics.standard_deviation is None else f" ± {statistics.standard_deviation:.{decimals}f}"
-    low, high = statistics.mean_interval or (statistics.mean, statistics.mean)
-    interval = "" if statistics.mean_interval is None else f" (95 % {low:.{decimals}f}–{high:.{decimals}f})"
-    void = f", {statistics.void_share:.0%} without value" if statistics.void_share >= 0.005 else ""
-    return (
-        f"mean {statistics.mean:.{decimals}f}{spread}{unit}{interval}, "
-        f"{statistics.minimum:.{decimals}f}–{statistics.maximum:.{decimals}f}{void}"
-    )
 
 
 def _depth_words(elastogram: Elastogram) -> str:

@@ -44,7 +44,10 @@ def straightened(frame: ScreenFrame, corners: Corners) -> ScreenFrame:
     to = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
     picture = Image.fromarray(frame.rgb)
     upright = picture.transform(
-        (width, height), Image.Transform.PERSPECTIVE, _coefficients(to, points).tolist(), Image.Resampling.BICUBIC
+        (width, height),
+        Image.Transform.PERSPECTIVE,
+        perspective_coefficients(to, points).tolist(),
+        Image.Resampling.BICUBIC,
     )
     said = WarningRecord(
         "photo-straightened",
@@ -61,7 +64,7 @@ def _is_convex(points: NDArray[np.float64]) -> bool:
     return bool((sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0] > 0).all())
 
 
-def _coefficients(upright: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
+def perspective_coefficients(upright: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
     """a … h of x' = (a x + b y + c) / (g x + h y + 1), y' = (d x + e y + f) / (g x + h y + 1), from upright to seen."""
     rows, values = [], []
     for (x, y), (there_x, there_y) in zip(upright, seen, strict=True):
