@@ -141,7 +141,9 @@ def decode_quickly(name: str, _transfer_syntax: str) -> Decoded:
         warnings.simplefilter("error")
         try:
             stored, _ = decoder.as_array(image, index=0, raw=True, decoding_plugin=plugin)
-        except Exception:  # of any kind, in decoders of others; GDCM says what is wrong with the file
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # of any kind (a panic in Rust is no Exception); GDCM says what is wrong with the file
             return Decoded({})
     return Decoded({}, () if complaints else (stored,))
 
