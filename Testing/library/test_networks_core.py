@@ -73,12 +73,17 @@ def test_tiles_follow_the_mask_and_cover_it_once():
     rows, columns = np.indices((3000, 1400))
     mask = (rows - 1500) ** 2 / 1400**2 + columns**2 / 1300**2 < 1
     covered = np.zeros(mask.shape, int)
-    for tile in tiles_following(mask, 512, 16):
-        covered[tile] += 1
-        assert all(part.start % 16 == 0 and part.stop - part.start <= 512 for part in tile)
+    computed = 0
+    for rows, columns in tiles_following(mask, 576, Reach(16, 64)):
+        covered[rows, columns] += 1
+        sides = [part.stop - part.start + 2 * 64 for part in (rows, columns)]
+        assert all(part.start % 16 == 0 for part in (rows, columns))
+        assert sides[0] * sides[1] <= 576**2
+        computed += sides[0] * sides[1]
     assert covered.max() == 1
     assert (covered[mask] == 1).all()
     assert covered.sum() < 1.2 * mask.sum()
+    assert computed < 1.9 * mask.sum()
 
 
 def test_without_a_mask_nothing_is_computed(image):
