@@ -21,6 +21,7 @@ from MicrocalcAILib.networks.image import local_contrast, resampled  # noqa: E40
 from MicrocalcAILib.networks.onnx_runtime import OnnxRuntime, onnx_file  # noqa: E402
 from MicrocalcAILib.networks.runtime import Runtime, with_memory_fallback  # noqa: E402
 from MicrocalcAILib.networks.tiles import Reach, run_in_tiles, tiles_following  # noqa: E402
+from references import contrast  # noqa: E402
 
 CPU = Runtime("cpu", "float32")
 
@@ -167,6 +168,14 @@ def test_positions_on_the_grid_are_those_in_the_image():
         peak = np.unravel_index(np.argmax(grid.values), grid.values.shape)
         assert abs(peak[0] - row[0]) <= 1
         assert abs(peak[1] - column[0]) <= 1
+
+
+@pytest.mark.parametrize("shape", [(310, 275), (40, 700), (90, 1)])
+def test_local_contrast_is_that_of_the_plain_formula_also_at_the_borders(shape):
+    values = np.random.default_rng(1).normal(1000, 20, shape).cumsum(axis=0).astype(np.float32)
+    inside = np.indices(shape).sum(axis=0) > 30
+    expected = contrast.local_contrast(values, inside, 0.07)
+    assert local_contrast(values, inside, 0.07) == pytest.approx(expected, abs=2e-3)
 
 
 def test_local_contrast_does_not_depend_on_gain_and_offset(image):
