@@ -64,8 +64,9 @@ figures: .venv/installed-tests
 pictures: .venv/installed-tests demo
 	PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing $(BIN)/python Testing/draw_screenshots.py
 
+# One table: every stage beside a peer, whole runs from a cold start.
 benchmarks: .venv/installed-tests
-	for benchmark in Testing/benchmarks/*_benchmark.py; do PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing:Testing/library $(BIN)/python $$benchmark || exit 1; done
+	PYTHONPATH=MicrocalcAI:MicrocalcElastography:Testing:Testing/library $(BIN)/python Testing/benchmarks/speed_table.py
 
 clean:
 	rm -rf .venv out build *.egg-info

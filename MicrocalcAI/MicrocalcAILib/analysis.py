@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .base.cost import Meter
 from .base.errors import MicrocalcError, ResultError, WarningRecord
 from .base.notebook import card, dots
 from .base.tables import read_table, write_table
@@ -62,7 +63,8 @@ class Analysis:
         semicolons. None when no detector ran.
     warnings : tuple of WarningRecord
     provenance : dict
-        Versions, parameters, models with their SHA-256, input digest, timings. JSON-ready.
+        Versions, parameters, models with their SHA-256, input digest, ``costs`` of the parts (see
+        :meth:`~.base.cost.Meter.cost`). JSON-ready.
     admission : AdmissionCard
         What kind of image was analyzed, with the evidence for its side, view and spacing.
     """
@@ -106,10 +108,17 @@ _LARGEST_BREAST_CM2 = 1e5
 ANALYSIS_FILE = "analysis.json"
 
 
-def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> None:
+def save_analysis(analysis: Analysis, folder: Path, name: str | None = None, writing: Meter | None = None) -> None:
     """Write label map, tables and ``analysis.json`` into an existing folder; :func:`load_analysis` reads them back.
 
-    ``name`` is that of the image in the tables of features, the folder's by default.
+    Parameters
+    ----------
+    analysis : Analysis
+    folder : Path
+    name : str, optional
+        Of the image in the tables of features; the folder's by default.
+    writing : Meter, optional
+        Of the writing of this and of what was written before: its cost joins the others in the provenance.
     """
     folder = Path(folder)
     write_volume(
@@ -127,6 +136,9 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
         heatmap.save(folder)
     if analysis.boxes is not None:
         write_table(analysis.boxes, folder / BOXES_FILE)
+    provenance = analysis.provenance
+    if writing is not None:
+        provenance = {**provenance, "costs": {**provenance.get("costs", {}), "writing": writing.cost()}}
     record = {
         "schema": SCHEMA,
         "calcifications": len(analysis.calcifications),
@@ -140,7 +152,7 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None) -> 
         "heatmaps": [heatmap.task for heatmap in analysis.heatmaps],
         "boxes": None if analysis.boxes is None else len(analysis.boxes),
         "warnings": [dataclasses.asdict(warning) for warning in analysis.warnings],
-        "provenance": analysis.provenance,
+        "provenance": provenance,
         "admission": analysis.admission.to_dict(),
     }
     (folder / ANALYSIS_FILE).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

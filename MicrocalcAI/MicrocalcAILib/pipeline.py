@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .analysis import Analysis
+from .base.cost import Costs
 from .base.errors import WarningRecord
 from .base.model_folder import model_kind
 from .base.parameters import AnalysisParameters
@@ -104,17 +104,17 @@ def analyze(
     """
     parameters = parameters or AnalysisParameters()
     selector = selector or load_selector()
-    clock = _StageClock(progress)
+    stages = _Stages(progress)
 
-    with clock.stage("breast"):
+    with stages.part("breast"):
         breast = find_breast(mammogram, parameters.breast)
-    with clock.stage("candidates"):
+    with stages.part("candidates"):
         candidates = find_candidates(
             mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates, progress
         )
-    with clock.stage("measurements"):
+    with stages.part("measurements"):
         measurements = measure_candidates(mammogram, breast, candidates)
-    with clock.stage("selection"):
+    with stages.part("selection"):
         probabilities, doubts = selector.judge(mammogram, breast, candidates, measurements, progress)
         threshold = selector.threshold(parameters.selection.false_marks_per_cm2)
         specks = without_overlaps(candidates, probabilities, mammogram.pixels.shape)
@@ -122,7 +122,7 @@ def analyze(
         chosen = specks[sure_alone_or_in_group(probabilities[specks], positions_mm, threshold, parameters.selection)]
         chosen.sort()
         labels = outline(candidates, chosen, mammogram.pixels, mammogram.spacing_mm)
-    with clock.stage("clusters"):
+    with stages.part("clusters"):
         calcifications = describe_calcifications(
             labels, mammogram, breast, measurements.iloc[chosen], probabilities[chosen]
         )
@@ -133,17 +133,17 @@ def analyze(
     heatmaps: tuple[Heatmap, ...] = ()
     boxes = None
     if networks is not None:
-        with clock.stage("heatmaps"):
+        with stages.part("heatmaps"):
             heatmaps, more = networks.heatmaps(mammogram, breast, parameters.heatmap, progress)
             doubts = (*doubts, *more)
-        with clock.stage("boxes"):
+        with stages.part("boxes"):
             boxes, more = networks.boxes(mammogram, breast, progress)
             doubts = (*doubts, *more)
         if boxes is not None:
             boxes = link_boxes(boxes, calcifications)
     described = None
     if models is not None:
-        with clock.stage("description"):
+        with stages.part("description"):
             deep = deep_features(heatmaps, calcifications) if heatmaps else None
             described = describe(mammogram, breast, labels, calcifications, clusters, models, deep, progress)
     used = {
@@ -182,7 +182,7 @@ def analyze(
             **used,
             probability_threshold=threshold,
             candidates=len(candidates),
-            seconds=clock.seconds,
+            costs=stages.parts,
         ),
         admission=mammogram.admission,
     )
@@ -203,16 +203,15 @@ def _own_models(used: Any) -> Iterator[WarningRecord]:
         yield from _own_models(part)
 
 
-class _StageClock:
-    """Reports each stage and remembers its wall-clock seconds."""
+class _Stages(Costs):
+    """Reports each stage and measures what it takes."""
 
     def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.seconds: dict[str, float] = {}
+        super().__init__()
+        self._progress = progress
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self.progress(name, STAGES.index(name), len(STAGES))
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 4)
+    def part(self, name: str) -> Iterator[None]:
+        self._progress(name, STAGES.index(name), len(STAGES))
+        with super().part(name):
+            yield

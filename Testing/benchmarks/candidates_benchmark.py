@@ -8,21 +8,16 @@ pixels found. Both get the breast's bounding box; both use one thread.
 
 from __future__ import annotations
 
-import resource
-import statistics
-import subprocess
-import sys
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmarks.turns import in_turns
 from MicrocalcAILib.base.parameters import CandidateParameters
 from MicrocalcAILib.segmentation.candidates import find_candidates
 from references.candidates import dice, with_scikit_image
 
-SHAPE, SPACING_MM, RUNS = (3328, 4084), (0.07, 0.07), 3
+SHAPE, SPACING_MM = (3328, 4084), (0.07, 0.07)
 
 
 def mammogram() -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -48,51 +43,22 @@ def mammogram() -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     return np.clip(np.rint(image), 0, 65535).astype(np.float32), mask
 
 
-def added_megabytes(which: str) -> float:
-    """Peak memory that one run adds over the loaded image, in a process of its own."""
-    output = subprocess.run([sys.executable, __file__, which], check=True, capture_output=True, text=True)
-    return float(output.stdout)
-
-
-def _measure_memory(which: str) -> None:
-    pixels, mask = mammogram()
-    stage = find_candidates if which == "ours" else with_scikit_image
-    small = (slice(1500, 1800), slice(0, 300))
-    stage(pixels[small].copy(), mask[small].copy(), SPACING_MM, CandidateParameters())  # imports, compiled code
-    ballast = np.ones(int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - _resident_bytes()), np.uint8)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    stage(pixels, mask, SPACING_MM, CandidateParameters())
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, flush=True)
-    del ballast
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm") as statm:  # noqa: PTH123
-        return int(statm.read().split()[1]) * resource.getpagesize()
-
-
 def main() -> None:
     pixels, mask = mammogram()
     parameters = CandidateParameters()
-    find_candidates(pixels, mask, SPACING_MM, parameters)  # compile
-    times: dict[str, list[float]] = {"ours": [], "scikit-image": []}
-    for run in range(RUNS):
-        start = time.process_time()
-        ours = find_candidates(pixels, mask, SPACING_MM, parameters)
-        times["ours"].append(time.process_time() - start)
-        start = time.process_time()
-        theirs = with_scikit_image(pixels, mask, SPACING_MM, parameters)
-        times["scikit-image"].append(time.process_time() - start)
-        print(f"run {run + 1}: ours {times['ours'][-1]:.3f} s, scikit-image {times['scikit-image'][-1]:.2f} s CPU")
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    print(f"median: ours {medians['ours']:.3f} s, scikit-image {medians['scikit-image']:.2f} s CPU")
-    print(f"ratio: {medians['scikit-image'] / medians['ours']:.1f} times less CPU")
-    print(f"candidates: ours {len(ours)}, scikit-image {len(theirs)}; Dice of their pixels {dice(ours, theirs):.4f}")
-    print(f"memory added: ours {added_megabytes('ours'):.0f} MB, scikit-image {added_megabytes('scikit-image'):.0f} MB")
+    costs = in_turns(
+        {
+            "ours": lambda: find_candidates(pixels, mask, SPACING_MM, parameters),
+            "scikit-image": lambda: with_scikit_image(pixels, mask, SPACING_MM, parameters),
+        }
+    )
+    ours, theirs = costs["ours"], costs["scikit-image"]
+    print(f"median: ours {ours.cpu_seconds:.3f} s, scikit-image {theirs.cpu_seconds:.2f} s CPU")
+    print(f"ratio: {theirs.cpu_seconds / ours.cpu_seconds:.1f} times less CPU")
+    print(f"candidates: ours {len(ours.result)}, scikit-image {len(theirs.result)}")
+    print(f"Dice of their pixels {dice(ours.result, theirs.result):.4f}")
+    print(f"memory added: ours {ours.added_mb:.0f} MB, scikit-image {theirs.added_mb:.0f} MB")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _measure_memory(sys.argv[1])
-    else:
-        main()
+    main()

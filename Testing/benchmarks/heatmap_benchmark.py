@@ -9,18 +9,17 @@ layout. Both use the bundled network, the same patches of the breast, and one th
 
 from __future__ import annotations
 
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.candidates_benchmark import SPACING_MM, _resident_bytes, mammogram
+from benchmarks.candidates_benchmark import SPACING_MM, mammogram
+from benchmarks.turns import added_mb
 from MicrocalcAILib.networks.heatmap_inference import patch_heatmap, seen_image
 from MicrocalcAILib.networks.judged_patches import cut
 from MicrocalcAILib.networks.patch_networks import Architecture, PatchModel
@@ -69,23 +68,6 @@ def loaded() -> tuple[Mammogram, BreastRegion, PatchModel]:
     )
 
 
-def added_megabytes(way: str) -> float:
-    """Peak memory that one run adds over the loaded image, in a process of its own."""
-    output = subprocess.run([sys.executable, __file__, way], check=True, capture_output=True, text=True)
-    return float(output.stdout)
-
-
-def _measure_memory(way: str) -> None:
-    image, breast, model = loaded()
-    torch.set_num_threads(1)
-    torch.rand(8, 1, 112, 112).sum()
-    ballast = np.ones(int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - _resident_bytes()), np.uint8)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    WAYS[way](image, breast, model)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, flush=True)
-    del ballast
-
-
 def compare(title: str, image: Mammogram, breast: BreastRegion, model: PatchModel) -> None:
     """Time both ways in turn and print what they cost."""
     times: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -119,11 +101,9 @@ def main() -> None:
     original = PatchModel({**model.card, "architecture": asdict(Architecture())}, Architecture().build().eval())
     compare("AlexNet of the original size (fresh weights)", image, breast, original)
     for way in WAYS:
-        print(f"memory added with the bundled AlexNet, {way}: {added_megabytes(way):.0f} MB")
+        added = added_mb(partial(WAYS[way], image, breast, model))
+        print(f"memory added with the bundled AlexNet, {way}: {added:.0f} MB")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _measure_memory(sys.argv[1])
-    else:
-        main()
+    main()

@@ -3,18 +3,15 @@
 Brute force is the method as published: dilate every mask by a digital disk at every scale, join the masks that share a
 pixel, measure the graph. Each dilation is a threshold on an exact distance transform in a window around its mask, much
 faster than a structuring element of 129 × 129 pixels, and the graphs are measured with scipy.sparse.csgraph. A second
-variant transforms each mask once and thresholds at every scale. CPU seconds of the process; the median of the rounds
-for the fast method, one round each, in their middle, for the others.
+variant transforms each mask once and thresholds at every scale. CPU seconds of the process, the median of the rounds.
 
-Run from the root of the repository: ``python Testing/benchmarks/topology_benchmark.py [--count 300] [--rounds 5]``
+Run from the root of the repository: ``python Testing/benchmarks/topology_benchmark.py [--count 300] [--rounds 1]``
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +23,7 @@ from scipy.sparse.csgraph import connected_components, shortest_path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "MicrocalcAI"), str(ROOT / "Testing")]
 
+from benchmarks.turns import in_turns  # noqa: E402
 from library.features_examples import SPACING_MM, simulated_specks, table_of  # noqa: E402
 from MicrocalcAILib.features.regions import calcification_regions, outlines  # noqa: E402
 from MicrocalcAILib.features.topology import SCALES, meeting_scales, topology_features  # noqa: E402
@@ -108,35 +106,34 @@ def measure(edges: NDArray[np.bool_]) -> list[float]:
     ]
 
 
+def places(count: int) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    """Label map, ids and boxes of simulated calcifications."""
+    _, labels = simulated_specks(count=count + 30, shape=(1100, 1000))
+    table = table_of(labels)[:count]
+    boxes = table[["row_min", "row_max", "column_min", "column_max"]].to_numpy(np.int64)
+    return labels, table["id"].to_numpy(np.int64), boxes
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
-    _, labels = simulated_specks(count=arguments.count + 30, shape=(1100, 1000))
-    table = table_of(labels)[: arguments.count]
-    ids = table["id"].to_numpy(np.int64)
-    boxes = table[["row_min", "row_max", "column_min", "column_max"]].to_numpy(np.int64)
-    values = from_outlines(labels, ids, boxes)  # compiles
-
-    fast, slow, difference = [], [], 0.0
-    for turn in range(arguments.rounds):
-        start = time.process_time()
-        from_outlines(labels, ids, boxes)
-        fast.append(time.process_time() - start)
-        if turn == arguments.rounds // 2:
-            for transform_once in (False, True):
-                start = time.process_time()
-                expected = by_dilation(labels, ids, boxes, transform_once)
-                slow.append(time.process_time() - start)
-                difference = max(difference, np.abs(values - expected).max())
-    tracemalloc.start()
-    from_outlines(labels, ids, boxes)
-    peak = tracemalloc.get_traced_memory()[1] / 2**20
-    print(f"{len(ids)} calcifications, 65 scales × 8 measures, largest difference {difference:.1e}")
-    print(f"from the outlines: {np.median(fast):.4f} s of CPU, peak {peak:.1f} MB")
-    for name, seconds in zip(("masks dilated at every scale", "masks transformed once"), slow, strict=True):
-        print(f"{name}: {seconds:.1f} s of CPU, ratio {seconds / np.median(fast):.0f}")
+    labels, ids, boxes = places(arguments.count)
+    costs = in_turns(
+        {
+            "from the outlines": lambda: from_outlines(labels, ids, boxes),
+            "masks dilated at every scale": lambda: by_dilation(labels, ids, boxes, transform_once=False),
+            "masks transformed once": lambda: by_dilation(labels, ids, boxes, transform_once=True),
+        },
+        arguments.rounds,
+    )
+    ours = costs["from the outlines"]
+    for name, cost in costs.items():
+        print(
+            f"{name}: {cost.cpu_seconds:.4f} s of CPU, ratio {cost.cpu_seconds / ours.cpu_seconds:.0f}, "
+            f"{cost.added_mb:.1f} MB; largest difference {np.abs(cost.result - ours.result).max():.1e}"
+        )
 
 
 if __name__ == "__main__":

@@ -150,7 +150,10 @@ def test_provenance_says_what_made_the_result(found):
     provenance = found[1].provenance
     assert provenance["parameters"]["selection"]["false_marks_per_cm2"] == 0.05
     assert set(provenance["versions"]) >= {"microcalc", "numpy", "lightgbm"}
-    assert set(provenance["seconds"]) == {"breast", "candidates", "measurements", "selection", "clusters"}
+    costs = provenance["costs"]
+    assert list(costs) == ["breast", "candidates", "measurements", "selection", "clusters"]
+    assert all(cost["threads"] >= 1 and 10 < cost["peak_memory_mb"] < 20_000 for cost in costs.values())
+    assert 0 < costs["candidates"]["cpu_seconds"] < 600
     json.dumps(provenance)
 
 
@@ -256,6 +259,10 @@ def test_command_writes_a_folder_for_each_image_and_goes_on_after_a_bad_one(tmp_
     assert int(done["clusters"]) > 0
     assert 0 < float(done["highest_risk_by_words"]) < 1
     assert done["highest_risk_words"]
+    costs = json.loads((tmp_path / "out" / "größe" / "analysis.json").read_text("utf-8"))["provenance"]["costs"]
+    assert list(costs)[:3] == ["start of the process", "reading", "breast"]
+    assert list(costs)[-2:] == ["description", "writing"]
+    assert sum(cost["cpu_seconds"] for cost in list(costs.values())[1:]) < 1.1 * float(done["cpu_seconds"]) + 0.1
     output = capsys.readouterr()
     assert "größe.nrrd" in output.out
     assert "bad.png" in output.err

@@ -140,7 +140,7 @@ def without_times(file):
         return file.read_bytes()
     record = json.loads(file.read_text(encoding="utf-8"))
     record.get("provenance", {}).pop("created", None)
-    record.get("provenance", {}).pop("seconds", None)
+    record.get("provenance", {}).pop("costs", None)
     for name in ("seconds", "cpu_seconds", "peak_memory_mb"):
         record.get("row", {}).pop(name, None)
     return json.dumps(record, sort_keys=True)

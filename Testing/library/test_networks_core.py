@@ -21,6 +21,7 @@ from MicrocalcAILib.networks.image import local_contrast, resampled  # noqa: E40
 from MicrocalcAILib.networks.onnx_runtime import OnnxRuntime, onnx_file  # noqa: E402
 from MicrocalcAILib.networks.runtime import Runtime, with_memory_fallback  # noqa: E402
 from MicrocalcAILib.networks.tiles import Reach, run_in_tiles, tiles_following  # noqa: E402
+from references import contrast  # noqa: E402
 
 CPU = Runtime("cpu", "float32")
 
@@ -73,12 +74,17 @@ def test_tiles_follow_the_mask_and_cover_it_once():
     rows, columns = np.indices((3000, 1400))
     mask = (rows - 1500) ** 2 / 1400**2 + columns**2 / 1300**2 < 1
     covered = np.zeros(mask.shape, int)
-    for tile in tiles_following(mask, 512, 16):
-        covered[tile] += 1
-        assert all(part.start % 16 == 0 and part.stop - part.start <= 512 for part in tile)
+    computed = 0
+    for rows, columns in tiles_following(mask, 576, Reach(16, 64)):
+        covered[rows, columns] += 1
+        sides = [part.stop - part.start + 2 * 64 for part in (rows, columns)]
+        assert all(part.start % 16 == 0 for part in (rows, columns))
+        assert sides[0] * sides[1] <= 576**2
+        computed += sides[0] * sides[1]
     assert covered.max() == 1
     assert (covered[mask] == 1).all()
     assert covered.sum() < 1.2 * mask.sum()
+    assert computed < 1.9 * mask.sum()
 
 
 def test_without_a_mask_nothing_is_computed(image):
@@ -162,6 +168,14 @@ def test_positions_on_the_grid_are_those_in_the_image():
         peak = np.unravel_index(np.argmax(grid.values), grid.values.shape)
         assert abs(peak[0] - row[0]) <= 1
         assert abs(peak[1] - column[0]) <= 1
+
+
+@pytest.mark.parametrize("shape", [(310, 275), (40, 700), (90, 1)])
+def test_local_contrast_is_that_of_the_plain_formula_also_at_the_borders(shape):
+    values = np.random.default_rng(1).normal(1000, 20, shape).cumsum(axis=0).astype(np.float32)
+    inside = np.indices(shape).sum(axis=0) > 30
+    expected = contrast.local_contrast(values, inside, 0.07)
+    assert local_contrast(values, inside, 0.07) == pytest.approx(expected, abs=2e-3)
 
 
 def test_local_contrast_does_not_depend_on_gain_and_offset(image):

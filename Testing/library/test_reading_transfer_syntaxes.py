@@ -1,4 +1,4 @@
-"""Every transfer syntax of mammography is decoded, without any plugin of pydicom."""
+"""Every transfer syntax of mammography is decoded, by GDCM alone and by what is faster."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ import pytest
 import SimpleITK as sitk
 from pydicom import uid
 from pydicom.data import get_testdata_file
+from pydicom.pixels import get_decoder
 
 from library.dicom_samples import gray_pattern, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import UnsupportedImageError
-from MicrocalcAILib.reading import read_mammogram
+from MicrocalcAILib.base.guarded import ISOLATED_VARIABLE
+from MicrocalcAILib.reading import dicom_pixels, read_mammogram
 
 GOLDEN = Path(__file__).parents[1] / "Data" / "reading"
 DEPTHS = [(8, False), (10, False), (12, False), (14, False), (16, False), (12, True), (16, True)]
+
+
+@pytest.fixture(params=["quick decoders", "GDCM alone"])
+def decoders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "GDCM alone":
+        monkeypatch.setattr(dicom_pixels, "_QUICK_SYNTAXES", ())
 
 
 @pytest.mark.parametrize(("bits", "signed"), DEPTHS)
@@ -26,7 +34,7 @@ DEPTHS = [(8, False), (10, False), (12, False), (14, False), (16, False), (12, T
 )
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_lossless_syntaxes_give_the_exact_pixels(
-    tmp_path: Path, syntax: str, bits: int, signed: bool, photometric: str
+    tmp_path: Path, syntax: str, bits: int, signed: bool, photometric: str, decoders: None
 ) -> None:
     pixels = gray_pattern(bits, signed=signed)
     dataset = mammogram_dataset(pixels, bits, PhotometricInterpretation=photometric)
@@ -80,7 +88,7 @@ def test_extended_jpeg_keeps_its_12_bits() -> None:
     [(uid.JPEGLSNearLossless, {"jls_error": 4}, 4), (uid.JPEG2000, {"j2k_cr": [4]}, 200)],
 )
 def test_lossy_syntaxes_are_decoded_and_reported(
-    tmp_path: Path, syntax: str, options: dict[str, Any], largest_difference: int
+    tmp_path: Path, syntax: str, options: dict[str, Any], largest_difference: int, decoders: None
 ) -> None:
     pixels = gray_pattern(12)
     dataset = mammogram_dataset(pixels, 12)
@@ -113,6 +121,32 @@ def test_colored_pictures_are_refused(tmp_path: Path) -> None:
     dataset = mammogram_dataset(np.stack([gray, gray // 2, gray // 3], axis=-1), 8)
     with pytest.raises(UnsupportedImageError, match="color"):
         read_mammogram(saved(dataset, tmp_path))
+
+
+class Panic(BaseException):
+    """What decoders written in Rust raise where they end."""
+
+
+@pytest.mark.parametrize("plugin", ["pyjpegls", "pylibjpeg", "pydicom"])
+def test_a_quick_decoder_that_refuses_leaves_the_file_to_gdcm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugin: str
+) -> None:
+    syntax = uid.JPEGLSLossless if plugin == "pyjpegls" else uid.RLELossless
+    pixels = gray_pattern(12)
+    dataset = mammogram_dataset(pixels, 12)
+    dataset.compress(syntax)
+    path = saved(dataset, tmp_path)
+    used = []
+
+    def refuse(_frame: bytes, _runner: object) -> bytearray:
+        used.append(plugin)
+        raise Panic
+
+    monkeypatch.setenv(ISOLATED_VARIABLE, "1")
+    monkeypatch.setattr(dicom_pixels, "_QUICK_PLUGINS", (plugin,))
+    monkeypatch.setitem(get_decoder(syntax)._available, plugin, refuse)
+    np.testing.assert_array_equal(read_mammogram(path).pixels, pixels)
+    assert used == [plugin]
 
 
 def test_files_of_other_writers_agree_with_pydicom(tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ def _mapped(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
     from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
     changed = table.rename(columns=change)
-    for position in range(changed.shape[1]):
-        column = changed.iloc[:, position]
-        if not (is_numeric_dtype(column.dtype) or is_datetime64_any_dtype(column.dtype)):
+    for position, kind in enumerate(changed.dtypes):  # tables of features have hundreds of columns of numbers
+        if not (is_numeric_dtype(kind) or is_datetime64_any_dtype(kind)):
+            column = changed.iloc[:, position]
             cells = pd.Series(column.astype(object).map(change).to_numpy(object), index=table.index, dtype=object)
             changed.isetitem(position, (cells.astype(column.dtype) if column.dtype == "string" else cells).array)
     return changed

@@ -267,7 +267,7 @@ def write_volume(
     for key, value in (header or {}).items():
         escaped = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "")
         lines.append(f"{key}:={escaped}")
-    samples = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    samples = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data.cast("B")
     with replaced_on_success(path) as temporary, temporary.open("wb") as file:
         file.write(("\n".join(lines) + "\n\n").encode())
         file.write(gzip.compress(samples, _COMPRESSION_LEVEL, mtime=0))

@@ -8,8 +8,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .. import __version__
+from ..base.cost import Meter
 from ..base.errors import MicrocalcError, ResultError, UnreadableImageError, UnsupportedImageError
 from ..base.files import check_replaceable, folder_replaced_on_success
 from ..base.progress import Progress
@@ -25,7 +24,6 @@ from ..base.provenance import sha256_of_file
 RESULT_FILE = "microcalc_result.json"
 DONE, FINISHED_BEFORE, SKIPPED, FAILED = "done", "finished before", "skipped", "failed"
 _SMALLEST_TEMPORARY_SPACE = 64 * 2**20
-_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def perform(task: Task, job: Job, progress: Progress) -> dict[str, Any]:
     ------
     FullDiskError
     """
-    with _Meter() as meter:
+    with Meter() as meter:
         try:
             return _perform(task, job, progress, meter)
         except UnsupportedImageError as error:
@@ -88,10 +86,10 @@ def perform(task: Task, job: Job, progress: Progress) -> dict[str, Any]:
             status, reason = FAILED, "The memory did not suffice; close other programs or use fewer workers."
         except Exception as error:
             status, reason = FAILED, _unexpected(error)
-        return {"status": status, "reason": reason, **meter.cells()}
+        return {"status": status, "reason": reason, **_cells(meter)}
 
 
-def _perform(task: Task, job: Job, progress: Progress, meter: _Meter) -> dict[str, Any]:
+def _perform(task: Task, job: Job, progress: Progress, meter: Meter) -> dict[str, Any]:
     folder = Path(job.folder)
     key = {"input": _digest(Path(job.path)), **key_of(task, job.options)}
     earlier = _read_result(folder)
@@ -106,7 +104,7 @@ def _perform(task: Task, job: Job, progress: Progress, meter: _Meter) -> dict[st
     with _full_disk_reported("of the results", folder.parent), folder_replaced_on_success(folder, RESULT_FILE) as new:
         finished.write(new, folder.name)
         files = sorted(entry.name for entry in new.iterdir())
-        row = {"status": DONE, "reason": "", **finished.cells, **meter.cells()}
+        row = {"status": DONE, "reason": "", **finished.cells, **_cells(meter)}
         text = json.dumps({"key": key, "source": job.source, "files": files, "row": row}, indent=2, ensure_ascii=False)
         (new / RESULT_FILE).write_text(text + "\n", encoding="utf-8")
     return row
@@ -122,39 +120,13 @@ def key_of(task: Task, options: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-class _Meter:
-    """Measures what this process takes while the block runs."""
-
-    def __enter__(self) -> _Meter:
-        import psutil
-
-        self._start, self._cpu_start = time.perf_counter(), time.process_time()
-        self._process = psutil.Process()
-        self._peak = 0
-        self._ended = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._watcher.join()
-
-    def cells(self) -> dict[str, Any]:
-        """Seconds, CPU seconds of all threads, and highest resident memory so far in MB of 2^20 bytes."""
-        self._look()
-        return {
-            "seconds": round(time.perf_counter() - self._start, 2),
-            "cpu_seconds": round(time.process_time() - self._cpu_start, 2),
-            "peak_memory_mb": int(self._peak / 2**20),
-        }
-
-    def _watch(self) -> None:
-        while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
-            self._look()
-
-    def _look(self) -> None:
-        self._peak = max(self._peak, self._process.memory_info().rss)
+def _cells(meter: Meter) -> dict[str, Any]:
+    cost = meter.cost()
+    return {
+        "seconds": round(cost["seconds"], 2),
+        "cpu_seconds": round(cost["cpu_seconds"], 2),
+        "peak_memory_mb": cost["peak_memory_mb"],
+    }
 
 
 def _sha256_of(values: Any) -> str:

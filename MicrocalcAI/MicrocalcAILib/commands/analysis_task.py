@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..analysis import Analysis
+from ..base.cost import Costs, cost_of_start
 from ..base.kernel_cache import COMPILING, compiling
 from ..base.parameters import AnalysisParameters
 from ..base.progress import Progress
@@ -46,6 +48,7 @@ class AnalysisTask:
 
             self._networks = NetworkReaders.load(options["heatmaps"], options["detector"], options["device"])
         self._dicom, self._given = options["dicom"], options["given"]
+        self._start = cost_of_start()
 
     def signature(self) -> dict[str, Any]:
         """Parameters, and the models without what they run on: another processor is no reason to do all again."""
@@ -68,11 +71,15 @@ class AnalysisTask:
             from ..dicom.source import check_attributes
 
             check_attributes(path, self._given)
-        mammogram = read_mammogram(path, self._spacing_mm, self._parameters.reading.assumed_spacing_mm)
+        costs = Costs()
+        with costs.part("reading"):
+            mammogram = read_mammogram(path, self._spacing_mm, self._parameters.reading.assumed_spacing_mm)
         with compiling(lambda count: progress(COMPILING, count, 0)):
             analysis = analyze(
                 mammogram, self._parameters, self._selector, self._models, self._networks, progress=progress
             )
+        whole = {"start of the process": self._start, **costs.parts, **analysis.provenance["costs"]}
+        analysis = dataclasses.replace(analysis, provenance={**analysis.provenance, "costs": whole})
         progress("writing", 0, 1)
         cells = {**mammogram.admission.columns(), **summary_cells(analysis)}
 

@@ -67,7 +67,7 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
         y = top + _PAGE_HEIGHT + 10 + _LINE * number
         draw.text((_MARGIN, y), note, fill=QUIET_TEXT, font=font(18))
     with replaced_on_success(path) as temporary:
-        page.save(temporary, optimize=False, compress_level=3)
+        page.save(temporary, optimize=False, compress_level=1)
 
 
 def _headline(mammogram: Mammogram, analysis: Analysis) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import ANALYSIS_FILE, Analysis, save_analysis
+from ..base.cost import Meter
 from ..base.files import folder_replaced_on_success
 from ..base.volumes import write_volume
 from ..reading.mammogram import Mammogram
@@ -31,20 +32,21 @@ def fill_folder(mammogram: Mammogram, analysis: Analysis, folder: Path, name: st
     When the image file itself says another pixel spacing than was used (or none), viewers would draw the segmentation
     in the wrong place over it; a copy of the image with the right spacing is written beside the segmentation then.
     """
-    save_analysis(analysis, folder, name)
-    write_segmentation(analysis, folder / SEGMENTATION_FILE)
-    write_overlay(mammogram, analysis, folder / OVERLAY_FILE)
-    for heatmap in analysis.heatmaps:
-        write_heatmap_picture(mammogram, heatmap, folder / f"heatmap_{heatmap.task}.png", analysis.clusters)
-    header_spacing = mammogram.source.get("header_spacing_mm")
-    if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
-        write_volume(
-            smallest_integers(mammogram.pixels),
-            mammogram.spacing_mm,
-            mammogram.origin_lps_mm,
-            mammogram.direction_lps,
-            folder / IMAGE_FILE,
-        )
+    with Meter() as writing:
+        write_segmentation(analysis, folder / SEGMENTATION_FILE)
+        write_overlay(mammogram, analysis, folder / OVERLAY_FILE)
+        for heatmap in analysis.heatmaps:
+            write_heatmap_picture(mammogram, heatmap, folder / f"heatmap_{heatmap.task}.png", analysis.clusters)
+        header_spacing = mammogram.source.get("header_spacing_mm")
+        if header_spacing is not None and not np.allclose(header_spacing, mammogram.spacing_mm, rtol=1e-3):
+            write_volume(
+                smallest_integers(mammogram.pixels),
+                mammogram.spacing_mm,
+                mammogram.origin_lps_mm,
+                mammogram.direction_lps,
+                folder / IMAGE_FILE,
+            )
+        save_analysis(analysis, folder, name, writing)
 
 
 def smallest_integers(pixels: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..segmentation.candidates import bounding_box
+from ..segmentation.noise import NoiseMap, median
+from ..segmentation.scale_space import difference_of_gaussians, gaussian_kernels
 
 _DETAIL_SIGMA_MM = 1.2  # structures wider than this are background
 _FINE_SIGMA_MM = 0.2  # what is finer is noise, for the most part
+_NO_SIGMA_MM = 1e-6  # the pixel itself
+_TRUNCATE = 3.0  # Gaussians end at 3 σ
 _NOISE_TILE_MM = 6.0
 _MAD_TO_SD = 1.4826
 
@@ -115,28 +120,42 @@ def local_contrast(values: NDArray[np.float32], inside: NDArray[np.bool_], spaci
     float32 array
         0 for smooth tissue, about ±0.9 for one standard deviation of the noise, 3.7 for twenty.
     """
-    detail = values - ndimage.gaussian_filter(values, _DETAIL_SIGMA_MM / spacing_mm, mode="nearest", truncate=3)
-    fine = values - ndimage.gaussian_filter(values, _FINE_SIGMA_MM / spacing_mm, mode="nearest", truncate=3)
-    return np.arcsinh(detail / _noise(np.abs(fine), inside, _NOISE_TILE_MM / spacing_mm)).astype(np.float32)
-
-
-def _noise(fine: NDArray[np.float32], inside: NDArray[np.bool_], tile_px: float) -> NDArray[np.float32]:
-    """Robust standard deviation in tiles, interpolated; tiles with little breast take the nearest other's."""
-    tile = max(round(tile_px), 4)
-    tiles = [max(length // tile, 1) for length in fine.shape]
-    edges = [np.linspace(0, length, count + 1).astype(int) for length, count in zip(fine.shape, tiles, strict=True)]
+    values = np.ascontiguousarray(values, np.float32)
+    tile = max(round(_NOISE_TILE_MM / spacing_mm), 4)
+    tiles = [max(length // tile, 1) for length in values.shape]
+    edges = [np.linspace(0, length, count + 1).astype(int) for length, count in zip(values.shape, tiles, strict=True)]
+    bands = list(itertools.pairwise(edges[0]))
+    contrast = np.empty_like(values)
     noise = np.full(tiles, np.nan, np.float32)
-    for i in range(tiles[0]):
-        for j in range(tiles[1]):
-            window = np.s_[edges[0][i] : edges[0][i + 1], edges[1][j] : edges[1][j + 1]]
-            chosen = fine[window][inside[window]]
-            if chosen.size > 0.1 * fine[window].size:
-                noise[i, j] = _MAD_TO_SD * np.median(chosen)
+    for i, (first, last) in enumerate(bands):
+        fine, contrast[first:last] = _fine_and_detail(values, first, last, spacing_mm)
+        np.abs(fine, out=fine)
+        for j, (left, right) in enumerate(itertools.pairwise(edges[1])):
+            chosen = fine[:, left:right][inside[first:last, left:right]]
+            if chosen.size > 0.1 * (last - first) * (right - left):
+                noise[i, j] = _MAD_TO_SD * median(chosen)
     known = np.isfinite(noise) & (noise > 0)
-    if not known.any():
-        return np.full(fine.shape, max(float(fine.std()), 1e-6), np.float32)
-    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    noise = np.maximum(noise[tuple(nearest)], 0.25 * np.median(noise[known]))
-    scale = [count / length for count, length in zip(tiles, fine.shape, strict=True)]
-    offset = [0.5 * factor - 0.5 for factor in scale]
-    return ndimage.affine_transform(noise, scale, offset, fine.shape, order=1, mode="nearest")
+    if known.any():  # tiles with little breast take the nearest other's
+        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        noise = np.maximum(noise[tuple(nearest)], 0.25 * np.median(noise[known]))
+    else:
+        noise[:] = max(float(np.abs(_fine_and_detail(values, 0, len(values), spacing_mm)[0]).std()), 1e-6)
+    step = (values.shape[0] / tiles[0], values.shape[1] / tiles[1])
+    interpolated = NoiseMap(noise[None], ((step[0] - 1) / 2, (step[1] - 1) / 2), step)
+    for first, last in bands:
+        contrast[first:last] /= interpolated.at((first, last, 0, values.shape[1]))[0]
+        np.arcsinh(contrast[first:last], out=contrast[first:last])
+    return contrast
+
+
+def _fine_and_detail(
+    values: NDArray[np.float32], first: int, last: int, spacing_mm: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What rows hold beyond a narrow and beyond a wide Gaussian."""
+    sigmas_px = np.array((_NO_SIGMA_MM, _FINE_SIGMA_MM, _DETAIL_SIGMA_MM)) / spacing_mm
+    kernels, radii = gaussian_kernels(sigmas_px, _TRUNCATE)
+    planes = np.empty((2, last - first, values.shape[1]), np.float32)
+    rows = np.arange(first, last)
+    difference_of_gaussians(values, rows, 0, values.shape[1], kernels, radii, np.float32(1), planes)
+    planes[1] += planes[0]
+    return planes[0], planes[1]

@@ -50,9 +50,9 @@ class OnnxRuntime:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # idle threads leave the core to others
+        options.enable_mem_pattern = False  # tiles differ in size: a plan for each would only hold more memory
+        # Idle threads leave the core to others.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
         try:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

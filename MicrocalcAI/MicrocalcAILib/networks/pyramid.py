@@ -57,7 +57,7 @@ class PyramidRegressor(nn.Module):
     def _nearness(self, found: Sequence[torch.Tensor]) -> torch.Tensor:
         merged = self.projections[-1](found[-1])
         for projection, finer in zip(reversed(self.projections[:-1]), reversed(found[:-1]), strict=True):
-            merged = functional.interpolate(merged, size=finer.shape[-2:], mode="nearest") + projection(finer)
+            merged = functional.interpolate(merged, scale_factor=2, mode="nearest") + projection(finer)
         return self.head(merged)
 
 

@@ -43,7 +43,7 @@ def run_in_tiles(
     network: Any,
     runtime: Runtime | OnnxRuntime,
     reach: Reach,
-    tile: int = 512,
+    tile: int = 576,
     stage: str = "network",
     progress: Progress = no_progress,
 ) -> tuple[NDArray[np.float32], tuple[WarningRecord, ...]]:
@@ -63,8 +63,8 @@ def run_in_tiles(
     reach : Reach
         Of the network.
     tile : int
-        Longest side of what is computed at once, in pixels. The memory grows with its square; the smaller it is, the
-        more is computed twice, around the tiles (512 instead of 640: 14 % more, and 160 MB less for the selector).
+        Side of the largest square that is computed at once, in pixels. The memory grows with its square; the smaller it
+        is, the more is computed twice, around the tiles (512 instead of 576: 7 % more for the selector).
     stage, progress
         What to report.
 
@@ -77,7 +77,7 @@ def run_in_tiles(
 
     def attempt(runtime: Runtime | OnnxRuntime, tile: int) -> NDArray[np.float32]:
         evaluate = runtime.evaluator(network)
-        tiles = tiles_following(mask, max(tile - 2 * reach.margin, reach.stride), reach.stride)
+        tiles = tiles_following(mask, max(tile, 2 * reach.margin + reach.stride), reach)
         found = np.zeros(image.shape, np.float32)
         for number, place in enumerate(tiles):
             progress(stage, number, len(tiles))
@@ -91,25 +91,67 @@ def run_in_tiles(
     return with_memory_fallback(runtime, tile, _SMALLEST_TILE, attempt)
 
 
-def tiles_following(mask: NDArray[np.bool_], side: int, stride: int) -> list[Tile]:
-    """Tiles of at most ``side`` pixels that begin at multiples of ``stride`` and cover the mask, not much more.
+def tiles_following(mask: NDArray[np.bool_], side: int, reach: Reach) -> list[Tile]:
+    """Tiles that begin at multiples of the stride and cover the mask, not much more.
 
-    Bands of rows, each cut to the columns that the mask has there and divided evenly.
+    Bands of rows, each as high and cut into as many columns as costs least for the part of the mask in it, and each
+    tile cut to the rows that the mask has there.
+
+    Parameters
+    ----------
+    mask : bool array, shape (rows, columns)
+    side : int
+        With what the network reaches around it, a tile has at most the area of a square of that side.
+    reach : Reach
     """
-    side = max(side // stride, 1) * stride
-    occupied = np.flatnonzero(mask.any(axis=1))
+    stride, margin = reach.stride, reach.margin // reach.stride
+    blocks = mask
+    for axis in (0, 1):
+        blocks = np.logical_or.reduceat(blocks, np.arange(0, mask.shape[axis], stride), axis=axis)
+    occupied = np.flatnonzero(blocks.any(axis=1)).tolist()
     tiles: list[Tile] = []
-    if not occupied.size:
-        return tiles
-    for top in range(int(occupied[0]) // stride * stride, int(occupied[-1]) + 1, side):
-        rows = slice(top, min(top + side, mask.shape[0]))
-        columns = np.flatnonzero(mask[rows].any(axis=0))
-        if not columns.size:
+    top, end = (occupied[0], occupied[-1] + 1) if occupied else (0, 0)
+    while top < end:
+        bottom, left, right, count = _cheapest_band(blocks, top, end, margin, (side // stride) ** 2)
+        width = -(-(right - left) // count)
+        for first in range(left, right, width):
+            last = min(first + width, right)
+            rows = top + np.flatnonzero(blocks[top:bottom, first:last].any(axis=1))
+            if rows.size:
+                ends = (int(rows[0]), int(rows[-1]) + 1), (first, last)
+                down, across = (
+                    slice(start * stride, min(stop * stride, length))
+                    for (start, stop), length in zip(ends, mask.shape, strict=True)
+                )
+                tiles.append((down, across))
+        top = bottom
+    return tiles
+
+
+def _cheapest_band(blocks: NDArray[np.bool_], top: int, end: int, margin: int, area: int) -> tuple[int, int, int, int]:
+    """Last row + 1 of the band that begins at ``top``, its first column and last column + 1, and how many tiles it has.
+
+    All in blocks of the stride's size; the one with the least to compute for each block of the mask in it.
+    """
+    height, width = blocks.shape
+    left, right, covered = width, 0, 0
+    cheapest, best = np.inf, (top + 1, 0, width, width)
+    for bottom in range(top + 1, end + 1):
+        columns = np.flatnonzero(blocks[bottom - 1])
+        if columns.size:
+            left, right = min(left, int(columns[0])), max(right, int(columns[-1]) + 1)
+            covered += columns.size
+        room = area // (bottom - top + 2 * margin) - 2 * margin
+        if not covered:
             continue
-        left, right = int(columns[0]) // stride * stride, int(columns[-1]) + 1
-        width = math.ceil((right - left) / math.ceil((right - left) / side) / stride) * stride
-        tiles += [(rows, slice(first, min(first + width, right))) for first in range(left, right, width)]
-    return [tile for tile in tiles if mask[tile].any()]
+        if room < 1:
+            break
+        count = -(-(right - left) // room)
+        rows = bottom - top + min(top, margin) + min(height - bottom, margin)
+        across = right - left + min(left, margin) + min(width - right, margin) + 2 * margin * (count - 1)
+        if rows * across <= cheapest * covered:
+            cheapest, best = rows * across / covered, (bottom, left, right, count)
+    return best
 
 
 def _surroundings(place: Tile, shape: tuple[int, ...], reach: Reach) -> tuple[Tile, Tile]:

@@ -1,13 +1,17 @@
-"""Decoding the one frame of a DICOM image: plain samples as they stand, all others with GDCM (inside SimpleITK).
+"""Decoding the one frame of a DICOM image: plain samples as they stand, all others by the fastest decoder there is.
 
-GDCM reads every transfer syntax of mammography and carries a permissive license, but it knows only files, inverts
-MONOCHROME1 without saying so, and trusts what it is given. So it gets a small stand-in file, written here from checked
-values: the pixel data, labelled MONOCHROME2, and the attributes of geometry; no patient data, no rescaling.
+GDCM (inside SimpleITK) reads every transfer syntax of mammography and carries a permissive license, but it is slow
+(run-length encoding: 50 times slower than others), knows only files, inverts MONOCHROME1 without saying so, and trusts
+what it is given. So it gets a small stand-in file, written here from checked values: the pixel data, labelled
+MONOCHROME2, and the attributes of geometry; no patient data, no rescaling. pydicom's decoders and their plug-ins
+(pylibjpeg, pyjpegls) get the same file first where they know its encoding, and GDCM what they refuse.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +24,14 @@ from ..base.files import temporary_folder
 from ..base.guarded import Decoded, guarded
 from .content import direction_of_itk
 from .decoder_messages import decoder_messages
-from .dicom_safety import NATIVE_SYNTAXES, DicomHeader, EncodedFrame
+from .dicom_safety import JPEG_2000_SYNTAXES, JPEG_LS_SYNTAXES, NATIVE_SYNTAXES, RLE_SYNTAX, DicomHeader, EncodedFrame
 from .dicom_values import number, numbers
 from .sample_bits import SampleValues, values_of_samples
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+# Encodings of one channel that pydicom or one of its plug-ins may decode, to the values that GDCM gives.
+_QUICK_SYNTAXES = (RLE_SYNTAX, *JPEG_LS_SYNTAXES, *JPEG_2000_SYNTAXES)
+_QUICK_PLUGINS = ("pyjpegls", "pylibjpeg", "pydicom")  # fastest first
 # SOP classes for which ITK has a rule where the spacing stands: CR, DX, mammography, secondary capture.
 _SPACING_RULES = {f"1.2.840.10008.5.1.4.1.1.{last}" for last in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "7")}
 _PIXEL_DESCRIPTION = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
@@ -74,12 +81,21 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
     UnreadableImageError
         When the decoder refuses the pixel data, or returns another size.
     """
-    if header.transfer_syntax in NATIVE_SYNTAXES and header.samples == 1:
-        stored = _native_samples(header, frame)
-        # nothing to decode: a picture of one pixel tells where ITK places the image
-        facts, _ = _by_gdcm(header, EncodedFrame(bytes(frame.bits // 8), frame.bits), (1, 1))
-    else:
-        facts, (stored,) = _by_gdcm(header, frame, header.shape)
+    from pydicom.uid import UID
+
+    stored = None
+    if header.samples == 1:
+        if header.transfer_syntax in NATIVE_SYNTAXES:
+            stored = _native_samples(header, frame)
+        elif header.transfer_syntax in _QUICK_SYNTAXES:
+            quick = _by_file(header, frame, header.shape, decode_quickly)
+            stored = quick.arrays[0] if quick.arrays else None
+    if stored is None:
+        facts, (stored,) = _by_file(header, frame, header.shape, decode_by_gdcm)
+    else:  # a picture of one pixel tells where ITK places the image
+        plain = replace(header, transfer_syntax=UID(NATIVE_SYNTAXES[-2]))
+        pixel = EncodedFrame(bytes(1 if frame.bits <= 8 else 2), frame.bits)
+        facts, _ = _by_file(plain, pixel, (1, 1), decode_by_gdcm)
     if stored.shape[:2] != header.shape:
         raise UnreadableImageError("The decoded image has another size than the header says; please export it again.")
     samples = SampleValues(stored, int(header.attributes.BitsStored), [])
@@ -97,16 +113,42 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
     )
 
 
-def _by_gdcm(header: DicomHeader, frame: EncodedFrame, shape: tuple[int, int]) -> Decoded:
+def _by_file(
+    header: DicomHeader, frame: EncodedFrame, shape: tuple[int, int], decoder: Callable[[str, str], Decoded]
+) -> Decoded:
     with temporary_folder() as folder:
         path = folder / "image.dcm"
         _write_stand_in(header, frame, shape, path)
         # What is written here without compression is sound; codecs are run where they can be ended.
-        run = decode_stand_in if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decode_stand_in)
+        run = decoder if header.transfer_syntax in NATIVE_SYNTAXES else partial(guarded, decoder)
         return run(str(path), header.transfer_syntax.name)
 
 
-def decode_stand_in(name: str, transfer_syntax: str) -> Decoded:
+def decode_quickly(name: str, _transfer_syntax: str) -> Decoded:
+    """Let pydicom or a plug-in decode a file that :func:`decode_frame` has written; no array where GDCM has to judge.
+
+    That is where there is no plug-in, and where one refuses the pixel data or complains about them.
+    """
+    from pydicom import dcmread
+    from pydicom.pixels import get_decoder
+
+    image = dcmread(name)
+    decoder = get_decoder(image.file_meta.TransferSyntaxUID)
+    plugin = next((plugin for plugin in _QUICK_PLUGINS if plugin in decoder.available_plugins), None)
+    if plugin is None:
+        return Decoded({})
+    with decoder_messages() as complaints, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            stored, _ = decoder.as_array(image, index=0, raw=True, decoding_plugin=plugin)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # of any kind (a panic in Rust is no Exception); GDCM says what is wrong with the file
+            return Decoded({})
+    return Decoded({}, () if complaints else (stored,))
+
+
+def decode_by_gdcm(name: str, transfer_syntax: str) -> Decoded:
     """Let GDCM decode a file that :func:`decode_frame` has written, and hear what it complains about."""
     import SimpleITK as sitk
 

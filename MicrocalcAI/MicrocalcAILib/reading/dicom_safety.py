@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 # Transfer syntaxes that are read, all of them tested with real pixel data.
 NATIVE_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 RLE_SYNTAX = "1.2.840.10008.1.2.5"
-_JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{last}" for last in (50, 51, 57, 70, 80, 81, 90, 91))
+JPEG_LS_SYNTAXES = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+JPEG_2000_SYNTAXES = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
+_JPEG_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{last}" for last in (50, 51, 57, 70))
+_READ_SYNTAXES = (*NATIVE_SYNTAXES, RLE_SYNTAX, *_JPEG_SYNTAXES, *JPEG_LS_SYNTAXES, *JPEG_2000_SYNTAXES)
 _LONGEST_HEADER_VALUE = 1 << 20
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _END_OF_META, _FLOAT_PIXEL_DATA, _PIXEL_DATA = 0x00030000, 0x7FE00008, 0x7FE00010
@@ -103,7 +106,7 @@ def read_header(path: Path) -> DicomHeader:
                 )
         if not syntax:  # a bare data set, as files had before DICOM part 10
             syntax = UID(_syntax_by_content(file[file.tell() : file.tell() + 6]))
-        if syntax not in (*NATIVE_SYNTAXES, RLE_SYNTAX, *_JPEG_SYNTAXES):
+        if syntax not in _READ_SYNTAXES:
             name = f"“{syntax.name}”" if syntax.is_transfer_syntax else "unknown"
             raise UnsupportedImageError(
                 f"The file's transfer syntax is {name}, which is not read; export it uncompressed or as lossless JPEG."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ _FLATNESS = 0.005  # of the image's range: lossy compression moves drawn values 
 _STROKES = 0.8  # share of a drawing that its straight strokes cover
 _FRAME_MM = 5.0
 _BLEEDING_PX = 2  # softened edges beside a stroke
+_BLOCK_PX = 8  # side of the blocks in which long parts are looked for first
 _MOST_OF_IMAGE, _MOST_PARTS = 0.02, 100  # where more is that bright, the gray values themselves are cut off
 
 
@@ -40,23 +43,51 @@ def drawn_lines(pixels: NDArray[np.float32], valid: Mask | None, spacing_mm: tup
         bright &= valid
     if bright.mean() > _MOST_OF_IMAGE:
         return None
-    labels, _ = ndimage.label(bright, structure=np.ones((3, 3)))
-    long_parts = [
-        (number, place)
-        for number, place in enumerate(ndimage.find_objects(labels), 1)
-        if max((side.stop - side.start) * length for side, length in zip(place, spacing_mm, strict=True))
-        >= _SHORTEST_MM
-    ]
+    long_parts = _long_parts(bright, spacing_mm)
     if len(long_parts) > _MOST_PARTS:
         return None
     drawn = np.zeros(pixels.shape, bool)
-    for number, place in long_parts:
-        part = labels[place] == number
+    for place, part in long_parts:
         if _is_drawing(part, spacing_mm) and not _is_frame(part, place, pixels.shape, spacing_mm):
             drawn[place] |= part
     if not drawn.any():
         return None
     return np.asarray(ndimage.binary_dilation(drawn, np.ones((3, 3)), iterations=_BLEEDING_PX))
+
+
+def _long_parts(bright: Mask, spacing_mm: tuple[float, float]) -> list[tuple[tuple[slice, ...], Mask]]:
+    """Connected parts (8 neighbors) of at least the shortest stroke's length: their boxes, and the parts in them.
+
+    Parts that are connected lie in connected blocks of pixels, so that most of the image is labeled block by block.
+    """
+    edges = [np.arange(0, length, _BLOCK_PX) for length in bright.shape]
+    blocks = np.logical_or.reduceat(np.logical_or.reduceat(bright, edges[0], axis=0), edges[1], axis=1)
+    found = []
+    for number, place, block_labels in _labeled(blocks, spacing_mm, _BLOCK_PX):
+        window = tuple(slice(side.start * _BLOCK_PX, side.stop * _BLOCK_PX) for side in place)
+        theirs = bright[window]
+        kept = (block_labels == number).repeat(_BLOCK_PX, axis=0).repeat(_BLOCK_PX, axis=1)
+        theirs = theirs & kept[: theirs.shape[0], : theirs.shape[1]]
+        for inner, box, labels in _labeled(theirs, spacing_mm, 1):
+            whole = tuple(
+                slice(outer.start + side.start, outer.start + side.stop)
+                for outer, side in zip(window, box, strict=True)
+            )
+            found.append((whole, labels == inner))
+    return found
+
+
+def _labeled(
+    mask: Mask, spacing_mm: tuple[float, float], pixels: int
+) -> Iterator[tuple[int, tuple[slice, ...], NDArray[np.int32]]]:
+    """Number, box and labels in the box of each connected part that may be as long as the shortest stroke."""
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    for number, place in enumerate(ndimage.find_objects(labels), 1):
+        lengths = [(side.stop - side.start) * pixels * mm for side, mm in zip(place, spacing_mm, strict=True)]
+        if max(lengths) >= _SHORTEST_MM:
+            yield number, place, labels[place]
 
 
 def _is_drawing(part: Mask, spacing_mm: tuple[float, float]) -> bool:

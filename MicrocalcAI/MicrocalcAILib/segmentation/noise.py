@@ -31,28 +31,38 @@ class NoiseMap:
     origin: tuple[float, float]
     step: tuple[float, float]
 
-    def at_columns(self, first: int, last: int) -> NDArray[np.float32]:
+    def at_columns(self, first: int, last: int, tiles: slice = slice(None)) -> NDArray[np.float32]:
         """Noise of each plane and row of tiles at the columns ``first`` to ``last`` − 1."""
-        positions = np.clip((np.arange(first, last) - self.origin[1]) / self.step[1], 0, self.grid.shape[-1] - 1)
+        grid = self.grid[:, tiles]
+        positions = np.clip((np.arange(first, last) - self.origin[1]) / self.step[1], 0, grid.shape[-1] - 1)
         low = positions.astype(np.intp)
         fraction = (positions - low).astype(np.float32)
-        return (
-            self.grid[..., low] * (1 - fraction)
-            + self.grid[..., np.minimum(low + 1, self.grid.shape[-1] - 1)] * fraction
-        )
+        return grid[..., low] * (1 - fraction) + grid[..., np.minimum(low + 1, grid.shape[-1] - 1)] * fraction
 
     def at(self, box: Box) -> NDArray[np.float32]:
         """Noise of each plane at every pixel of a box, shape (planes, rows, columns)."""
-        cells = self.grid.shape[1]
-        positions = np.clip(self.row_positions(box[0], box[1]), 0, cells - 1)
+        positions = np.clip(self.row_positions(box[0], box[1]), 0, self.grid.shape[1] - 1)
         low = positions.astype(np.intp)
         fraction = (positions - low).astype(np.float32)[:, None]
-        columns = self.at_columns(box[2], box[3])
-        return columns[:, low] + fraction * (columns[:, np.minimum(low + 1, cells - 1)] - columns[:, low])
+        noise = np.empty((len(self.grid), box[1] - box[0], box[3] - box[2]), np.float32)
+        for tile in np.unique(low):
+            rows = slice(*np.searchsorted(low, (tile, tile + 1)))
+            columns = self.at_columns(box[2], box[3], slice(tile, tile + 2))
+            nearer, farther = columns[:, :1], columns[:, -1:]
+            np.multiply(fraction[rows], farther - nearer, out=noise[:, rows])
+            noise[:, rows] += nearer
+        return noise
 
     def row_positions(self, first: int, last: int) -> NDArray[np.floating]:
         """Where the rows ``first`` to ``last`` − 1 lie on the grid, in tiles."""
         return (np.arange(first, last) - self.origin[0]) / self.step[0]
+
+
+def median(values: NDArray[np.float32]) -> np.float32:
+    """The median of at least one finite value; a tenth of the time of ``numpy.median`` where values are few."""
+    middle = len(values) // 2
+    ordered = np.partition(values, middle)
+    return ordered[middle] if len(values) % 2 else (ordered[:middle].max() + ordered[middle]) / 2
 
 
 def measure_noise(
@@ -85,7 +95,7 @@ def measure_noise(
             tile = slice(edges[j], edges[j + 1], 2)
             chosen = inside[:, tile]
             if chosen.sum() >= max(0.1 * chosen.size, 1):
-                noise[:, i, j] = _MAD_TO_SD * np.median(planes[:, :, tile][:, chosen], axis=1)
+                noise[:, i, j] = [_MAD_TO_SD * median(plane[:, tile][chosen]) for plane in planes]
     unknown = np.isnan(noise[0])
     if unknown.all():  # a mask thinner than the sampling
         noise[:], unknown[:] = 0, False

@@ -14,19 +14,23 @@ BAND_ROWS = 64
 _TRUNCATE = 4.0  # kernels end at 4 σ, as scipy.ndimage.gaussian_filter does
 
 
-def gaussian_kernels(sigmas_px: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def gaussian_kernels(
+    sigmas_px: NDArray[np.floating], truncate: float = _TRUNCATE
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Right halves of normalized sampled Gaussians.
 
     Parameters
     ----------
     sigmas_px : float array, shape (levels,)
+    truncate : float
+        Kernels end at that many σ.
 
     Returns
     -------
     kernels : float32 array, shape (levels, largest radius + 1); ``kernels[k, j]`` is the weight at distance j pixels
     radii : int64 array, shape (levels,)
     """
-    radii = (_TRUNCATE * np.asarray(sigmas_px) + 0.5).astype(np.int64)
+    radii = (truncate * np.asarray(sigmas_px) + 0.5).astype(np.int64)
     kernels = np.zeros((len(radii), int(radii.max()) + 1), np.float32)
     for level, (sigma, radius) in enumerate(zip(sigmas_px, radii, strict=True)):
         weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
