@@ -121,6 +121,7 @@ def two_rows():
     return compare_rows(example_cases(48, effect=3.0), QUICK, rows)
 
 
+@pytest.mark.slow
 def test_rows_find_what_is_there_on_the_same_folds_and_their_canaries_do_not(two_rows):
     for name in two_rows.models:
         assert two_rows.measures[name].measures["auc"].value > 0.8
@@ -136,6 +137,7 @@ def given_task(name="Task 1"):
     return Task(name, outcome, patients, models, paired_measures(outcome, patients, models, resamples=50), {}, {})
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed_says_its_results_in_words_and_holds_no_script(two_rows, tmp_path):
     save_comparison([two_rows, given_task()], tmp_path, {"seed": 1}, ["Something <else>: not there."])
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -158,6 +160,7 @@ def test_the_page_is_well_formed_says_its_results_in_words_and_holds_no_script(t
     assert "Something &lt;else&gt;" in text
 
 
+@pytest.mark.slow
 def test_tables_and_numbers_of_a_comparison_agree(two_rows, tmp_path):
     save_comparison([two_rows], tmp_path, {"seed": 1})
     record = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["tasks"][0]

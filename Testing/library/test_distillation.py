@@ -62,6 +62,7 @@ def test_where_nobody_knows_the_truth_the_teachers_count():
     assert _loss(-4.0, -1.0, 0.05) < _loss(4.0, -1.0, 0.05)
 
 
+@pytest.mark.slow
 def test_an_ended_training_goes_on_and_gives_the_same_network(teacher, no_windows, tmp_path):
     distill_regressor([], teacher, tmp_path / "whole", TRAINING)
 

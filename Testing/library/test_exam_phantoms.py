@@ -68,6 +68,7 @@ def test_places_pairs_and_changes_are_compared_with_the_truth(exam):
     assert rows["lesions matched right"][1] >= 2
 
 
+@pytest.mark.slow
 def test_files_become_an_exam_with_its_prior_and_a_page(exam, tmp_path):
     chosen = [view for view in exam.views if view.laterality == exam.lesions[0].laterality]
     for view in chosen:

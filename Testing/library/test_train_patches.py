@@ -248,6 +248,7 @@ def test_changes_are_reproducible_and_differ():
     assert first[0].shape != other[0].shape or not np.array_equal(first[0], other[0])
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_paper_is_reproduced():
     outcome = np.arange(3393) < 0.71 * 3393
     wrong = np.zeros(3393, bool)
