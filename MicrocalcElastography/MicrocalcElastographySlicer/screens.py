@@ -130,8 +130,7 @@ def elastogramOfVolume(volumeNode, frame: int, given: Calibration, meaning: Valu
 
 def slicesOf(volumeNode, frame: int, elastogram: Elastogram) -> ElastogramVolume | None:
     """All slices of a map of values, of which one was converted; None for a screen and for a single slice."""
-    from MicrocalcElastographyLib.elastogram_volume import ElastogramVolume
-    from MicrocalcElastographyLib.reading.value_maps import ValueMeaning, value_map
+    from MicrocalcElastographyLib.reading import ValueMeaning, volume_of_arrays
 
     if volumeNode is None or isScreen(volumeNode) or nodeSpacing(volumeNode) is None:
         return None
@@ -139,9 +138,7 @@ def slicesOf(volumeNode, frame: int, elastogram: Elastogram) -> ElastogramVolume
     if len(pixels) < 2 or elastogram.spacing_mm is None:
         return None
     meaning = ValueMeaning(unit=elastogram.unit, direction=elastogram.direction)
-    values = np.stack([value_map(part, meaning, None, _SPACING_SOURCE, {}).values for part in pixels])
-    spacing = (volumeNode.GetSpacing()[2], *elastogram.spacing_mm)
-    return ElastogramVolume(values, elastogram.unit, elastogram.direction, frame, spacing)
+    return volume_of_arrays(pixels, meaning, elastogram, frame, volumeNode.GetSpacing()[2])
 
 
 def calibrationOfScreen(volumeNode, frame: int, given: Calibration) -> Calibration:

@@ -39,7 +39,7 @@ def compare(name: str, folder: Path, model: PatchModel) -> tuple[float, ...]:
     start = time.process_time()
     alone = patch_probabilities(image.grid.values, corners, model, runtime)
     middle = time.process_time()
-    slid = sliding_probabilities(image.grid.values, starts, cells, model, runtime)
+    slid = sliding_probabilities(image.grid.values, corners, model, runtime)
     seconds = middle - start, time.process_time() - middle
 
     true = calcifications(read_label_map(folder / "truth" / name / "labels.nrrd"), image)
@@ -56,13 +56,8 @@ def compare(name: str, folder: Path, model: PatchModel) -> tuple[float, ...]:
 
 def calcifications(labels: np.ndarray, image: SeenImage) -> np.ndarray:
     """Pixels of calcifications on the grid that the network sees."""
-    places = []
-    for axis, pixels in enumerate(np.nonzero(labels)):
-        places.append(np.round((pixels + 0.5 - image.grid.box[2 * axis]) / image.grid.scale[axis] - 0.5).astype(int))
     true = np.zeros(image.inside.shape, bool)
-    within = [(place >= 0) & (place < length) for place, length in zip(places, true.shape, strict=True)]
-    inside = within[0] & within[1]
-    true[places[0][inside], places[1][inside]] = True
+    true[image.grid.at(*np.nonzero(labels))] = True
     return true
 
 

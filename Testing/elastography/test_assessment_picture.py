@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from elastography.elastogram_examples import disk, elastogram_of, screen_with_box
+from MicrocalcAILib.base.picture_font import picture_font
 from MicrocalcElastographyLib.assessment import Assessment, assess
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
 from MicrocalcElastographyLib.measurement import LesionRegions
 from MicrocalcElastographyLib.results import draw_assessment
 from MicrocalcElastographyLib.results.lines import lines_of
-from MicrocalcElastographyLib.results.sheet import face
 
 PINK, YELLOW, GRAY, GREEN = (255, 79, 216), (255, 225, 77), (107, 107, 107), (10, 250, 10)
 SHAPE = (120, 160)
@@ -53,7 +53,7 @@ def test_nothing_of_the_banner_is_in_the_picture() -> None:
 
 
 def test_words_stay_in_their_width_and_none_is_lost() -> None:
-    font = face(17)
+    font = picture_font(17)
     lines = lines_of(assessed(), [{"quantity": "elasticity_mean_kpa", "cutoff": 62, "name": "a" * 30}] * 9, font, 400)
     assert all(font.getlength(text) <= 400 for text, _, _ in lines)
     words = " ".join(" ".join(text for text, _, _ in lines).split())

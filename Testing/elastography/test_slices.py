@@ -12,13 +12,13 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from elastography.elastogram_examples import disk, elastogram_of
+from MicrocalcAILib.base.picture_font import picture_font
 from MicrocalcAILib.cli import main
 from MicrocalcElastographyLib.assessment import assess
 from MicrocalcElastographyLib.elastogram import Direction, Unit
 from MicrocalcElastographyLib.elastogram_volume import ElastogramVolume
 from MicrocalcElastographyLib.measurement import BoxShape, LesionRegions, MeasurementParameters, measure
 from MicrocalcElastographyLib.results.lines import lines_of
-from MicrocalcElastographyLib.results.sheet import face
 
 SHAPE, SPACING = (12, 60, 70), (0.5, 0.25, 0.25)
 LESION = disk(SHAPE[1:], (30, 35), 12)
@@ -119,7 +119,9 @@ def test_every_output_says_slice_and_block(tmp_path: Path, capsys: pytest.Captur
     assert "slice 5 of 12" in printed
     assert "outline-in-all-slices" in row["warnings"]
     volume = volume_of(tissue())
-    words = lines_of(assess(elastogram_of(volume.values[5]), LesionRegions(LESION), volume=volume), [], face(17), 560)
+    words = lines_of(
+        assess(elastogram_of(volume.values[5]), LesionRegions(LESION), volume=volume), [], picture_font(17), 560
+    )
     assert any("stiffest 2.0 mm cube over the slices" in line for line, _, _ in words)
 
 

@@ -5,22 +5,15 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks.turns import loop_seconds
 from MicrocalcAILib.base.cost import Costs, Meter, cost_of_start
 from MicrocalcAILib.classification.description import DescriptionModels
 from MicrocalcAILib.export.results import write_results
 from MicrocalcAILib.pipeline import analyze, load_selector
 from speck_images import breast_with_specks
 
-# CPU seconds of a warm analysis, results written, per CPU second of the loop below; measured: 2.5 to 2.8.
+# CPU seconds of a warm analysis, results written, per CPU second of the empty loop; measured: 2.5 to 2.8.
 LOOPS_PER_ANALYSIS = 3.0
-
-
-def loop_seconds():
-    """CPU seconds of ten million rounds: how slow the computer is at this moment."""
-    start, count = time.process_time(), 0
-    while count < 10_000_000:
-        count += 1
-    return time.process_time() - start
 
 
 def test_a_part_is_measured_with_its_memory_and_processor_time():

@@ -205,13 +205,14 @@ def test_a_slid_network_sees_what_lies_beyond_a_patch_and_no_band_or_border_of_i
     starts = [np.arange(-1, count) * 32 for count in (3, 2)]
     cells = np.ones((4, 3), bool)
     cells[0, :] = cells[2, 1] = False
-    found = sliding_probabilities(values, starts, cells, model, EXACT, band=2)
-    np.testing.assert_allclose(found, sliding_probabilities(values, starts, cells, model, EXACT), atol=1e-5)
+    corners = np.array([(starts[0][row], starts[1][column]) for row, column in np.argwhere(cells)])
+    found = sliding_probabilities(values, corners, model, EXACT, band=2)
+    np.testing.assert_allclose(found, sliding_probabilities(values, corners, model, EXACT), atol=1e-5)
 
     around = 256  # pixels beyond the patch, more than its features see
     pooling = {"alexnet": 13, "resnet18": 12}[name]
     for number in (0, 6):
-        row, column = (place[index] for place, index in zip(starts, np.argwhere(cells)[number], strict=True))
+        row, column = corners[number]
         wide = cut(values, row - around, column - around, (112 + 2 * around,) * 2)
         with torch.inference_mode():
             features = model.network[:pooling](torch.from_numpy(wide)[None, None])

@@ -35,16 +35,18 @@ def provide_kernel_cache() -> None:
 
 
 def are_compiled() -> bool:
-    """Whether an analysis, or ``microcalc prepare``, has compiled these kernels for this Python on this computer."""
-    return any((folder / _mark()).is_file() for folder in _mark_folders())
+    """Whether ``microcalc prepare`` has compiled these kernels for this Python on this computer."""
+    mark = _mark()
+    return any((folder / mark).is_file() for folder in _mark_folders())
 
 
 def remember_compiled() -> None:
     """Note that the kernels are compiled; does nothing where no folder can be written."""
+    mark = _mark()
     for folder in _mark_folders():
         with contextlib.suppress(OSError):
             folder.mkdir(exist_ok=True)
-            (folder / _mark()).touch()
+            (folder / mark).touch()
             return
 
 

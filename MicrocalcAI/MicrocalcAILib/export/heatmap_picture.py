@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..base.files import replaced_on_success
+from ..base.picture_font import picture_font
 from ..networks.heatmap import LEVELS, TASKS, Heatmap
 from ..reading.mammogram import Mammogram
-from .overlay import BACKGROUND, QUIET_TEXT, TEXT, Box, font, grey_image, scale_bar, shown_window
+from .overlay import BACKGROUND, QUIET_TEXT, TEXT, Box, grey_image, scale_bar, shown_window
 
 _HEIGHT = 1500
 _MARGIN = 24
@@ -56,13 +57,13 @@ def write_heatmap_picture(
     notes = [line for text in _footlines(heatmap) for line in wrap(text, (page_width - 2 * _MARGIN) // _LETTER)]
     page = Image.new("RGB", (page_width, _HEIGHT + 2 * _MARGIN + _CAPTION + 26 * len(notes)), BACKGROUND)
     draw = ImageDraw.Draw(page)
-    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, heatmap), fill=TEXT, font=font(24))
+    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, heatmap), fill=TEXT, font=picture_font(24))
     top = _MARGIN + _CAPTION
     page.paste(plain, (_MARGIN, top))
     page.paste(colored, (2 * _MARGIN + width, top))
     _legend(draw, (3 * _MARGIN + 2 * width, top), heatmap)
     for line, text in enumerate(notes):
-        draw.text((_MARGIN, top + _HEIGHT + 10 + 26 * line), text, fill=QUIET_TEXT, font=font(18))
+        draw.text((_MARGIN, top + _HEIGHT + 10 + 26 * line), text, fill=QUIET_TEXT, font=picture_font(18))
     with replaced_on_success(path) as temporary:
         page.save(temporary, optimize=False, compress_level=3)
 
@@ -130,9 +131,9 @@ def _legend(draw: ImageDraw.ImageDraw, corner: tuple[int, int], heatmap: Heatmap
     x, y = corner
     for number, (name, color) in enumerate(reversed(LEVELS)):
         draw.rectangle((x, y + 40 * number, x + 40, y + 40 * number + 39), fill=color)
-        draw.text((x + 52, y + 40 * number + 8), name, fill=TEXT, font=font(18))
+        draw.text((x + 52, y + 40 * number + 8), name, fill=TEXT, font=picture_font(18))
     if heatmap.threshold is not None:
         level = y + 40 * len(LEVELS) * (1 - heatmap.threshold)
         draw.line((x - 6, level, x + 46, level), fill=TEXT, width=3)
         text = f"threshold {100 * heatmap.threshold:.0f} %"
-        draw.text((x, y + 40 * len(LEVELS) + 12), f"— {text}", fill=TEXT, font=font(18))
+        draw.text((x, y + 40 * len(LEVELS) + 12), f"— {text}", fill=TEXT, font=picture_font(18))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..analysis import SINGLES, Analysis
 from ..base.files import replaced_on_success
+from ..base.picture_font import picture_font
 from ..reading.mammogram import Mammogram
 from .segmentation import SINGLES_COLOR, cluster_color
 
@@ -57,7 +57,7 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
     height = _PAGE_HEIGHT + 2 * _MARGIN + 2 * _CAPTION + _LINE * len(notes)
     page = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(page)
-    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, analysis), fill=TEXT, font=font(24))
+    draw.text((_MARGIN, _MARGIN - 4), _headline(mammogram, analysis), fill=TEXT, font=picture_font(24))
     top = _MARGIN + _CAPTION
     page.paste(overview, (_MARGIN, top))
     for number, tile in enumerate(tiles):
@@ -65,7 +65,7 @@ def write_overlay(mammogram: Mammogram, analysis: Analysis, path: Path) -> None:
         page.paste(tile, (x, top + (number % _TILES_DOWN) * (_PAGE_HEIGHT // _TILES_DOWN)))
     for number, note in enumerate(notes):
         y = top + _PAGE_HEIGHT + 10 + _LINE * number
-        draw.text((_MARGIN, y), note, fill=QUIET_TEXT, font=font(18))
+        draw.text((_MARGIN, y), note, fill=QUIET_TEXT, font=picture_font(18))
     with replaced_on_success(path) as temporary:
         page.save(temporary, optimize=False, compress_level=1)
 
@@ -110,14 +110,16 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
         x1, y1 = place(cluster["row_max"] + margin, cluster["column_max"] + margin)
         draw.rounded_rectangle((x0, y0, x1, y1), radius=10, outline=color, width=3)
         number_at = (min(max(x0, 2), picture.width - 30), y0 - 30 if y0 > 32 else y1 + 2)
-        draw.text(number_at, str(cluster["id"]), fill=color, font=font(26), stroke_width=2, stroke_fill=(0, 0, 0))
+        draw.text(
+            number_at, str(cluster["id"]), fill=color, font=picture_font(26), stroke_width=2, stroke_fill=(0, 0, 0)
+        )
     for _, box in (analysis.boxes if analysis.boxes is not None else pd.DataFrame()).iterrows():
         x0, y0 = place(box["row_min"], box["column_min"])
         x1, y1 = place(box["row_max"], box["column_max"])
         draw.rectangle((x0, y0, x1, y1), outline=BOX_COLOR, width=2)
         caption = f"lesion {box['score']:.0%}"
         caption_at = (min(max(x0, 2), picture.width - 120), y1 + 2)
-        draw.text(caption_at, caption, fill=BOX_COLOR, font=font(18), stroke_width=1, stroke_fill=(0, 0, 0))
+        draw.text(caption_at, caption, fill=BOX_COLOR, font=picture_font(18), stroke_width=1, stroke_fill=(0, 0, 0))
     scale_bar(draw, picture.size, scale / mammogram.spacing_mm[1], 10)
     return picture
 
@@ -147,9 +149,9 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     tile.paste(Image.fromarray(colored), (0, _CAPTION + _DESCRIPTION))
     draw = ImageDraw.Draw(tile)
     caption = f"{cluster['id']}  ·  {cluster['count']} calcifications  ·  {cluster['extent_mm']:.0f} mm across"
-    draw.text((0, 2), caption, fill=color, font=font(20))
+    draw.text((0, 2), caption, fill=color, font=picture_font(20))
     for line, text in enumerate(_estimates(cluster)):
-        draw.text((0, 28 + 22 * line), text, fill=TEXT, font=font(16))
+        draw.text((0, 28 + 22 * line), text, fill=TEXT, font=picture_font(16))
     scale_bar(draw, (size[0], size[1] + _CAPTION + _DESCRIPTION), scale, 2 if side_mm < 20 else 10)
     return tile
 
@@ -208,19 +210,16 @@ def scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], pixels_per_mm: f
     draw.line((x0, y, x1, y), fill=TEXT, width=4)
     text = f"{length_mm} mm"
     draw.text(
-        ((x0 + x1) / 2, y - 4), text, fill=TEXT, font=font(16), anchor="mb", stroke_width=2, stroke_fill=(0, 0, 0)
+        ((x0 + x1) / 2, y - 4),
+        text,
+        fill=TEXT,
+        font=picture_font(16),
+        anchor="mb",
+        stroke_width=2,
+        stroke_fill=(0, 0, 0),
     )
 
 
 def _rgb(color: tuple[float, float, float]) -> tuple[int, int, int]:
     red, green, blue = (round(part * 255) for part in color)
     return red, green, blue
-
-
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans of matplotlib's package, which is found without importing it: that takes longer than to draw."""
-    package = find_spec("matplotlib")
-    assert package is not None
-    assert package.origin is not None
-    fonts = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
-    return ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), size)

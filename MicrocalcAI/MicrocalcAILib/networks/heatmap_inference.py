@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,10 +20,9 @@ from .judged_patches import patch_probabilities, slides, sliding_probabilities
 from .patch_networks import PatchInput, PatchModel
 from .runtime import Runtime, with_memory_fallback
 
-STAGE = "heatmap"
 LARGEST_CONTRAST = 5.25  # stronger local contrast is cut to this
 _BATCH = 128  # patches computed at once
-_BAND = 32  # or rows of patches, where the network is slid
+_BAND = 32  # or steps of the network, where it is slid
 _LEAST_BREAST = 0.05  # share of a cell that has to be breast
 
 
@@ -126,8 +125,11 @@ def patch_heatmap(
             values[cells] = earlier[cells]
         else:
             slid = judge.task == "detection" and slides(judge, stride)
-            attempt = partial(_slide if slid else _cut_out, image.grid.values, starts, cells, judge, progress)
-            values[cells], more = with_memory_fallback(runtime, _BAND if slid else _BATCH, 4, attempt)
+            judged, size = (sliding_probabilities, _BAND) if slid else (patch_probabilities, _BATCH)
+            rows, columns = np.nonzero(cells)
+            corners = np.column_stack((starts[0][rows], starts[1][columns]))
+            attempt = partial(_attempt, judged, image.grid.values, corners, judge, progress)
+            values[cells], more = with_memory_fallback(runtime, size, 4, attempt)
             warnings += more
         if judge is not model:
             cells = values >= (judge.threshold or 0.5)
@@ -139,30 +141,16 @@ def patch_heatmap(
     return _heatmap(mammogram, model, values, strides_px, (first_px[0], first_px[1])), tuple(dict.fromkeys(warnings))
 
 
-def _slide(
+def _attempt(
+    judged: Callable[..., NDArray[np.float32]],
     values: NDArray[np.float32],
-    starts: list[NDArray[np.intp]],
-    cells: NDArray[np.bool_],
+    corners: NDArray[np.integer],
     model: PatchModel,
     progress: Progress,
     runtime: Runtime,
-    band: int,
+    size: int,
 ) -> NDArray[np.float32]:
-    return sliding_probabilities(values, starts, cells, model, runtime, band, partial(progress, STAGE))
-
-
-def _cut_out(
-    values: NDArray[np.float32],
-    starts: list[NDArray[np.intp]],
-    cells: NDArray[np.bool_],
-    model: PatchModel,
-    progress: Progress,
-    runtime: Runtime,
-    batch: int,
-) -> NDArray[np.float32]:
-    rows, columns = np.nonzero(cells)
-    corners = np.column_stack((starts[0][rows], starts[1][columns]))
-    return patch_probabilities(values, corners, model, runtime, batch, partial(progress, STAGE))
+    return judged(values, corners, model, runtime, size, progress)
 
 
 def patch_starts(length: int, side: int, stride: int) -> NDArray[np.intp]:

@@ -7,23 +7,20 @@ numbers are not those of patches cut out: at its borders a patch sees what lies 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.progress import Progress, no_progress
 from .patch_networks import PatchModel
 from .runtime import Runtime
 
 Number = TypeVar("Number", bound=np.generic)
+STAGE = "heatmap"
 STEP = 32
 """Pixels from one feature to the next before the pooling, in every architecture."""
 _BEYOND = {"alexnet": 2, "resnet18": 7, "resnet34": 14}  # steps that the features of a patch see beyond it
-
-
-def _says_nothing(done: int, total: int) -> None:
-    """Progress that nobody follows."""
 
 
 def patch_probabilities(
@@ -32,7 +29,7 @@ def patch_probabilities(
     model: PatchModel,
     runtime: Runtime,
     batch: int = 128,
-    progress: Callable[[int, int], None] = _says_nothing,
+    progress: Progress = no_progress,
 ) -> NDArray[np.float32]:
     """Probability of the network's second class for patches cut out of an image.
 
@@ -46,8 +43,8 @@ def patch_probabilities(
     runtime : Runtime
     batch : int
         Patches computed at once.
-    progress : callable
-        Called with the number of patches done and of all, after each batch; may raise ``Cancelled``.
+    progress : callable, optional
+        Called with the stage :data:`STAGE` after each batch; may raise ``Cancelled``.
 
     Returns
     -------
@@ -60,14 +57,14 @@ def patch_probabilities(
     found = np.empty(len(corners), np.float32)
     stack = np.empty((batch, 1, side, side), np.float32)
     for first in range(0, len(corners), batch):
-        progress(first, len(corners))
+        progress(STAGE, first, len(corners))
         part = corners[first : first + batch]
         for index, (row, column) in enumerate(part):
             stack[index, 0] = cut(values, int(row), int(column), (side, side))
         with runtime.inference():
             tensor = torch.from_numpy(stack[: len(part)]).to(runtime.device, memory_format=torch.channels_last)
             found[first : first + batch] = network(tensor).float().softmax(dim=1)[:, 1].cpu().numpy()
-    progress(len(corners), len(corners))
+    progress(STAGE, len(corners), len(corners))
     return found
 
 
@@ -78,35 +75,21 @@ def slides(model: PatchModel, stride: int) -> bool:
 
 def sliding_probabilities(
     values: NDArray[np.float32],
-    starts: list[NDArray[np.intp]],
-    cells: NDArray[np.bool_],
+    corners: NDArray[np.integer],
     model: PatchModel,
     runtime: Runtime,
     band: int = 32,
-    progress: Callable[[int, int], None] = _says_nothing,
+    progress: Progress = no_progress,
 ) -> NDArray[np.float32]:
-    """Probability of the network's second class for a grid of overlapping patches.
+    """As :func:`patch_probabilities`, by a network that :func:`slides`, for corners that lie whole steps apart.
 
     Parameters
     ----------
-    values : float32 array, shape (rows, columns)
-        As in :func:`patch_probabilities`.
-    starts : two int arrays, shapes (rows of patches,) and (columns of patches,)
-        First rows and first columns of the patches, one stride apart.
-    cells : bool array, shape (rows of patches, columns of patches)
-        Which of them are judged.
-    model : PatchModel
-        One that :func:`slides` by this stride.
-    runtime : Runtime
+    values, corners, model, runtime
     band : int
-        Rows of patches computed at once; more take more memory. The numbers do not depend on it.
-    progress
-        As in :func:`patch_probabilities`, after each band.
-
-    Returns
-    -------
-    float32 array, shape (judged patches,)
-        In the order of ``numpy.nonzero(cells)``.
+        Height of what is computed at once, in steps; more takes more memory. The numbers do not depend on it.
+    progress : callable, optional
+        After each band.
     """
     import torch
 
@@ -114,13 +97,12 @@ def sliding_probabilities(
     pooling = next(index for index, layer in enumerate(network) if isinstance(layer, torch.nn.AdaptiveAvgPool2d))
     features_of, judgment = network[:pooling], network[pooling:]
     side, margin = model.input.side, _BEYOND[model.card["architecture"]["name"]]
-    found = np.empty(cells.shape, np.float32)
-    for first in range(0, len(cells), band):
-        progress(int(cells[:first].sum()), int(cells.sum()))
-        rows, columns = np.nonzero(cells[first : first + band])
-        if not rows.size:
-            continue
-        down, right = starts[0][first + rows], starts[1][columns]
+    found, done = np.empty(len(corners), np.float32), 0
+    bands = corners[:, 0] // (band * STEP)
+    for number in np.unique(bands):
+        progress(STAGE, done, len(corners))
+        own = np.flatnonzero(bands == number)
+        down, right = corners[own].T
         corner = int(down.min()) - margin * STEP, int(right.min()) - margin * STEP
         shape = [int(np.ptp(places)) + side + 2 * margin * STEP for places in (down, right)]
         with runtime.inference():
@@ -129,9 +111,10 @@ def sliding_probabilities(
             windows = features_of(strip)[0].unfold(1, span, 1).unfold(2, span, 1)
             of_patches = windows[:, (down - corner[0]) // STEP, (right - corner[1]) // STEP].transpose(0, 1)
             judged = judgment(of_patches.contiguous()).float().softmax(dim=1)[:, 1]
-        found[first + rows, columns] = judged.cpu().numpy()
-    progress(int(cells.sum()), int(cells.sum()))
-    return found[cells]
+        found[own] = judged.cpu().numpy()
+        done += len(own)
+    progress(STAGE, done, len(corners))
+    return found
 
 
 def cut(values: NDArray[Number], row: int, column: int, shape: tuple[int, int]) -> NDArray[Number]:

@@ -49,9 +49,8 @@ def sure_alone_or_in_group(
     if not faint.size:
         return selected
     tree, weights = cKDTree(positions_mm[faint]), evidence(probabilities[faint])
-    around = tree.query_ball_tree(tree, parameters.group_reach_mm)
     grouped = np.zeros(len(faint), np.bool_)
-    for members in around:
+    for members in tree.query_ball_tree(tree, parameters.group_reach_mm):
         if weights[members].sum() >= parameters.group_evidence:
             grouped[members] = True
     selected[faint[grouped]] = True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..elastogram import Direction
 from ..elastogram_volume import ElastogramVolume
 from .regions import middle_of, within_reach
-from .stiffest import TIE, BoxShape, Mask, centers_on, window_sums
+from .stiffest import TIE, BoxShape, Mask, centers_on, footprint, window_sums
 
 SOLIDS = {BoxShape.SQUARE: "cube", BoxShape.CIRCLE: "sphere"}
 """What a measurement box becomes over several slices."""
@@ -58,16 +58,6 @@ class Block:
         return f"stiffest {self.size_mm[1]:.1f} mm {self.solid} over the slices, in slice {self.center[0]:g}"
 
 
-def _footprint(size_mm: float, shape: BoxShape, spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
-    """Pixels of a cube or sphere, shape (slices, rows, columns); a sphere holds those whose center lies within it."""
-    counts = tuple(round(size_mm / length) for length in spacing_mm)
-    if shape is BoxShape.SQUARE:
-        return np.ones(counts, dtype=bool)
-    along = [((np.arange(n) + 0.5) / n * 2.0 - 1.0) ** 2 for n in counts]
-    inside: NDArray[np.bool_] = along[0][:, None, None] + along[1][:, None] + along[2] <= 1.0
-    return inside
-
-
 def stiffest_block(
     volume: ElastogramVolume,
     lesion: Mask,
@@ -99,7 +89,7 @@ def stiffest_block(
     """
     if size_mm < max(volume.spacing_mm):
         return None
-    solid = _footprint(size_mm, shape, volume.spacing_mm)
+    solid = footprint(size_mm, shape, volume.spacing_mm)
     thick, slices = len(solid), len(volume.values)
     if any(length > limit for length, limit in zip(solid.shape, volume.values.shape, strict=True)):
         return None

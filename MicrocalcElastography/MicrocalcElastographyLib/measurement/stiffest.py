@@ -52,9 +52,9 @@ class PlacedBox:
         return int(self.center[0]), int(self.center[1])
 
 
-def footprint(size_mm: float, shape: BoxShape, spacing_mm: tuple[float, float]) -> Mask:
+def footprint(size_mm: float, shape: BoxShape, spacing_mm: tuple[float, ...]) -> Mask:
     """Pixels of a measurement box: its side or diameter rounded to whole pixels; a circle holds the pixels whose
-    center lies within it.
+    center lies within it. Over three distances, those of a cube or a sphere.
 
     Raises
     ------
@@ -63,11 +63,11 @@ def footprint(size_mm: float, shape: BoxShape, spacing_mm: tuple[float, float]) 
     """
     if not np.isfinite(size_mm) or size_mm < max(spacing_mm):
         raise ParameterError(f"A measurement box of {size_mm:g} mm is smaller than a pixel; the usual size is 2 mm.")
-    rows, columns = (round(size_mm / length) for length in spacing_mm)
+    counts = tuple(round(size_mm / length) for length in spacing_mm)
     if shape is BoxShape.SQUARE:
-        return np.ones((rows, columns), dtype=bool)
-    down, right = ((np.arange(n) + 0.5) / n * 2.0 - 1.0 for n in (rows, columns))
-    inside: Mask = down[:, None] ** 2 + right**2 <= 1.0
+        return np.ones(counts, dtype=bool)
+    squares = np.ix_(*(((np.arange(n) + 0.5) / n * 2.0 - 1.0) ** 2 for n in counts))
+    inside: Mask = np.asarray(sum(squares)) <= 1.0
     return inside
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from MicrocalcAILib.base.picture_font import picture_font
 
 from ..color_scale import bundled_color_scale
 from ..elastogram import Unit, shear_wave_speed_m_s
@@ -179,10 +179,10 @@ def _draw_bar_labels(
             place, anchor = (bar.right + 7, bar.top + fraction * (bar.height - 1)), "lm"
         else:
             place, anchor = (bar.left + fraction * (bar.width - 1), bar.bottom + 4), "ma"
-        draw.text(place, text, font=_font(), fill=_TEXT_GRAY, anchor=anchor)
+        draw.text(place, text, font=picture_font(_FONT_PX), fill=_TEXT_GRAY, anchor=anchor)
     if parameters.unit != Unit.STRAIN:
         place = (bar.left, bar.top - 34) if upright else (bar.right + 30, bar.top - 1)
-        draw.text(place, str(parameters.unit), font=_font(), fill=_TEXT_GRAY)
+        draw.text(place, str(parameters.unit), font=picture_font(_FONT_PX), fill=_TEXT_GRAY)
 
 
 def _draw_ruler(draw: ImageDraw.ImageDraw, panel: Rectangle, spacing_mm: float) -> None:
@@ -193,21 +193,14 @@ def _draw_ruler(draw: ImageDraw.ImageDraw, panel: Rectangle, spacing_mm: float) 
         draw.line([(panel.right, round(row)), (panel.right + (7 if whole else 4), round(row))], fill=_LINE_GRAY)
         if whole:
             text = f"{half_centimeter / 2:.1f}"
-            draw.text((panel.right + 12, row), text, font=_font(), fill=_TEXT_GRAY, anchor="lm")
+            draw.text((panel.right + 12, row), text, font=picture_font(_FONT_PX), fill=_TEXT_GRAY, anchor="lm")
 
 
 def _draw_banner(draw: ImageDraw.ImageDraw, parameters: PhantomParameters) -> None:
     technique = "Strain" if parameters.unit == Unit.STRAIN else "SWE"
     lines = ["SIMULATED", "no patient", technique, f"S 5/O {parameters.opacity:.0%}/G 70%".replace("%", " %")]
     for number, line in enumerate(lines):
-        draw.text((16, 40 + 22 * number), line, font=_font(), fill=_TEXT_GRAY)
-
-
-@cache
-def _font() -> ImageFont.FreeTypeFont:
-    import matplotlib
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", _FONT_PX)
+        draw.text((16, 40 + 22 * number), line, font=picture_font(_FONT_PX), fill=_TEXT_GRAY)
 
 
 def _jpeg(frame: NDArray[np.uint8], quality: int) -> bytes:

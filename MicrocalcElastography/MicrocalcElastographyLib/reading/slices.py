@@ -55,8 +55,7 @@ def read_slices(
         raise ParameterError("The slices are larger than the memory that may be used for one file; only one was read.")
     measured = int(source.get("slice", source.get("frame", 0)))
     if is_array_file(path):
-        maps = [value_map(part, meaning, None, "", {}) for part in read_array(path, byte_budget)]
-        return _volume(elastogram, [part.values for part in maps], measured, float(between))
+        return volume_of_arrays(read_array(path, byte_budget), meaning, elastogram, measured, float(between))
     slices: list[NDArray[np.float32]] = []
     number = 0
     for index in range(count):
@@ -69,6 +68,14 @@ def read_slices(
         except UnsupportedImageError:  # a frame of B-mode between those of elasticity
             continue
     return _volume(elastogram, slices, number, float(between))
+
+
+def volume_of_arrays(
+    arrays: NDArray[np.generic], meaning: ValueMeaning, elastogram: Elastogram, number: int, between_mm: float
+) -> ElastogramVolume:
+    """The volume of arrays of values, shape (slices, rows, columns), of which the elastogram is that of a number."""
+    slices = [value_map(array, meaning, None, "", {}).values for array in arrays]
+    return _volume(elastogram, slices, number, between_mm)
 
 
 def _volume(

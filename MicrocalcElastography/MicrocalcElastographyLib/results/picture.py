@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from MicrocalcAILib.base.picture_font import picture_font
+
 from ..assessment import Assessment
 from ..color_scale import bundled_color_scale
 from ..elastogram import Direction, Elastogram, Unit
@@ -19,12 +21,12 @@ from ..geometry import Rectangle
 from ..measurement import Region
 from ..measurement.regions import box_of, image_shape, origin_px, spacing_of
 from .lines import lines_of
-from .sheet import QUIET, Frame, Sheet, face
+from .sheet import QUIET, Sheet
 
 _LESION, _BOX, _FAT, _MARK = "#ffffff", "#ff4fd8", "#ffe14d", "#59e0ff"
 _WIDTH, _LEAST_HEIGHT, _MARGIN = 2060, 1060, 24
-_IMAGE = Frame(82, 104, 700, 660)
-_VALUES = Frame(872, 104, 560, 660)
+_IMAGE = Rectangle(104, 82, 764, 782)
+_VALUES = Rectangle(104, 872, 764, 1432)
 _WORDS_LEFT, _WORDS_WIDTH = 1474, 562
 _LARGE_PX, _TEXT_PX, _SMALL_PX, _LINE_PX = 26, 17, 15, 23
 _VOID_GRAY = 107
@@ -46,7 +48,7 @@ def draw_assessment(assessment: Assessment, title: str, references: Sequence[Map
         Published cut-offs as from `references_beside`; shown with their names, never compared.
     """
     elastogram = assessment.measurement.elastogram
-    lines = lines_of(assessment, references, face(_TEXT_PX), _WORDS_WIDTH)
+    lines = lines_of(assessment, references, picture_font(_TEXT_PX), _WORDS_WIDTH)
     height = max(_LEAST_HEIGHT, _IMAGE.top + len(lines) * _LINE_PX + 3 * _MARGIN)
     sheet = Sheet(_WIDTH, height)
     sheet.text((_MARGIN, _MARGIN), title, _LARGE_PX)
@@ -74,16 +76,17 @@ class _View(NamedTuple):
     """A part of the image, where it lies on the sheet, and the mm of its left, right, bottom and upper edges."""
 
     shown: Rectangle
-    frame: Frame
+    frame: Rectangle
     extent: tuple[float, float, float, float]
 
     @classmethod
-    def fitted(cls, elastogram: Elastogram, shown: Rectangle, room: Frame) -> _View:
+    def fitted(cls, elastogram: Elastogram, shown: Rectangle, room: Rectangle) -> _View:
         """As large as the room allows, upper left in it."""
         left, right, bottom, top = extent = _extent(elastogram, shown)
         scale = min(room.width / (right - left), room.height / (bottom - top))
-        size = max(round(scale * (right - left)), 1), max(round(scale * (bottom - top)), 1)
-        return cls(shown, Frame(room.left, room.top, *size), extent)
+        width, height = max(round(scale * (right - left)), 1), max(round(scale * (bottom - top)), 1)
+        frame = Rectangle(room.top, room.left, room.top + height, room.left + width)
+        return cls(shown, frame, extent)
 
 
 def _background(elastogram: Elastogram) -> tuple[Rectangle, NDArray[np.uint8] | None]:
@@ -149,11 +152,11 @@ def _draw_legend(sheet: Sheet, view: _View, marked: Sequence[_Mark]) -> None:
         sheet.text((x + 40, y), name, _SMALL_PX, anchor="lm")
 
 
-def _draw_bar(sheet: Sheet, above: Frame, assessment: Assessment) -> None:
+def _draw_bar(sheet: Sheet, above: Rectangle, assessment: Assessment) -> None:
     """The color bar below the values, with the mean of the box and its interval on it."""
     elastogram, statistics = assessment.measurement.elastogram, assessment.measurement.box_statistics
     low, high = _shown_range(elastogram)
-    bar = Frame(above.left, above.bottom + 92, _VALUES.width, 22)
+    bar = Rectangle(above.bottom + 92, above.left, above.bottom + 114, above.left + _VALUES.width)
     sheet.show(_rainbow()[None], bar, smooth=False)
 
     def x_of(value: float) -> float:
@@ -174,7 +177,7 @@ def _draw_bar(sheet: Sheet, above: Frame, assessment: Assessment) -> None:
     x = x_of(statistics.mean)
     sheet.polygon([(x - 8, bar.top - 16), (x + 8, bar.top - 16), (x, bar.top - 2)], _BOX)
     words = "mean of the box"
-    half = face(_SMALL_PX).getlength(words) / 2
+    half = picture_font(_SMALL_PX).getlength(words) / 2
     x = float(np.clip(x, bar.left + half, max(bar.right - half, bar.left + half)))
     sheet.text((x, bar.top - 20), words, _SMALL_PX, _BOX, anchor="ms")
 

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw
 
-from MicrocalcAILib.base.errors import MissingPackageError
+from MicrocalcAILib.base.picture_font import picture_font
+
+from ..geometry import Rectangle
 
 BACKGROUND, INK, QUIET = "#121214", "#ebebeb", "#a5a5a5"
 _HALO_SHARE = 0.35  # of the picture that is left under the dark halo of an outline
 _DASHES_PX = {"-": None, "--": (10, 6), ":": (3, 4), "-.": (12, 3)}  # drawn, left out
-
-
-class Frame(NamedTuple):
-    """Where an image lies on a sheet, in pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        """First column beyond it."""
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        """First row beyond it."""
-        return self.top + self.height
-
-
-@cache
-def face(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The font of pictures, which has Greek letters and signs of mathematics; it comes with Matplotlib.
-
-    Raises
-    ------
-    MissingPackageError
-        When Matplotlib is not installed.
-    """
-    # Only its files are wanted: importing it takes longer than drawing the picture.
-    found = find_spec("matplotlib")
-    if found is None or found.origin is None:
-        raise MissingPackageError("Pictures need the fonts of matplotlib, which is not installed (pip install it).")
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / name, size)
 
 
 class Sheet:
@@ -65,13 +26,13 @@ class Sheet:
         self, at: tuple[float, float], text: str, size: int, color: str = INK, *, anchor: str = "la", bold: bool = False
     ) -> None:
         """A line of text; ``anchor`` as Pillow has it."""
-        self._draw.text(at, text, font=face(size, bold=bold), fill=color, anchor=anchor)
+        self._draw.text(at, text, font=picture_font(size, bold=bold), fill=color, anchor=anchor)
 
     def upright_text(self, middle: tuple[int, int], text: str, size: int, color: str = INK) -> None:
         """A line of text that reads upward."""
-        left, top, right, bottom = face(size).getbbox(text)
+        left, top, right, bottom = picture_font(size).getbbox(text)
         plate = Image.new("RGB", (round(right - left) + 2, round(bottom - top) + 2), BACKGROUND)
-        ImageDraw.Draw(plate).text((1 - left, 1 - top), text, font=face(size), fill=color)
+        ImageDraw.Draw(plate).text((1 - left, 1 - top), text, font=picture_font(size), fill=color)
         turned = plate.transpose(Image.Transpose.ROTATE_90)
         self.image.paste(turned, (middle[0] - turned.width // 2, middle[1] - turned.height // 2))
 
@@ -83,23 +44,23 @@ class Sheet:
         """A filled polygon."""
         self._draw.polygon(points, fill=color)
 
-    def rectangle(self, frame: Frame, *, fill: str | None = None, outline: str | None = None) -> None:
+    def rectangle(self, frame: Rectangle, *, fill: str | None = None, outline: str | None = None) -> None:
         """A rectangle."""
         self._draw.rectangle((frame.left, frame.top, frame.right - 1, frame.bottom - 1), fill=fill, outline=outline)
 
-    def show(self, pixels: NDArray[np.uint8], frame: Frame, *, smooth: bool) -> None:
+    def show(self, pixels: NDArray[np.uint8], frame: Rectangle, *, smooth: bool) -> None:
         """An image, gray or red-green-blue, stretched to a frame."""
         resampling = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
         stretched = Image.fromarray(pixels).resize((frame.width, frame.height), resampling)
         self.image.paste(stretched, (frame.left, frame.top))
 
-    def outline(self, mask: NDArray[np.bool_], frame: Frame, color: str, style: str) -> None:
+    def outline(self, mask: NDArray[np.bool_], frame: Rectangle, color: str, style: str) -> None:
         """The edge of a mask that fills a frame, on a dark halo so that it is seen on every color.
 
         Parameters
         ----------
         mask : bool array, shape (rows, columns)
-        frame : Frame
+        frame : Rectangle
         color : str
         style : str
             ``-``, ``--``, ``:`` or ``-.``.

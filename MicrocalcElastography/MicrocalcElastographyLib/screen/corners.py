@@ -45,7 +45,8 @@ def find_corners(rgb: NDArray[np.uint8]) -> tuple[Point, Point, Point, Point]:
     small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX), dtype=np.float64)
     screen = _differing_area(small)
     extremes = _extreme_points(screen)
-    lines = [_side(screen, extremes[n], extremes[(n + 1) % 4]) for n in range(4)]
+    edge = _positions(screen & ~ndimage.binary_erosion(screen))
+    lines = [_side(edge, extremes[n], extremes[(n + 1) % 4]) for n in range(4)]
     corners = np.array([_crossing(lines[n - 1], lines[n]) for n in range(4)])
     _check(screen, corners)
     scale = np.array([rgb.shape[1] / size[0], rgb.shape[0] / size[1]])
@@ -74,27 +75,31 @@ def _differing_area(photo: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _extreme_points(area: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     """The pixels farthest to the upper left, upper right, lower right and lower left, x and y."""
-    rows, columns = np.divmod(np.flatnonzero(area), area.shape[1])
+    points = _positions(area)
+    columns, rows = points.T
     ranks = (rows + columns, rows - columns, -rows - columns, columns - rows)
-    return [np.array([columns[at], rows[at]], dtype=np.float64) for at in (int(rank.argmin()) for rank in ranks)]
+    return [points[int(rank.argmin())] for rank in ranks]
+
+
+def _positions(area: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """x and y of the pixels of an area, shape (pixels, 2)."""
+    rows, columns = np.divmod(np.flatnonzero(area), area.shape[1])
+    return np.stack([columns, rows], axis=1).astype(np.float64)
 
 
 def _side(
-    area: NDArray[np.bool_], first: NDArray[np.float64], last: NDArray[np.float64]
+    edge: NDArray[np.float64], first: NDArray[np.float64], last: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A point and the direction of the straight edge between two corners."""
+    """A point and the direction of the straight edge between two corners, of the x and y of all edges."""
     along = last - first
     length = float(np.hypot(*along))
-    edge = area & ~ndimage.binary_erosion(area)
-    rows, columns = np.divmod(np.flatnonzero(edge), area.shape[1])
-    points = np.stack([columns, rows], axis=1).astype(np.float64)
     if length < 1.0:
         raise ParameterError(_SENTENCE)
     direction = along / length
-    position = (points - first) @ direction
-    beside = np.abs((points - first) @ np.array([-direction[1], direction[0]]))
+    position = (edge - first) @ direction
+    beside = np.abs((edge - first) @ np.array([-direction[1], direction[0]]))
     margin = (1.0 - _SIDE_PART) / 2.0 * length
-    points = points[(position > margin) & (position < length - margin) & (beside < 0.1 * length)]
+    points = edge[(position > margin) & (position < length - margin) & (beside < 0.1 * length)]
     if len(points) < 0.5 * _SIDE_PART * max(np.abs(along)):
         raise ParameterError(_SENTENCE)
     middle = np.median(points, axis=0)
