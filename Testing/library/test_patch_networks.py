@@ -222,6 +222,14 @@ def test_a_slid_network_sees_what_lies_beyond_a_patch_and_no_band_or_border_of_i
         assert found[number] == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_the_bundled_network_says_the_same_in_bands_of_any_height():
+    model = PatchModel.load("PatchDetection")
+    values = np.random.default_rng(0).normal(size=(420, 300)).astype(np.float32)
+    corners = np.array([(32 * row, 32 * column) for row in range(-1, 11) for column in range(-1, 8)])
+    narrow, whole = (sliding_probabilities(values, corners, model, EXACT, band) for band in (1, 64))
+    np.testing.assert_allclose(narrow, whole, atol=1e-6)
+
+
 def test_the_detection_network_is_slid_and_malignancy_is_asked_about_patches_cut_out(bright_spot, monkeypatch):
     asked = []
     for way in ("sliding_probabilities", "patch_probabilities"):

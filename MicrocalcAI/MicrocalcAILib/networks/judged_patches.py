@@ -1,7 +1,7 @@
 """What a patch network says of patches of an image: cut out one by one, or slid over the image.
 
 Slid, the layers before the pooling run once over the image instead of once for each patch (Long et al., CVPR 2015),
-because neighboring patches share most of what they need: a sixth of the time for patches of 112 pixels every 32. The
+because neighboring patches share most of what they need: a quarter of the time for patches of 112 pixels every 32. The
 numbers are not those of patches cut out: at its borders a patch sees what lies beyond instead of zeros.
 """
 
@@ -20,7 +20,8 @@ Number = TypeVar("Number", bound=np.generic)
 STAGE = "heatmap"
 STEP = 32
 """Pixels from one feature to the next before the pooling, in every architecture."""
-_BEYOND = {"alexnet": 2, "resnet18": 7, "resnet34": 14}  # steps that the features of a patch see beyond it
+# Steps that the features of a patch see beyond it: at most 66, 217 and 449 pixels, padding of every layer counted.
+_BEYOND = {"alexnet": 3, "resnet18": 7, "resnet34": 15}
 
 
 def patch_probabilities(
