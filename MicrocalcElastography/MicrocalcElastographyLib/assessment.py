@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +66,7 @@ class Assessment:
             "scores": [score.as_dict() for score in self.scores],
             "descriptors": [descriptor.as_dict() for descriptor in self.descriptors],
             "protocol": [check.as_dict() for check in self.checks],
-            "parameters": dataclasses.asdict(self.parameters),
+            "parameters": {name: dict(vars(part)) for name, part in vars(self.parameters).items()},
         }
 
 

@@ -7,7 +7,7 @@ choice; the numbers that decided stand with the word.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Descriptor:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)

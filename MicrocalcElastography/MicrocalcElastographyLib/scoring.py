@@ -6,7 +6,7 @@ rules below is a parameter and a choice, and the shares are returned with the sc
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import check_range
 
 from .elastogram import Direction, Elastogram, Unit
-from .measurement.regions import Region, depth_inside, ring_around, spacing_of, surroundings
+from .geometry import Rectangle
+from .measurement.regions import Region, depth_inside, ring_around, spacing_of
 
 Mask = NDArray[np.bool_]
 
@@ -56,7 +57,7 @@ class Score:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        return {**vars(self), "warnings": [dict(vars(warning)) for warning in self.warnings]}
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def color_share_score(
     ----------
     Yan, Fang: Diagnostic performance of ultrasound elastography … breast microcalcifications (2025), Image analysis.
     """
-    score = _Scoring(COLOR_SHARE, elastogram, lesion, asdict(parameters))
+    score = _Scoring(COLOR_SHARE, elastogram, lesion, dict(vars(parameters)))
     if elastogram.value_range is None:
         return score.missing("The map has no color scale, so no part of it is hard or soft.")
     low, high = elastogram.value_range
@@ -195,7 +196,7 @@ def tsukuba_score(
     ----------
     Itoh et al.: Breast disease: clinical application of US elastography for diagnosis. Radiology 239:341 (2006).
     """
-    score = _Scoring(TSUKUBA, elastogram, lesion, asdict(parameters))
+    score = _Scoring(TSUKUBA, elastogram, lesion, dict(vars(parameters)))
     spacing = spacing_of(elastogram)
     ring = ring_around(elastogram, lesion, parameters.ring_mm)
     beyond = ~(score.lesion | ring.in_box(elastogram))
@@ -212,7 +213,7 @@ def tsukuba_score(
         return score.missing("The surrounding tissue is so stiff that the scale cannot show stiffer tissue.")
     if score.too_void(parameters.largest_void_share):
         return score.missing_values()
-    near = surroundings(lesion.mask, (1, 1))
+    near = lesion.bounds.grown(1).intersection(Rectangle(0, 0, *lesion.mask.shape)).slices
     depth = depth_inside(lesion.mask[near], spacing)
     radius = np.sqrt(np.count_nonzero(lesion.mask) * spacing[0] * spacing[1] / np.pi)
     deep = np.zeros_like(lesion.mask)

@@ -16,6 +16,7 @@ from MicrocalcElastographyLib.elastogram import (
     Unit,
 )
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcElastographyLib.uncertainty import Uncertainty
 from MicrocalcSlicerShared.nodes import addNode, groupUnder, nothingLeftBehind, removeNode
 
 from . import screens
@@ -30,6 +31,7 @@ VOID_VALUE = -1000.0
 """Stored where there is no value: so far below every scale that a mean over void is absurd, never soft."""
 
 _SOURCE, _SCREEN, _VALID, _B_MODE, _COLORS = "Source", "ScreenNode", "ValidNode", "BModeNode", "ColorNode"
+_UNCERTAINTY = "UncertaintyNode"
 _FACTS, _KEY, _FRAME, _B_MODE_PLACE = "Elastogram", "Key", "Frame", "BModePlace"
 
 
@@ -38,7 +40,9 @@ class ElastogramNodes:
     """The nodes that show one elastogram.
 
     ``screenNode`` is None for maps of values. ``bModeNode`` is the whole paired B-mode panel, laid over the panel with
-    color; None without one. ``validNode`` is a label map, 1 where there is a value.
+    color; None without one. ``validNode`` is a label map, 1 where there is a value. ``uncertaintyNode`` holds the
+    standard deviations of the values, what differs from pixel to pixel in its first slice, what is common to all in its
+    second; None for maps that do not tell them.
     """
 
     valueNode: object
@@ -46,6 +50,7 @@ class ElastogramNodes:
     colorNode: object
     screenNode: object | None
     bModeNode: object | None
+    uncertaintyNode: object | None = None
 
 
 def findElastogram(sourceNode=None, frame: int = 0, key: str | None = None) -> ElastogramNodes | None:
@@ -79,7 +84,7 @@ def isOwn(volumeNode) -> bool:
     for valueNode in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if volumeNode is valueNode and isElastogram(valueNode):
             return True
-        if any(referred(valueNode, role) is volumeNode for role in (_VALID, _B_MODE)):
+        if any(referred(valueNode, role) is volumeNode for role in (_VALID, _B_MODE, _UNCERTAINTY)):
             return True
         if referred(valueNode, _SCREEN) is volumeNode and referred(valueNode, _SOURCE) is not volumeNode:
             return True
@@ -139,16 +144,18 @@ def showElastogram(
         validNode = ownedNode(valueNode, _VALID, "vtkMRMLLabelMapVolumeNode", f"{name} valid pixels", created)
         colorNode = _colorNodeOf(valueNode, name, created)
         fillColors(colorNode, shown, elastogram.unit, scale)
-        _fillVolume(valueNode, np.where(shown.valid, shown.values, VOID_VALUE).astype(np.float32), place)
-        _fillVolume(validNode, shown.valid.astype(np.uint8), place)
+        _fillVolume(valueNode, np.where(shown.valid, shown.values, VOID_VALUE).astype(np.float32)[np.newaxis], place)
+        _fillVolume(validNode, shown.valid.astype(np.uint8)[np.newaxis], place)
         bModeNode = _showBMode(valueNode, elastogram, imagePlace, name, created)
+        uncertaintyNode = _keepUncertainty(valueNode, shown, place, name, created)
         displayValues(valueNode, colorNode, scale, shown, VOID_VALUE / 2)
         refer(valueNode, _SOURCE, sourceNode)
         for content, value in ((_FACTS, _factsOf(elastogram)), (_KEY, key), (_FRAME, frame)):
             remember(valueNode, content, value)
-        result = ElastogramNodes(valueNode, validNode, colorNode, screenNode, bModeNode)
+        result = ElastogramNodes(valueNode, validNode, colorNode, screenNode, bModeNode, uncertaintyNode)
         transformId = None if sourceNode is None else sourceNode.GetTransformNodeID()
-        shownNodes = [node for node in (screenNode, valueNode, validNode, bModeNode) if node is not None]
+        volumes = (screenNode, valueNode, validNode, bModeNode, uncertaintyNode)
+        shownNodes = [node for node in volumes if node is not None]
         for node in shownNodes:
             node.SetAndObserveTransformNodeID(transformId)
     if earlier is not None:
@@ -182,12 +189,16 @@ def elastogramOf(valueNode) -> Elastogram:
     if nodes.bModeNode is not None:
         inPanel = _rectangle(recall(valueNode, _B_MODE_PLACE))
         bMode = slicer.util.arrayFromVolume(nodes.bModeNode)[0][inPanel.slices].copy()
+    uncertainty = None
+    if nodes.uncertaintyNode is not None and nodes.uncertaintyNode.GetImageData() is not None:
+        uncertainty = Uncertainty(*slicer.util.arrayFromVolume(nodes.uncertaintyNode))
     shown = Elastogram(
         values=np.where(valid, values, np.nan).astype(np.float32),
         valid=valid,
         unit=Unit.KILOPASCAL if unit == Unit.METERS_PER_SECOND else unit,
         quality=qualityOf(valueNode),
         direction=Direction(facts["direction"]),
+        uncertainty=uncertainty,
         b_mode=bMode,
         spacing_mm=_tupled(facts["spacing_mm"]),
         spacing_source=facts["spacing_source"],
@@ -239,7 +250,8 @@ def frameOf(valueNode, screenNode) -> int:
 
 
 def _nodesOf(valueNode) -> ElastogramNodes:
-    return ElastogramNodes(valueNode, *(referred(valueNode, role) for role in (_VALID, _COLORS, _SCREEN, _B_MODE)))
+    roles = (_VALID, _COLORS, _SCREEN, _B_MODE, _UNCERTAINTY)
+    return ElastogramNodes(valueNode, *(referred(valueNode, role) for role in roles))
 
 
 def _showBMode(valueNode, elastogram: Elastogram, imagePlace: np.ndarray, name: str, created: list):
@@ -255,8 +267,17 @@ def _showBMode(valueNode, elastogram: Elastogram, imagePlace: np.ndarray, name: 
         image, panelPlace = panel
     box = elastogram.box or panelPlace
     node = ownedNode(valueNode, _B_MODE, "vtkMRMLScalarVolumeNode", f"{name} B-mode", created)
-    _fillVolume(node, image, imagePlace @ _moved(panelPlace.left, panelPlace.top))
+    _fillVolume(node, image[np.newaxis], imagePlace @ _moved(panelPlace.left, panelPlace.top))
     remember(valueNode, _B_MODE_PLACE, box.shifted(-panelPlace.top, -panelPlace.left))
+    return node
+
+
+def _keepUncertainty(valueNode, elastogram: Elastogram, place: np.ndarray, name: str, created: list):
+    """The standard deviations of the values, so that a measurement in the scene has its intervals."""
+    if elastogram.uncertainty is None:
+        return None
+    node = ownedNode(valueNode, _UNCERTAINTY, "vtkMRMLScalarVolumeNode", f"{name} uncertainty", created)
+    _fillVolume(node, np.stack(elastogram.uncertainty), place)
     return node
 
 
@@ -272,15 +293,16 @@ def _placeAndScreen(valueNode, elastogram: Elastogram, name: str, sourceNode, fr
         refer(valueNode, _SCREEN, None)
     screenNode = ownedNode(valueNode, _SCREEN, "vtkMRMLVectorVolumeNode", f"{name} calibrated screen", created)
     place = screens.geometry(elastogram.spacing_mm)
-    _fillVolume(screenNode, elastogram.frame, place)
+    _fillVolume(screenNode, elastogram.frame[np.newaxis], place)
     return place, screenNode
 
 
 def _removeOutdated(earlier: ElastogramNodes, result: ElastogramNodes, sourceNode) -> None:
     if earlier.screenNode not in (None, result.screenNode, sourceNode):
         removeNode(earlier.screenNode)
-    if earlier.bModeNode is not None and result.bModeNode is None:
-        removeNode(earlier.bModeNode)
+    for role in ("bModeNode", "uncertaintyNode"):
+        if getattr(earlier, role) is not None and getattr(result, role) is None:
+            removeNode(getattr(earlier, role))
 
 
 def _moved(columns: float, rows: float) -> np.ndarray:
@@ -289,9 +311,9 @@ def _moved(columns: float, rows: float) -> np.ndarray:
     return matrix
 
 
-def _fillVolume(node, image: np.ndarray, place: np.ndarray) -> None:
+def _fillVolume(node, slices: np.ndarray, place: np.ndarray) -> None:
     with slicer.util.NodeModify(node):
-        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(image)[np.newaxis])
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(slices))
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(place))
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()

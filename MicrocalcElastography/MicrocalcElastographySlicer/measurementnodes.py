@@ -15,9 +15,7 @@ from . import views
 from .elastogramnodes import referenceOf, shownVolumes
 from .nodes import ownedNode, recall, referred, remember
 
-if TYPE_CHECKING:  # pandas need not be installed yet
-    import pandas as pd
-
+if TYPE_CHECKING:  # scipy need not be installed yet
     from MicrocalcElastographyLib.assessment import Assessment
     from MicrocalcElastographyLib.measurement import RegionStatistics
 
@@ -75,10 +73,8 @@ def showAssessment(assessment: Assessment, valueNode) -> MeasurementNodes:
     return MeasurementNodes(measurementNode, protocolNode, boxNode, warnings)
 
 
-def measurementTable(assessment: Assessment) -> pd.DataFrame:
-    """Rows of ``region``, ``quantity``, ``value`` (number, NaN where there is none), ``unit``, ``remark``."""
-    import pandas as pd
-
+def measurementTable(assessment: Assessment) -> dict[str, np.ndarray]:
+    """Columns ``region``, ``quantity``, ``value`` (number, NaN where there is none), ``unit``, ``remark``."""
     measurement = assessment.measurement
     unit, box = str(measurement.elastogram.unit), "measurement box"
     rows = _statistics(box, measurement.box_statistics, unit)
@@ -135,9 +131,8 @@ def measurementTable(assessment: Assessment) -> pd.DataFrame:
             (score.definition, f"share {key.replace('_', ' ')}", 100.0 * share, "%", "")
             for key, share in score.shares.items()
         ]
-    rows = [row for row in rows if row[2] is not None]
-    table = pd.DataFrame(rows, columns=["region", "quantity", "value", "unit", "remark"])
-    return table.assign(value=table["value"].astype(float))
+    columns = zip(*(row for row in rows if row[2] is not None), strict=True)
+    return dict(zip(("region", "quantity", "value", "unit", "remark"), map(np.array, columns), strict=True))
 
 
 def _statistics(region: str, found: RegionStatistics | None, unit: str) -> list[tuple]:
@@ -163,22 +158,18 @@ def _intervals(region: str, of: str, interval: tuple[float, float] | None, unit:
     ]
 
 
-def protocolTable(assessment: Assessment) -> pd.DataFrame:
-    """Rows of ``rule``, ``status`` (pass, warn, cannot tell), ``measured`` (with unit), ``limit``, ``message``."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "rule": check.title,
-                "status": str(check.status),
-                "measured": "-" if check.measured is None else f"{check.measured:.3g} {check.unit}".strip(),
-                "limit": check.limit,
-                "message": check.message,
-            }
-            for check in assessment.checks
-        ]
-    )
+def protocolTable(assessment: Assessment) -> dict[str, np.ndarray]:
+    """Columns ``rule``, ``status`` (pass, warn, cannot tell), ``measured`` (with unit), ``limit``, ``message``."""
+    checks = assessment.checks
+    return {
+        "rule": np.array([check.title for check in checks]),
+        "status": np.array([str(check.status) for check in checks]),
+        "measured": np.array(
+            ["-" if check.measured is None else f"{check.measured:.3g} {check.unit}".strip() for check in checks]
+        ),
+        "limit": np.array([check.limit for check in checks]),
+        "message": np.array([check.message for check in checks]),
+    }
 
 
 def _outline(segmentationNode, assessment: Assessment, valueNode) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from skimage.draw import polygon2mask
 
 from elastography.elastogram_examples import elastogram_of, screen_with_box
 from MicrocalcAILib.base.errors import ParameterError
@@ -41,6 +45,28 @@ def test_a_polygon_holds_the_pixels_between_its_corners() -> None:
     assert (rows.min(), columns.min()) == (10, 10)
     assert region.mask.sum() == 21 * 11  # pixel centers on the edge belong to it
     assert np.array_equal(polygon_region(MAP, [(10, 10), (10, 30), (20, 30), (20, 10)]).mask, region.mask)
+
+
+_places = st.one_of(st.integers(-8, 90).map(float), st.floats(-8, 90))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(_places, _places), min_size=3, max_size=12))
+def test_a_polygon_holds_what_asking_every_pixel_about_every_corner_finds(corners: list[tuple[float, float]]) -> None:
+    expected = polygon2mask(MAP.values.shape, corners)
+    try:
+        found = polygon_region(MAP, corners).mask
+    except ParameterError:  # it holds no pixel, or at most some on its outline
+        found = np.zeros_like(expected)
+    for row, column in np.argwhere(found != expected):  # rounding may put a pixel center on either side of a line
+        assert _distance_to_outline(np.array(corners), row, column) < 1e-9
+
+
+def _distance_to_outline(corners: NDArray[np.float64], row: int, column: int) -> float:
+    starts, ways = corners, np.roll(corners, -1, axis=0) - corners
+    lengths = np.maximum((ways**2).sum(axis=1), 1e-300)
+    along = np.clip((((row, column) - starts) * ways).sum(axis=1) / lengths, 0, 1)
+    return float(np.linalg.norm(starts + along[:, None] * ways - (row, column), axis=1).min())
 
 
 def test_a_region_drawn_on_the_b_mode_panel_is_moved_to_the_panel_with_color() -> None:

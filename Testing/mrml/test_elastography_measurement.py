@@ -6,11 +6,13 @@ import pytest
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.assessment import assess
 from MicrocalcElastographyLib.descriptors import STIFF_RIM
+from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.measurement import LesionRegions, label_region
+from MicrocalcElastographyLib.reading import read_elastogram
 from MicrocalcElastographySlicer import measurementnodes
 from MicrocalcElastographySlicer.elastogramnodes import elastogramOf
 from MicrocalcElastographySlicer.logic import MicrocalcElastographyLogic
-from MicrocalcElastographySlicer.measurementtexts import ratioRows
+from MicrocalcElastographySlicer.measurementtexts import ratioRows, statisticsRows
 from MicrocalcElastographySlicer.regions import regionOf
 from MicrocalcSlicerShared.nodes import tableRows
 from mrml.elastography_scene import draw, fat_mask, frame_mask, load_screen, node_names, ras, simulated
@@ -57,6 +59,23 @@ def test_table_holds_what_the_library_measures(logic, shown, regions):
         assert value(table, "scores", score.definition) == score.value
         for name, share in score.shares.items():
             assert value(table, score.definition, f"share {name.replace('_', ' ')}") == pytest.approx(100 * share)
+
+
+@pytest.mark.parametrize("unit", ["kPa", "m/s"])
+def test_values_measured_in_the_scene_have_the_intervals_of_the_file(slicer, logic, tmp_path, unit):
+    screen = simulated(unit=Unit(unit), scale=(0.0, 8.0 if unit == "m/s" else 180.0))
+    volume = load_screen(tmp_path, screen)
+    shown = logic.process(volume)
+    lesion = frame_mask(screen, screen.lesion)
+    drawn = {"lesion": (draw(slicer, volume, lesion=lesion), "lesion")}
+    elastogram = read_elastogram(tmp_path / "Breast.dcm", 0)
+    expected = assess(elastogram, LesionRegions(label_region(elastogram, lesion))).measurement.box_statistics
+    table = logic.measure(shown.valueNode, drawn).measurementTableNode
+    for of, interval in (("mean", expected.mean_interval), ("maximum", expected.maximum_interval)):
+        found = [value(table, "measurement box", f"95 % {end} end of the {of}") for end in ("lower", "upper")]
+        assert found == pytest.approx(interval, rel=1e-3)
+    cells = {row[0]: row[1] for row in statisticsRows(tableRows(table))}
+    assert float(cells["Emean, 95 % from (kPa)"]) < float(cells["Emean (kPa)"]) < float(cells["Emean, 95 % to (kPa)"])
 
 
 def test_a_map_of_several_slices_is_measured_over_them_too(slicer, logic):

