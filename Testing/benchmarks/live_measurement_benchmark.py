@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+
 from stand_ins import application
 
 slicer = application.start()
@@ -62,8 +63,8 @@ def report(name: str, volumeNode, logic: MicrocalcElastographyLogic) -> None:
     spacing = referenceOf(valueNode)[0].GetSpacing()[0]
 
     def drag(repeat: int) -> None:
-        place = np.array(drawn["lesion"].GetNthControlPointPositionWorld(0))
-        drawn["lesion"].SetNthControlPointPositionWorld(0, *(place + [spacing * (-1) ** repeat, 0.0, 0.0]))
+        across, down, through = drawn["lesion"].GetNthControlPointPositionWorld(0)
+        drawn["lesion"].SetNthControlPointPositionWorld(0, across + spacing * (-1) ** repeat, down, through)
 
     def measured(repeat: int):
         drag(repeat)
