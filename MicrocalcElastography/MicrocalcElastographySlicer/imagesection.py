@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcElastographyLib.elastogram import Unit
 from MicrocalcElastographyLib.geometry import Rectangle
+from MicrocalcSlicerShared.nodes import removeNode
 from MicrocalcSlicerShared.panel import enable, showText, valueOf
 
 from . import regions, screens, views
@@ -20,6 +21,7 @@ from .parameternode import SCALE_LIMIT, ColorTable, ScaleUnit, StrainDirection
 from .section import Section
 
 _CORRECTED, _BAR, _BOX, _DRAWN_ON = "CorrectedVolume", "BarRegion", "BoxRegion", "DrawnOn"
+_CORNERS = "CornerPoints"
 _PICTURE_PX = (820, 640)
 _SHOWN_PX = (410, 320)
 _COLORS = {_BAR: (1.0, 0.31, 0.85), _BOX: (0.35, 0.88, 1.0)}
@@ -45,6 +47,7 @@ class ImageSection(Section):
         self.ui.resetButton.clicked.connect(self.onReset)
         self.ui.barButton.clicked.connect(self.onMarkBar)
         self.ui.boxButton.clicked.connect(self.onMarkBox)
+        self.ui.photoButton.clicked.connect(self.onStraighten)
         showText(self.ui.statusLabel, "")
 
     def clear(self):
@@ -76,6 +79,7 @@ class ImageSection(Section):
         screen = install or self._whyNoScreen()
         enable(self.ui.barButton, screen, _("Lay a rectangle around the color bar and drag its handles."))
         enable(self.ui.boxButton, screen, _("Lay a rectangle around the elastography box and drag its handles."))
+        enable(self.ui.photoButton, screen, _("Make the photo of a screen upright by the screen's four corners."))
         self._showCine()
         self.onProfileName()
         self._showFound(nodes)
@@ -166,6 +170,39 @@ class ImageSection(Section):
 
     def onMarkBox(self):
         self._mark(_BOX, _("elastography box"))
+
+    def onStraighten(self):
+        """Make a photo upright: by the points on its corners, else by corners that are found."""
+        volumeNode, frame = self.parameters.inputVolume, self.parameters.frame
+        pointsNode = referred(volumeNode, _CORNERS)
+        node = self.work(
+            self.ui.statusLabel,
+            lambda: self.logic.straighten(
+                volumeNode, frame, () if pointsNode is None else regions.cornersOf(pointsNode, volumeNode)
+            ),
+        )
+        if node is None:
+            if pointsNode is None:
+                self._askForCorners(volumeNode, frame)
+            return
+        removeNode(pointsNode)
+        self.parameters.inputVolume, self.parameters.frame = node, 0
+        views.showScreen(node)
+        showText(self.ui.statusLabel, _("Straightened. Convert it like any screen."))
+        self.panel.onParametersChanged()
+
+    def _askForCorners(self, volumeNode, frame):
+        name = _("{photo} corners").format(photo=volumeNode.GetName())
+        pointsNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
+        pointsNode.CreateDefaultDisplayNodes()
+        names = (_("upper left"), _("upper right"), _("lower right"), _("lower left"))
+        regions.placeCorners(pointsNode, volumeNode, frame, names)
+        refer(volumeNode, _CORNERS, pointsNode)
+        views.showScreen(volumeNode)
+        views.showOnlyOver(pointsNode, [volumeNode])
+        why = valueOf(self.ui.statusLabel.text)
+        drag = _("Drag the four points onto the corners of the screen, then press “Straighten photo” again.")
+        showText(self.ui.statusLabel, f"{why}\n{drag}")
 
     def _convert(self):
         parameters = self.parameters

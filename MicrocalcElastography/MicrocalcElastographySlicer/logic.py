@@ -111,6 +111,24 @@ class MicrocalcElastographyLogic(ScriptedLoadableModuleLogic):
         elastogram = screens.elastogramOfVolume(source, frame, given, meaning)
         return elastogramnodes.showElastogram(elastogram, _colorScale(elastogram), source.GetName(), source, frame)
 
+    def straighten(self, volumeNode, frame: int = 0, corners: tuple[tuple[float, float], ...] = ()):
+        """Make the photo of a screen upright; gives a new volume, which is converted like any screen.
+
+        Parameters
+        ----------
+        volumeNode : vtkMRMLVectorVolumeNode
+        frame : int
+        corners : tuple of (float, float)
+            x and y in pixels of the upper left, upper right, lower right and lower left corner of the screen; found on
+            the photo when they are not given.
+
+        Raises
+        ------
+        MicrocalcError
+            When the corners are none, or cannot be found.
+        """
+        return screens.straighten(volumeNode, frame, corners)
+
     def findCalibration(self, volumeNode, frame: int = 0, **given) -> Calibration:
         """What a screen tells about itself beside what is given (as for :meth:`process`); nothing is converted."""
         return screens.calibrationOfScreen(volumeNode, frame, _calibrationOf(given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ from .elastogramnodes import referenceOf
 
 if TYPE_CHECKING:
     from MicrocalcElastographyLib.measurement import Region
+
+_CORNER_SHARE = 0.1  # of a photo's sides: how far inside it its points are placed at first
 
 REGIONS = ("lesion", "fat", "skin", "chest_wall", "calcification", "lesion_on_elastogram")
 """Names of the regions that can be given."""
@@ -89,6 +92,27 @@ def placePoint(pointNode, valueNode, row: float, column: float) -> None:
         pointNode.SetNthControlPointPositionWorld(0, *world)
     else:
         pointNode.AddControlPointWorld(*world)
+
+
+def cornersOf(pointsNode, volumeNode) -> tuple[tuple[float, float], ...]:
+    """x and y in pixels of a volume of the four points placed on it, in their order.
+
+    Raises
+    ------
+    ParameterError
+        When there are fewer.
+    """
+    places = _pixels(_controlPoints(pointsNode, 4)[:4], volumeNode)
+    return tuple((float(column), float(row)) for row, column in places + 0.5)
+
+
+def placeCorners(pointsNode, volumeNode, frame: int, names: Sequence[str]) -> None:
+    """Place four named points inside the corners of a volume's frame, upper left first, clockwise."""
+    columns, rows = volumeNode.GetImageData().GetDimensions()[:2]
+    near, far = _CORNER_SHARE, 1.0 - _CORNER_SHARE
+    shares = np.array([(near, near), (near, far), (far, far), (far, near)])
+    for name, place in zip(names, _world(shares * (rows, columns), volumeNode, frame), strict=True):
+        pointsNode.AddControlPointWorld(*place, name)
 
 
 def rectangleOf(roiNode, volumeNode) -> Rectangle:

@@ -57,13 +57,33 @@ def loadScreens(path: Path, frames: list[int] | None = None, name: str | None = 
         When the file cannot be read or holds no screen.
     """
     from MicrocalcElastographyLib.reading import read_screen
+
+    return _added([read_screen(Path(path), frame) for frame in frames or [0]], name or Path(path).stem)
+
+
+def straighten(volumeNode, frame: int, corners: tuple[tuple[float, float], ...] = ()):
+    """A new color volume: the photo of a screen in one frame, made upright by its four corners.
+
+    Raises
+    ------
+    MicrocalcError
+        When the corners are none, or cannot be found.
+    """
+    from MicrocalcElastographyLib.screen.perspective import upright_photo
+
+    checkInput(volumeNode, frame)
+    upright, _corners = upright_photo(_screenOf(volumeNode, frame), corners)
+    return _added([upright], slicer.mrmlScene.GenerateUniqueName(f"{volumeNode.GetName()} straightened"))
+
+
+def _added(screens: list[ScreenFrame], name: str):
+    """A color volume with a screen in each slice, which remembers what their file told about them."""
     from MicrocalcElastographyLib.screen_calibration import find_calibration
 
-    screens = [read_screen(Path(path), frame) for frame in frames or [0]]
     first = screens[0]
     spacing = find_calibration(first).spacing_mm
     pixels = np.stack([screen.rgb for screen in screens])
-    node = slicer.util.addVolumeFromArray(pixels, geometry(spacing), name or Path(path).stem, "vtkMRMLVectorVolumeNode")
+    node = slicer.util.addVolumeFromArray(pixels, geometry(spacing), name, "vtkMRMLVectorVolumeNode")
     remember(
         node,
         _SCREEN,

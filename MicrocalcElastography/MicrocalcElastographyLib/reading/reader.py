@@ -21,9 +21,8 @@ from ..calibration import Calibration
 from ..conversion import elastogram_of_screen
 from ..elastogram import Elastogram
 from ..inversion import InversionParameters
-from ..screen.corners import find_corners
 from ..screen.frame import ScreenFrame
-from ..screen.perspective import straightened
+from ..screen.perspective import upright_photo
 from ..screen_calibration import find_calibration
 from . import dicom_file
 from .arrays import is_array_file, read_array
@@ -100,20 +99,10 @@ def _read(
             return read_value_file(path, kind, frame or 0, meaning or ValueMeaning(), byte_budget, source)
     screen = read_screen(path, frame or 0, byte_budget)
     if given is not None and given.corners is not None:
-        corners = given.corners or find_corners(screen.rgb)
-        given = given if given.corners else _with_corners(given, corners)
-        screen = straightened(screen, corners)
+        screen, corners = upright_photo(screen, given.corners)
+        source = {} if given.corners else {"corners": "found on the photo"}
+        given = replace(given, corners=corners, sources={**given.sources, **source})
     return elastogram_of_screen(screen, find_calibration(screen, given), parameters)
-
-
-def _with_corners(given: Calibration, corners: tuple[tuple[float, float], ...]) -> Calibration:
-    """What was given, and the corners of the screen as they were found on the photo."""
-    places = ", ".join(f"{x:.0f} {y:.0f}" for x, y in corners)
-    said = WarningRecord(
-        "corners-found", f"The corners of the screen were found on the photo at x y = {places}; compare with the photo."
-    )
-    sources = {**given.sources, "corners": "found on the photo"}
-    return replace(given, corners=corners, sources=sources, warnings=(*given.warnings, said))
 
 
 def _read_array_map(path: Path, frame: int | None, meaning: ValueMeaning, byte_budget: int) -> Elastogram:

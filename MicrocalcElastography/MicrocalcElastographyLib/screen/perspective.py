@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +10,29 @@ from PIL import Image
 
 from MicrocalcAILib.base.errors import ParameterError, WarningRecord
 
+from .corners import find_corners
 from .frame import ScreenFrame
 
-Corners = Sequence[tuple[float, float]]
+Corners = tuple[tuple[float, float], ...]
 _LARGEST_TILT = 1.6  # longest side against the opposite one; beyond it the far side has too few pixels
+
+
+def upright_photo(photo: ScreenFrame, corners: Corners = ()) -> tuple[ScreenFrame, Corners]:
+    """A photo straightened by the corners that are given or, without any, found on it; and the corners used.
+
+    Raises
+    ------
+    ParameterError
+        See :func:`straightened` and :func:`find_corners`.
+    """
+    if corners:
+        return straightened(photo, corners), corners
+    found = find_corners(photo.rgb)
+    places = ", ".join(f"{x:.0f} {y:.0f}" for x, y in found)
+    said = WarningRecord(
+        "corners-found", f"The corners of the screen were found on the photo at x y = {places}; compare with the photo."
+    )
+    return straightened(replace(photo, warnings=(*photo.warnings, said)), found), found
 
 
 def straightened(frame: ScreenFrame, corners: Corners) -> ScreenFrame:
@@ -23,7 +41,7 @@ def straightened(frame: ScreenFrame, corners: Corners) -> ScreenFrame:
     Parameters
     ----------
     frame : ScreenFrame
-    corners : sequence of (float, float)
+    corners : tuple of (float, float)
         x, y in pixels: upper left, upper right, lower right, lower left of the screen or of any rectangle on it that
         holds box, bar and labels.
 
