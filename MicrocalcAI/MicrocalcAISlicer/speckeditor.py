@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import MicrocalcError
+from MicrocalcSlicerShared import dependencies
 
 from . import editing, kernelpreparation
 from .effectoptions import SELECTED
@@ -46,11 +47,17 @@ class SpeckEditor:
         except ImportError:
             self._say(_("Open the module Microcalc AI once and install the missing packages there."))
 
+    def prepare(self) -> None:
+        """Compile calculations in the background, unless that is done: the panel may never have been opened."""
+        if not dependencies.missingPackages():
+            kernelpreparation.preparation.begin()
+
     def session(self, isWanted: bool = True) -> editing.EditingSession | None:
         """The session of the selected segmentation and image; without them None, and a sentence if it is wanted.
 
         None, too, while calculations are being compiled: a click would wait for them here.
         """
+        kernelpreparation.preparation.update()
         if kernelpreparation.preparation.isRunning:
             self._say(kernelpreparation.preparation.sentence)
             return None

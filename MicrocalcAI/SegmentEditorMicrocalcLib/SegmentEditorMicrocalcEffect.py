@@ -110,6 +110,7 @@ class SegmentEditorMicrocalcEffect(AbstractScriptedSegmentEditorEffect, VTKObser
         self._timer = _singleShot(_REFRESH_DELAY_MS, self.onMarksChanged)
         self._wordsTimer = _singleShot(_WORDS_DELAY_MS, self.onHandRests)
         self._say("")
+        self._editor.prepare()
         self._follow()
 
     def deactivate(self):

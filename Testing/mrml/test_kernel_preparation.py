@@ -73,15 +73,14 @@ def test_a_panel_that_goes_away_ends_the_child(children):
     assert kernelpreparation.preparation.sentence == ""
 
 
-def test_a_click_while_calculations_are_compiled_marks_nothing_and_says_why(slicer, children):
+def test_an_effect_that_is_selected_before_any_panel_compiles_and_a_click_meanwhile_says_why(slicer, children):
     editor = Editor(analyzed_session())
     peak = unmarked_specks(editor.session, lowest_contrast=3.0)[0].peak
     marked = len(editor.session.marks.pixels)
-    kernelpreparation.preparation.begin()
+    (child,) = children
     editor.click(peak)
     assert len(editor.session.marks.pixels) == marked
     assert "being compiled" in editor.said
-    children[0].says = [{"result": "", "compiled": 50}]
-    kernelpreparation.preparation.update()
+    child.says = [{"result": "", "compiled": 50}]
     editor.click(peak)
     assert len(editor.session.marks.pixels) == marked + 1
