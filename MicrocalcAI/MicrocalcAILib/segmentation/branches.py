@@ -22,9 +22,9 @@ from .candidates import CandidateFinder
 from .noise import Box
 
 _REACH_MM = 1.0  # how far from an outline the line is followed; a gap is twice as long at most
-_LEAST_RESPONSE = 3.0  # of the line, in units of local noise
+_LEAST_RESPONSE = 3.5  # of the line, in units of local noise
 _LEVEL = 0.25  # of the line, part of the fainter piece's peak: casts are thick and thin in turn
-_SHORTEST_MM = 1.2  # what is shorter is not joined
+_SHORTEST_MM = 1.5  # what is shorter is not joined
 _SLENDERNESS = 3.0  # least length² / area of what is joined
 _OUTLINE_LEVEL = 0.45  # of the response at the brightest place within …
 _HALF_WIDTH_MM = 0.3  # … half the width of a cast
