@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .analysis import Analysis
@@ -21,15 +22,16 @@ from .classification.description import DescriptionModels, describe
 from .networks.heatmap import Heatmap, deep_features
 from .networks.lesion_boxes import link_boxes
 from .reading.mammogram import Mammogram
+from .segmentation.branches import join_pieces, judged_together
 from .segmentation.breast import BreastRegion, edge_distance, find_breast
-from .segmentation.candidates import Candidates, find_candidates
+from .segmentation.candidates import CandidateFinder, Candidates
 from .segmentation.clusters import group
 from .segmentation.groups import sure_alone_or_in_group
 from .segmentation.measurements import measure
 from .segmentation.outlines import outline
 from .segmentation.selection import KIND as SELECTOR_KIND
 from .segmentation.selection import MeasurementSelector, Selector, without_overlaps
-from .segmentation.tables import describe_calcifications, describe_clusters
+from .segmentation.tables import calcification_geometry, describe_calcifications, describe_clusters
 
 if TYPE_CHECKING:  # networks need PyTorch
     from .networks.readers import NetworkReaders
@@ -109,9 +111,8 @@ def analyze(
     with stages.part("breast"):
         breast = find_breast(mammogram, parameters.breast)
     with stages.part("candidates"):
-        candidates = find_candidates(
-            mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates, progress
-        )
+        finder = CandidateFinder(mammogram.pixels, breast.mask, mammogram.spacing_mm, parameters.candidates)
+        candidates = finder.everywhere(progress)
     with stages.part("measurements"):
         measurements = measure_candidates(mammogram, breast, candidates)
     with stages.part("selection"):
@@ -123,12 +124,13 @@ def analyze(
         chosen.sort()
         labels = outline(candidates, chosen, mammogram.pixels, mammogram.spacing_mm)
     with stages.part("clusters"):
-        calcifications = describe_calcifications(
-            labels, mammogram, breast, measurements.iloc[chosen], probabilities[chosen]
-        )
-        centers_mm = calcifications[["y_mm", "x_mm"]].to_numpy()
-        numbers = group(centers_mm, calcifications["probability"].to_numpy(), parameters.clusters)
-        calcifications.insert(1, "cluster_id", numbers)
+        pieces = calcification_geometry(labels, mammogram, breast)
+        pieces_of = join_pieces(labels, finder, mammogram.spacing_mm)
+        centers_mm = np.column_stack((pieces["y_mm"], pieces["x_mm"]))
+        numbers = group(centers_mm, probabilities[chosen], parameters.clusters, pieces_of)
+        surest, together = judged_together(probabilities[chosen], pieces_of)
+        calcifications = describe_calcifications(labels, mammogram, breast, measurements.iloc[chosen[surest]], together)
+        calcifications.insert(1, "cluster_id", numbers[surest])
         clusters = describe_clusters(calcifications, mammogram.spacing_mm)
     heatmaps: tuple[Heatmap, ...] = ()
     boxes = None

@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     selector.add_argument("--phantoms", type=int, metavar="N", help="simulated mammograms per background")
     selector.add_argument("--simulated-backgrounds", type=int, metavar="N", help="power-law backgrounds to add")
     selector.add_argument(
-        "--regressor", type=Path, metavar="DIR", help="networks of “train regressor” that look at the candidates"
+        "--regressor",
+        type=Path,
+        metavar="DIR",
+        help="networks that look at the candidates: of “train regressor”, or of another selector",
     )
     selector.add_argument("--seed", type=int)
     selector.set_defaults(train=_train_selector)

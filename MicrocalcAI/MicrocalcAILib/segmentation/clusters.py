@@ -13,7 +13,10 @@ from ..base.parameters import ClusterParameters
 
 
 def group(
-    positions_mm: NDArray[np.float64], weights: NDArray[np.float64], parameters: ClusterParameters
+    positions_mm: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    parameters: ClusterParameters,
+    pieces_of: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """Cluster number of each calcification.
 
@@ -27,6 +30,9 @@ def group(
     weights : float array, shape (calcifications,)
         Probabilities; clusters are numbered 1, 2, … by falling sum of them.
     parameters : ClusterParameters
+    pieces_of : int array, shape (calcifications,), optional
+        Where the calcifications are pieces: the number of the long calcification each belongs to. Pieces of one are
+        linked whatever their distance, and each counts, so that two casts of three pieces can be a group.
 
     Returns
     -------
@@ -39,6 +45,10 @@ def group(
         return numbers
     tree = cKDTree(positions_mm)
     pairs = tree.query_pairs(parameters.linking_distance_mm, output_type="ndarray")
+    if pieces_of is not None:
+        order = np.argsort(pieces_of, kind="stable")
+        follows = np.diff(pieces_of[order]) == 0
+        pairs = np.concatenate((pairs, np.column_stack((order[:-1], order[1:]))[follows]))
     links = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     sets, membership = connected_components(links, directed=False)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
-from ..base.model_folder import read_model_files, write_model_folder
+from ..base.model_folder import model_kind, read_model_files, write_model_folder
 from ..base.parameters import AnalysisParameters, CandidateParameters
 from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
@@ -100,9 +100,10 @@ def train_selector(
 ) -> dict[str, Any]:
     """Train the selector and write its model folder.
 
-    With a regressor's folder, what its networks say about each candidate joins the measurements, and the networks go
-    into the model folder. Each candidate is learned with networks that saw nothing of its patient. Thresholds come from
-    predictions on patients (and simulated backgrounds) that the predicting models did not see.
+    With a regressor's folder (or that of a selector with networks), what its networks say about each candidate joins
+    the measurements, and the networks go into the model folder. Each candidate is learned with networks that saw
+    nothing of its patient, where there are such. Thresholds come from predictions on patients (and simulated
+    backgrounds) that the predicting models did not see.
 
     Returns
     -------
@@ -181,7 +182,12 @@ class _Measure:
 
     @classmethod
     def with_networks(cls, folder: Path) -> _Measure:
-        card, weights = read_model_files(folder, REGRESSOR_KIND, REGRESSOR_SCHEMA)
+        """The networks of a regressor's folder, or those of a selector's."""
+        if model_kind(folder) == NETWORK_KIND:
+            card, files = read_model_files(folder, NETWORK_KIND, NETWORK_SCHEMA)
+            card, weights = card["regressor"], {name: text for name, text in files.items() if name not in MODEL_FILES}
+        else:
+            card, weights = read_model_files(folder, REGRESSOR_KIND, REGRESSOR_SCHEMA)
         return cls(SpeckRegressor.from_files(card, weights, Runtime.choose()), weights)
 
     @property
