@@ -152,18 +152,18 @@ def _add_scores(  # type: ignore[no-untyped-def]
     scores,
 ):
     classes = scores.shape[1]
-    for row in range(len(rows)):
-        for tree in range(len(node_starts) - 1):
-            start = node_starts[tree]
-            node = 0 if node_starts[tree + 1] > start else -1
+    for tree in range(len(node_starts) - 1):  # tree by tree for all rows: each is fetched into the cache once
+        start, first_leaf, first_set = node_starts[tree], leaf_starts[tree], first_sets[tree]
+        root = 0 if node_starts[tree + 1] > start else -1
+        for row in range(len(rows)):
+            node = root
             while node >= 0:
                 at = start + node
-                value = rows[row, features[at]]
-                if _goes_left(value, decisions[at], thresholds[at], set_starts, first_sets[tree], sets):
+                if _goes_left(rows[row, features[at]], decisions[at], thresholds[at], set_starts, first_set, sets):
                     node = left[at]
                 else:
                     node = right[at]
-            scores[row, tree % classes] += values[leaf_starts[tree] - 1 - node]
+            scores[row, tree % classes] += values[first_leaf - 1 - node]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
