@@ -177,9 +177,9 @@ def _add_contributions(  # type: ignore[no-untyped-def]
     # with (ones) knowing them.
     names = np.zeros((size, size), np.int64)
     zeros, ones, weights = np.zeros((size, size)), np.zeros((size, size)), np.zeros((size, size))
-    stack_nodes, stack_levels, stack_lengths = np.zeros((3, 2 * size), np.int64)
-    stack_names = np.zeros(2 * size, np.int64)
-    stack_zeros, stack_ones = np.zeros((2, 2 * size))
+    stack_nodes, stack_levels = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
+    stack_lengths, stack_names = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
+    stack_zeros, stack_ones = np.zeros(2 * size), np.zeros(2 * size)
     for tree in range(len(node_starts) - 1):
         start, first_leaf = node_starts[tree], leaf_starts[tree]
         nodes = node_starts[tree + 1] - start
@@ -199,11 +199,11 @@ def _add_contributions(  # type: ignore[no-untyped-def]
             while waiting:
                 waiting -= 1
                 node, level, length = stack_nodes[waiting], stack_levels[waiting], stack_lengths[waiting]
-                name, zero, one = names[level], zeros[level], ones[level]
-                weight = weights[level]
+                name, zero, one, weight = names[level], zeros[level], ones[level], weights[level]
                 if level:
-                    name[:length], zero[:length] = names[level - 1, :length], zeros[level - 1, :length]
-                    one[:length], weight[:length] = ones[level - 1, :length], weights[level - 1, :length]
+                    for item in range(length):  # slices would take a second each to compile
+                        name[item], zero[item] = names[level - 1, item], zeros[level - 1, item]
+                        one[item], weight[item] = ones[level - 1, item], weights[level - 1, item]
                 _extend(
                     name, zero, one, weight, length, stack_names[waiting], stack_zeros[waiting], stack_ones[waiting]
                 )
