@@ -55,14 +55,14 @@ def load_selector(name: str = "auto", device: str = "auto") -> Selector:
     ------
     ModelError, MissingPackageError, ParameterError
     """
+    measurements = resource_path("Models/SpeckSelector")
+    if name == "measurements":
+        return MeasurementSelector.load(measurements)
     from .networks.catalogue import find_network
     from .networks.onnx_runtime import has_onnxruntime
     from .networks.runtime import has_torch
     from .networks.selector import NetworkSelector
 
-    measurements = resource_path("Models/SpeckSelector")
-    if name == "measurements":
-        return MeasurementSelector.load(measurements)
     if name == "auto" and not (has_onnxruntime() or has_torch()):
         note = WarningRecord(
             "selector-without-network",

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr._cid_dict import cid_concepts
@@ -17,6 +19,7 @@ from pydicom.sr._snomed_dict import mapping
 from library.dicom_samples import SECONDARY_CAPTURE, TOMOSYNTHESIS, breast_picture, code, mammogram_dataset, saved
 from MicrocalcAILib.base.errors import UnsupportedImageError
 from MicrocalcAILib.reading import Mammogram, read_mammogram
+from MicrocalcAILib.reading.chest_wall import _otsu_threshold
 from MicrocalcAILib.reading.views import MODIFIER_OF_CODE, VIEW_OF_CODE, View, view_from_words
 
 
@@ -157,6 +160,17 @@ def test_pixels_win_when_patient_orientation_is_wrong(tmp_path: Path) -> None:
 def test_undecided_pixels_leave_the_word_to_patient_orientation(tmp_path: Path) -> None:
     flat = mammogram_dataset(breast_picture() * 0 + 7, 12, PatientOrientation=["P", "L"])
     assert read_mammogram(saved(flat, tmp_path)).chest_wall_side == "right"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bright_and_dark_are_parted_where_itk_parts_them(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    air, breast = chance.normal(60, 5 + seed, 900), chance.gamma(9, 100, 700 * seed + 5)
+    values = np.concatenate([air, breast]).astype(np.float32)
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.SetNumberOfHistogramBins(256)
+    otsu.Execute(sitk.GetImageFromArray(values[np.newaxis]))
+    assert _otsu_threshold(values) == pytest.approx(otsu.GetThreshold(), rel=1e-5)
 
 
 def test_a_negative_is_noticed(tmp_path: Path) -> None:

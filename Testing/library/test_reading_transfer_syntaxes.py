@@ -13,7 +13,15 @@ from pydicom import uid
 from pydicom.data import get_testdata_file
 from pydicom.pixels import get_decoder
 
-from library.dicom_samples import gray_pattern, mammogram_dataset, saved
+from library.dicom_samples import (
+    COMPUTED_RADIOGRAPHY,
+    FOR_PRESENTATION,
+    FOR_PROCESSING,
+    SECONDARY_CAPTURE,
+    gray_pattern,
+    mammogram_dataset,
+    saved,
+)
 from MicrocalcAILib.base.errors import UnsupportedImageError
 from MicrocalcAILib.base.guarded import ISOLATED_VARIABLE
 from MicrocalcAILib.reading import dicom_pixels, read_mammogram
@@ -44,6 +52,34 @@ def test_lossless_syntaxes_give_the_exact_pixels(
     if photometric == "MONOCHROME1":
         expected = -1 - expected if signed else 2**bits - 1 - expected
     np.testing.assert_array_equal(read_mammogram(saved(dataset, tmp_path)).pixels, expected)
+
+
+@pytest.mark.parametrize("sop_class", [FOR_PRESENTATION, FOR_PROCESSING, COMPUTED_RADIOGRAPHY, SECONDARY_CAPTURE])
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {},
+        {"ImagerPixelSpacing": [0.0712345678901, 0.08]},
+        {"PixelSpacing": [0.05, 0.06]},
+        {"NominalScannedPixelSpacing": [0.03, 0.04]},
+        {"ImagerPixelSpacing": [0.07, 0.08], "PixelSpacing": [0.05, 0.06], "NominalScannedPixelSpacing": [0.03, 0.04]},
+        {"ImagerPixelSpacing": [0.07, 0]},
+        {"ImagerPixelSpacing": [0.07, 0.08], "ImagePositionPatient": [1, 2, 3]},
+    ],
+)
+def test_the_image_lies_where_itk_places_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sop_class: str, geometry: dict[str, list[float]]
+) -> None:
+    attributes = {"ImagerPixelSpacing": None, **geometry, "SOPClassUID": sop_class}
+    path = saved(mammogram_dataset(gray_pattern(12), 12, **attributes), tmp_path)
+
+    def placed() -> tuple[Any, ...]:
+        mammogram = read_mammogram(path, 0.07)
+        return mammogram.source["header_spacing_mm"], mammogram.origin_lps_mm, mammogram.direction_lps
+
+    by_rule = placed()
+    monkeypatch.setattr(dicom_pixels, "_plain_geometry", lambda attributes: None)
+    assert by_rule == placed()
 
 
 def test_implicit_and_big_endian_syntaxes_are_read(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import platform
 from datetime import UTC, datetime
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,8 @@ def versions() -> dict[str, str]:
 @cache
 def _version_of(package: str) -> str | None:
     """Read from the package's files once, which takes a hundredth of a second."""
+    from importlib import metadata  # takes a third of the imports of an owner of workers, which needs no versions
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -6,9 +6,10 @@ LightGBM itself trusts lengths and indices of such a text. Training writes it; t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import accumulate, chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,20 +99,6 @@ class _Contradiction(ValueError):
     """What is wrong, in words."""
 
 
-@dataclass(frozen=True)
-class _Tree:
-    features: NDArray[np.int64]
-    decisions: NDArray[np.int64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    thresholds: NDArray[np.float64]
-    node_counts: NDArray[np.float64]
-    values: NDArray[np.float64]
-    leaf_counts: NDArray[np.float64]
-    set_bounds: NDArray[np.int64]
-    sets: NDArray[np.int64]
-
-
 def _parsed(text: str) -> Trees:
     if len(text) > LONGEST_TEXT:
         raise _Contradiction("the text is too long")
@@ -126,26 +113,38 @@ def _parsed(text: str) -> Trees:
         raise _Contradiction("the number of features is not that of their names")
     if len(sections) > MOST_TREES or len(sections) != len(header["tree_sizes"].split()) or len(sections) % classes:
         raise _Contradiction("the number of trees is another than announced")
-    trees = [_tree(dict(_entries(section.partition("\n")[2])), count) for section in sections]
-    return Trees(
+    trees = [dict(_entries(section.partition("\n")[2])) for section in sections]
+    if any(_whole(tree.get("is_linear", "0"), 0, 1) for tree in trees):
+        raise _Contradiction("leaves with linear models are not evaluated")
+    # The lists of all trees are read and checked together: tree by tree, that takes seven times as long.
+    leaves = [_whole(tree["num_leaves"], 1, MOST_LEAVES) for tree in trees]
+    nodes = [length - 1 for length in leaves]
+    set_lengths = [_set_lengths(tree, most) for tree, most in zip(trees, nodes, strict=True)]
+    found = Trees(
         feature_names=names,
         classes=classes,
         objective=_objective(header.get("objective", ""), classes),
         averaged="average_output" in head.split("\n"),
-        node_starts=_starts(len(tree.features) for tree in trees),
-        leaf_starts=_starts(len(tree.values) for tree in trees),
-        features=_joined([tree.features for tree in trees]).astype(np.int32),
-        decisions=_joined([tree.decisions for tree in trees]).astype(np.int32),
-        left=_joined([tree.left for tree in trees]).astype(np.int32),
-        right=_joined([tree.right for tree in trees]).astype(np.int32),
-        thresholds=_joined([tree.thresholds for tree in trees]),
-        node_counts=_joined([tree.node_counts for tree in trees]),
-        values=_joined([tree.values for tree in trees]),
-        leaf_counts=_joined([tree.leaf_counts for tree in trees]),
-        set_starts=_starts(length for tree in trees for length in np.diff(tree.set_bounds)),
-        first_sets=_starts(len(tree.set_bounds) - 1 for tree in trees)[:-1],
-        sets=_joined([tree.sets for tree in trees]).astype(np.uint32),
+        node_starts=_starts(nodes),
+        leaf_starts=_starts(leaves),
+        features=_wholes(trees, "split_feature", nodes, 0, count - 1).astype(np.int32),
+        decisions=_wholes(trees, "decision_type", nodes, 0, _KNOWN_DECISION_BITS).astype(np.int32),
+        left=_wholes(trees, "left_child", nodes, -MOST_LEAVES, MOST_LEAVES).astype(np.int32),
+        right=_wholes(trees, "right_child", nodes, -MOST_LEAVES, MOST_LEAVES).astype(np.int32),
+        thresholds=_numbers(trees, "threshold", nodes),
+        node_counts=_numbers(trees, "internal_count", nodes),
+        values=_numbers(trees, "leaf_value", leaves),
+        # LightGBM writes no more than the value of a tree that is a leaf.
+        leaf_counts=_numbers([{"leaf_count": "1"} | tree for tree in trees], "leaf_count", leaves),
+        set_starts=_starts(chain.from_iterable(set_lengths)),
+        first_sets=_starts(len(lengths) for lengths in set_lengths)[:-1],
+        sets=_wholes(trees, "cat_threshold", [sum(lengths) for lengths in set_lengths], 0, 0xFFFFFFFF).astype(
+            np.uint32
+        ),
     )
+    _check_splits(found, np.array([len(lengths) for lengths in set_lengths]))
+    _check_form(found)
+    return found
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
@@ -155,53 +154,48 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _tree(entries: dict[str, str], features: int) -> _Tree:
-    leaves = _whole(entries["num_leaves"], 1, MOST_LEAVES)
-    sets = _whole(entries["num_cat"], 0, leaves - 1)
-    if _whole(entries.get("is_linear", "0"), 0, 1):
-        raise _Contradiction("leaves with linear models are not evaluated")
-    nodes = leaves - 1
-    bounds = _wholes(entries["cat_boundaries"], sets + 1) if sets else np.zeros(1, np.int64)
-    if bounds[0] != 0 or (np.diff(bounds) < 1).any() or bounds[-1] > MOST_LEAVES * MOST_LEAVES:
+def _set_lengths(tree: Mapping[str, str], most: int) -> list[int]:
+    """How many words of bits each set of categories of a tree has."""
+    sets = _whole(tree["num_cat"], 0, most)
+    if not sets:
+        return []
+    bounds = [int(word) for word in tree["cat_boundaries"].split()]
+    lengths = [end - start for start, end in pairwise(bounds)]
+    if len(lengths) != sets or bounds[0] != 0 or min(lengths) < 1 or bounds[-1] > MOST_LEAVES * MOST_LEAVES:
         raise _Contradiction("sets of categories have impossible lengths")
-    bits = _wholes(entries["cat_threshold"], int(bounds[-1])) if sets else np.zeros(0, np.int64)
-    if nodes == 0:  # LightGBM writes no further lists
-        none, empty = np.zeros(0, np.int64), np.zeros(0)
-        return _Tree(none, none, none, none, empty, empty, _numbers(entries["leaf_value"], 1), np.ones(1), bounds, bits)
-    tree = _Tree(
-        features=_wholes(entries["split_feature"], nodes),
-        decisions=_wholes(entries["decision_type"], nodes),
-        left=_wholes(entries["left_child"], nodes),
-        right=_wholes(entries["right_child"], nodes),
-        thresholds=_numbers(entries["threshold"], nodes),
-        node_counts=_numbers(entries["internal_count"], nodes),
-        values=_numbers(entries["leaf_value"], leaves),
-        leaf_counts=_numbers(entries["leaf_count"], leaves),
-        set_bounds=bounds,
-        sets=bits,
-    )
-    if ((tree.features < 0) | (tree.features >= features)).any():
-        raise _Contradiction("a split names a feature that there is not")
-    if (tree.decisions & ~_KNOWN_DECISION_BITS).any() or not np.isin(tree.decisions & 12, _KINDS_OF_MISSING).all():
+    return lengths
+
+
+def _check_splits(trees: Trees, sets: NDArray[np.int64]) -> None:
+    """Refuse a split of an unknown kind, by a set of categories that its tree does not have, or made from no rows."""
+    if not np.isin(trees.decisions & 12, _KINDS_OF_MISSING).all():
         raise _Contradiction("a split is of an unknown kind")
-    places = tree.thresholds[(tree.decisions & _CATEGORICAL) != 0]
-    if not np.isin(places, np.arange(sets)).all():
+    by_set = (trees.decisions & _CATEGORICAL) != 0
+    places, counts = trees.thresholds[by_set], np.repeat(sets, np.diff(trees.node_starts))[by_set]
+    if not ((places >= 0) & (places < counts) & (places == np.floor(places))).all():
         raise _Contradiction("a split names a set of categories that there is not")
-    if ((bits < 0) | (bits > 0xFFFFFFFF)).any():
-        raise _Contradiction("a set of categories is impossible")
-    children = np.concatenate([tree.left, tree.right])
-    parents = np.tile(np.arange(nodes), 2)
+    if (trees.node_counts <= 0).any() or (trees.leaf_counts < 0).any():
+        raise _Contradiction("a node was made from no rows")
+
+
+def _check_form(trees: Trees) -> None:
+    """Refuse nodes that form no trees: each node and leaf hangs below exactly one node, which stands before it."""
+    sizes = np.diff(trees.node_starts)
+    children = np.concatenate([trees.left, trees.right])
+    parents = np.tile(np.arange(trees.node_starts[-1]), 2)
+    tree_of = np.tile(np.repeat(np.arange(len(sizes)), sizes), 2)
     inner = children >= 0
-    # Each node and leaf hangs below exactly one node that stands before it: a tree, and no circle.
+    nodes = trees.node_starts[tree_of[inner]] + children[inner]
+    leaves = trees.leaf_starts[tree_of[~inner]] - 1 - children[~inner]
+    roots, lone_leaves = trees.node_starts[:-1][sizes > 0], trees.leaf_starts[:-1][sizes == 0]
     if (
-        (children[inner] <= parents[inner]).any()
-        or not np.array_equal(np.sort(children[inner]), np.arange(1, nodes))
-        or not np.array_equal(np.sort(-1 - children[~inner]), np.arange(leaves))
+        (nodes <= parents[inner]).any()
+        or (nodes >= trees.node_starts[tree_of[inner] + 1]).any()
+        or (leaves >= trees.leaf_starts[tree_of[~inner] + 1]).any()
+        or not np.array_equal(np.sort(np.concatenate([nodes, roots])), np.arange(trees.node_starts[-1]))
+        or not np.array_equal(np.sort(np.concatenate([leaves, lone_leaves])), np.arange(trees.leaf_starts[-1]))
     ):
         raise _Contradiction("the nodes form no tree")
-    if (tree.node_counts <= 0).any() or (tree.leaf_counts < 0).any():
-        raise _Contradiction("a node was made from no rows")
-    return tree
 
 
 def _objective(text: str, classes: int) -> Objective:
@@ -231,27 +225,32 @@ def _whole(text: str, lowest: int, highest: int) -> int:
     return int(text)
 
 
-def _wholes(text: str, count: int) -> NDArray[np.int64]:
-    return np.array([int(word) for word in _words(text, count)], np.int64)
+def _wholes(
+    trees: Sequence[Mapping[str, str]], name: str, counts: Sequence[int], lowest: int, highest: int
+) -> NDArray[np.int64]:
+    values = np.array([int(word) for word in _words(trees, name, counts)], np.int64)
+    if ((values < lowest) | (values > highest)).any():
+        raise _Contradiction(f"“{name}” holds a number outside {lowest} to {highest}")
+    return values
 
 
-def _numbers(text: str, count: int) -> NDArray[np.float64]:
-    values = np.array(_words(text, count), np.float64)
+def _numbers(trees: Sequence[Mapping[str, str]], name: str, counts: Sequence[int]) -> NDArray[np.float64]:
+    values = np.array([float(word) for word in _words(trees, name, counts)], np.float64)
     if np.isnan(values).any():
         raise _Contradiction("a number is none")
     return values
 
 
-def _words(text: str, count: int) -> list[str]:
-    words = text.split()
-    if len(words) != count:
-        raise _Contradiction("a list has another length than announced")
+def _words(trees: Sequence[Mapping[str, str]], name: str, counts: Sequence[int]) -> list[str]:
+    """What one list holds in all trees, one behind the other."""
+    words: list[str] = []
+    for tree, count in zip(trees, counts, strict=True):
+        found = tree[name].split() if count else []
+        if len(found) != count:
+            raise _Contradiction("a list has another length than announced")
+        words += found
     return words
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def _starts(lengths: Iterator[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(list(lengths), dtype=np.int64)]).astype(np.int64)
+def _starts(lengths: Iterable[int]) -> NDArray[np.int64]:
+    return np.array([0, *accumulate(lengths)], np.int64)

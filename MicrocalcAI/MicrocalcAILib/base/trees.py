@@ -152,18 +152,18 @@ def _add_scores(  # type: ignore[no-untyped-def]
     scores,
 ):
     classes = scores.shape[1]
-    for row in range(len(rows)):
-        for tree in range(len(node_starts) - 1):
-            start = node_starts[tree]
-            node = 0 if node_starts[tree + 1] > start else -1
+    for tree in range(len(node_starts) - 1):  # tree by tree for all rows: each is fetched into the cache once
+        start, first_leaf, first_set = node_starts[tree], leaf_starts[tree], first_sets[tree]
+        root = 0 if node_starts[tree + 1] > start else -1
+        for row in range(len(rows)):
+            node = root
             while node >= 0:
                 at = start + node
-                value = rows[row, features[at]]
-                if _goes_left(value, decisions[at], thresholds[at], set_starts, first_sets[tree], sets):
+                if _goes_left(rows[row, features[at]], decisions[at], thresholds[at], set_starts, first_set, sets):
                     node = left[at]
                 else:
                     node = right[at]
-            scores[row, tree % classes] += values[leaf_starts[tree] - 1 - node]
+            scores[row, tree % classes] += values[first_leaf - 1 - node]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -177,9 +177,9 @@ def _add_contributions(  # type: ignore[no-untyped-def]
     # with (ones) knowing them.
     names = np.zeros((size, size), np.int64)
     zeros, ones, weights = np.zeros((size, size)), np.zeros((size, size)), np.zeros((size, size))
-    stack_nodes, stack_levels, stack_lengths = np.zeros((3, 2 * size), np.int64)
-    stack_names = np.zeros(2 * size, np.int64)
-    stack_zeros, stack_ones = np.zeros((2, 2 * size))
+    stack_nodes, stack_levels = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
+    stack_lengths, stack_names = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
+    stack_zeros, stack_ones = np.zeros(2 * size), np.zeros(2 * size)
     for tree in range(len(node_starts) - 1):
         start, first_leaf = node_starts[tree], leaf_starts[tree]
         nodes = node_starts[tree + 1] - start
@@ -199,11 +199,11 @@ def _add_contributions(  # type: ignore[no-untyped-def]
             while waiting:
                 waiting -= 1
                 node, level, length = stack_nodes[waiting], stack_levels[waiting], stack_lengths[waiting]
-                name, zero, one = names[level], zeros[level], ones[level]
-                weight = weights[level]
+                name, zero, one, weight = names[level], zeros[level], ones[level], weights[level]
                 if level:
-                    name[:length], zero[:length] = names[level - 1, :length], zeros[level - 1, :length]
-                    one[:length], weight[:length] = ones[level - 1, :length], weights[level - 1, :length]
+                    for item in range(length):  # slices would take a second each to compile
+                        name[item], zero[item] = names[level - 1, item], zeros[level - 1, item]
+                        one[item], weight[item] = ones[level - 1, item], weights[level - 1, item]
                 _extend(
                     name, zero, one, weight, length, stack_names[waiting], stack_zeros[waiting], stack_ones[waiting]
                 )

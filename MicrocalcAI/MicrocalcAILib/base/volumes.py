@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
+import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,12 +24,12 @@ CANNOT_BE_CHECKED = "cannot be checked"
 _IMAGE_IO = {"NRRD": "NrrdImageIO", "MetaImage": "MetaImageIO", "NIfTI": "NiftiImageIO"}
 _WINDOW_BITS = {"gzip": 31, "zlib": 15}
 _BLOCK = 1 << 20
+_PACKED_BLOCK = 1 << 17
 _GZIP = b"\x1f\x8b"
 _NRRD_TYPES = {
     "uint8": "uint8", "int8": "int8", "uint16": "uint16", "int16": "int16", "uint32": "uint32", "int32": "int32",
     "uint64": "uint64", "int64": "int64", "float32": "float", "float64": "double",
 }  # fmt: skip
-_COMPRESSION_LEVEL = 2
 
 
 class Volume(NamedTuple):
@@ -270,7 +270,30 @@ def write_volume(
     samples = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data.cast("B")
     with replaced_on_success(path) as temporary, temporary.open("wb") as file:
         file.write(("\n".join(lines) + "\n\n").encode())
-        file.write(gzip.compress(samples, _COMPRESSION_LEVEL, mtime=0))
+        file.writelines(_packed(samples))
+
+
+def _packed(samples: memoryview) -> Iterator[bytes]:
+    """The pieces of a gzip stream (RFC 1952).
+
+    Label maps are zero nearly everywhere: a block of zeros is compressed once. Gray values hardly ever repeat in the
+    way that matches are looked for; looking for runs alone takes two thirds of the time for a tenth more bytes.
+    """
+    yield b"\x1f\x8b\x08" + bytes(5) + b"\x04\xff"  # no name, no time; packed fast, by an unknown system
+    zeros = bytes(_PACKED_BLOCK)
+    packed_zeros = _packed_block(zeros, zlib.Z_DEFAULT_STRATEGY)
+    checksum = 0
+    for start in range(0, len(samples), _PACKED_BLOCK):
+        block = bytes(samples[start : start + _PACKED_BLOCK])
+        checksum = zlib.crc32(block, checksum)
+        yield packed_zeros if block == zeros else _packed_block(block, zlib.Z_RLE)
+    yield b"\x03\0" + struct.pack("<II", checksum, len(samples) & 0xFFFFFFFF)
+
+
+def _packed_block(block: bytes, strategy: int) -> bytes:
+    """Deflated so that it stands alone and others may follow."""
+    packer = zlib.compressobj(1, wbits=-zlib.MAX_WBITS, strategy=strategy)
+    return packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
 
 
 def _vector(numbers: Sequence[float]) -> str:

@@ -70,7 +70,10 @@ def segments(analysis: Analysis) -> tuple[NDArray[np.uint16], list[Segment]]:
     if (cluster_ids == SINGLES).any():
         code = _TERMINOLOGY.format(code=_SINGLE_CODE)
         found.append(Segment("MicrocalcSingles", singles, SINGLES_NAME, SINGLES_COLOR, code))
-    return values[analysis.labels], found
+    marked = analysis.labels != 0  # a hundredth of the image at the most
+    label_map = np.zeros(analysis.labels.shape, np.uint16)
+    label_map[marked] = values[analysis.labels[marked]]
+    return label_map, found
 
 
 def write_segmentation(analysis: Analysis, path: Path) -> None:

@@ -78,6 +78,7 @@ def calcification_regions(labels: NDArray[np.int32], ids: NDArray[np.int64], box
     ):
         raise ParameterError("The table of calcifications does not fit the label map: a box lies outside the image.")
     regions = _empty_regions(boxes)
+    ids, boxes = _plain(ids), _plain(boxes)
     _fill_calcifications(labels, ids, boxes, regions.starts, regions.widths, regions.mask)
     empty = ids[regions.pixel_counts() == 0]
     if len(empty):
@@ -115,6 +116,7 @@ def surrounding_regions(
     reach = int(np.floor(distance_mm / spacing_mm[0] + 1e-9))
     heights_mm = np.arange(reach + 1) * spacing_mm[0]
     half_widths = np.floor(np.sqrt(np.maximum(distance_mm**2 - heights_mm**2, 0)) / spacing_mm[1] + 1e-9)
+    ids, boxes = _plain(ids), _plain(boxes)
     around = np.empty_like(boxes)
     around[:, 0] = np.maximum(boxes[:, 0] - reach, 0)
     around[:, 1] = np.minimum(boxes[:, 1] + reach, labels.shape[0] - 1)
@@ -133,6 +135,11 @@ def surrounding_regions(
         regions.mask,
     )
     return regions
+
+
+def _plain(column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A copy that lies in rows and may be written to, whatever a table gives: kernels are compiled for that alone."""
+    return np.array(column, np.int64, order="C")
 
 
 def _empty_regions(boxes: NDArray[np.int64]) -> Regions:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,15 @@ from .dicom_safety import JPEG_2000_SYNTAXES, JPEG_LS_SYNTAXES, NATIVE_SYNTAXES,
 from .dicom_values import number, numbers
 from .sample_bits import SampleValues, values_of_samples
 
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # Encodings of one channel that pydicom or one of its plug-ins may decode, to the values that GDCM gives.
 _QUICK_SYNTAXES = (RLE_SYNTAX, *JPEG_LS_SYNTAXES, *JPEG_2000_SYNTAXES)
 _QUICK_PLUGINS = ("pyjpegls", "pylibjpeg", "pydicom")  # fastest first
-# SOP classes for which ITK has a rule where the spacing stands: CR, DX, mammography, secondary capture.
-_SPACING_RULES = {f"1.2.840.10008.5.1.4.1.1.{last}" for last in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "7")}
+# SOP classes whose spacing ITK takes from Imager Pixel Spacing: CR, DX, mammography; of others, from Pixel Spacing.
+_OF_A_DETECTOR = {f"1.2.840.10008.5.1.4.1.1.{last}" for last in ("1", "1.1", "1.1.1", "1.2", "1.2.1")}
 _PIXEL_DESCRIPTION = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
 _GEOMETRY = {
     "ImagerPixelSpacing": 2,
@@ -92,6 +95,8 @@ def decode_frame(header: DicomHeader, frame: EncodedFrame) -> DecodedFrame:
             stored = quick.arrays[0] if quick.arrays else None
     if stored is None:
         facts, (stored,) = _by_file(header, frame, header.shape, decode_by_gdcm)
+    elif (known := _plain_geometry(header.attributes)) is not None:
+        facts = known
     else:  # a picture of one pixel tells where ITK places the image
         plain = replace(header, transfer_syntax=UID(NATIVE_SYNTAXES[-2]))
         pixel = EncodedFrame(bytes(1 if frame.bits <= 8 else 2), frame.bits)
@@ -173,6 +178,27 @@ def decode_by_gdcm(name: str, transfer_syntax: str) -> Decoded:
     return Decoded(facts, (sitk.GetArrayFromImage(image)[0],))
 
 
+def _plain_geometry(attributes: Dataset) -> dict[str, Any] | None:
+    """What :func:`decode_by_gdcm` says of an image without position and orientation; None where it has to be asked.
+
+    Mammograms have neither. Loading ITK for this would take 90 MB and a tenth of a second.
+    """
+    if any(numbers(attributes, keyword) for keyword in ("ImagePositionPatient", "ImageOrientationPatient")):
+        return None
+    is_of_a_detector = str(attributes.get("SOPClassUID", "")) in _OF_A_DETECTOR
+    keywords = ("ImagerPixelSpacing",) if is_of_a_detector else ("PixelSpacing", "NominalScannedPixelSpacing")
+    stated = [found for keyword in keywords if len(found := numbers(attributes, keyword)) == _GEOMETRY[keyword]]
+    spacing_mm = [float(f"{value:.10g}") for value in stated[0]] if stated else [1.0, 1.0]
+    if min(spacing_mm) <= 0:
+        return None
+    return {
+        "spacing_mm": spacing_mm,
+        "origin_lps_mm": (0.0, 0.0, 0.0),
+        "direction_lps": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+        "has_complaints": False,
+    }
+
+
 def _native_samples(header: DicomHeader, frame: EncodedFrame) -> NDArray[np.unsignedinteger]:
     """Samples of one channel as they stand in the file, in the byte order of the machine."""
     order = "<" if header.transfer_syntax.is_little_endian else ">"
@@ -188,7 +214,7 @@ def _write_stand_in(header: DicomHeader, frame: EncodedFrame, shape: tuple[int, 
     given = header.attributes
     image = Dataset()
     sop_class = str(given.get("SOPClassUID", ""))
-    image.SOPClassUID = sop_class if sop_class in _SPACING_RULES else _SECONDARY_CAPTURE
+    image.SOPClassUID = sop_class if sop_class in _OF_A_DETECTOR else _SECONDARY_CAPTURE
     image.SOPInstanceUID = generate_uid()
     image.Modality = "MG"
     for keyword in _PIXEL_DESCRIPTION:

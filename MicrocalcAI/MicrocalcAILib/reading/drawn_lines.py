@@ -60,8 +60,9 @@ def _long_parts(bright: Mask, spacing_mm: tuple[float, float]) -> list[tuple[tup
 
     Parts that are connected lie in connected blocks of pixels, so that most of the image is labeled block by block.
     """
-    edges = [np.arange(0, length, _BLOCK_PX) for length in bright.shape]
-    blocks = np.logical_or.reduceat(np.logical_or.reduceat(bright, edges[0], axis=0), edges[1], axis=1)
+    rows, columns = np.nonzero(bright)
+    blocks = np.zeros([-(-length // _BLOCK_PX) for length in bright.shape], np.bool_)
+    blocks[rows // _BLOCK_PX, columns // _BLOCK_PX] = True
     found = []
     for number, place, block_labels in _labeled(blocks, spacing_mm, _BLOCK_PX):
         window = tuple(slice(side.start * _BLOCK_PX, side.stop * _BLOCK_PX) for side in place)

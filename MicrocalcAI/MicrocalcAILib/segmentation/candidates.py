@@ -191,14 +191,16 @@ class CandidateFinder:
     def _within(self, window: Box, peak_threshold: float, progress: Progress) -> Candidates:
         """Candidates from the pixels of a window alone; parts that reach over its border are cut."""
         top, bottom, left, right = window
-        noise_columns = self._noise.at_columns(left, right)
+        # All arrays are contiguous: kernels are compiled for one layout, and loaded once.
+        noise_columns = np.ascontiguousarray(self._noise.at_columns(left, right))
         shape_bits = np.zeros((bottom - top, right - left), np.uint8)
-        planes = np.empty((self.parameters.scales, BAND_ROWS + 2, right - left), np.float32)
+        scales, width = self.parameters.scales, right - left
+        room = np.empty(scales * (BAND_ROWS + 2) * width, np.float32)
         peaks = []
         for first in range(top, bottom, BAND_ROWS):
             progress("candidates", first - top, bottom - top)
             count = min(BAND_ROWS, bottom - first)
-            band = planes[:, : count + 2]
+            band = room[: scales * (count + 2) * width].reshape(scales, count + 2, width)
             rows = np.arange(first - 1, first + count + 1)
             difference_of_gaussians(self._pixels, rows, left, right, self._kernels, self._radii, self._gain, band)
             peaks.append(
@@ -206,7 +208,7 @@ class CandidateFinder:
                     band,
                     noise_columns,
                     self._noise.row_positions(first, first + count),
-                    self._mask[first : first + count, left:right],
+                    np.ascontiguousarray(self._mask[first : first + count, left:right]),
                     np.float32(self.parameters.outline_threshold),
                     np.float32(peak_threshold),
                     shape_bits[first - top : first - top + count],

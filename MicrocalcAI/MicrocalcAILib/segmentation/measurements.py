@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .candidates import Candidates
 from .neighborhoods import sums_around
-from .surroundings import ring_steps, steps_from
+from .surroundings import pixel_box, ring_steps, steps_from
 
 _STREAK_MM = 0.35  # how far beyond the ends of a speck its continuation is looked for
 _LINE_MM = (0.5, 0.8, 1.1, 1.4)  # where along a line its brightness is sampled …
@@ -146,21 +146,27 @@ def _measure_each(pixels, rows, columns, starts, noise, gap, margin, row_mm, col
     result = np.zeros((count, 18), np.float64)
     pixel_mm = np.sqrt(row_mm * column_mm)
     for index in range(count):
-        own_rows = rows[starts[index] : starts[index + 1]].astype(np.int64)
-        own_columns = columns[starts[index] : starts[index + 1]].astype(np.int64)
-        area = len(own_rows)
-        top, bottom = max(own_rows.min() - margin, 0), min(own_rows.max() + margin + 1, height)
-        left, right = max(own_columns.min() - margin, 0), min(own_columns.max() + margin + 1, width)
+        first = starts[index]
+        area = starts[index + 1] - first
+        top, bottom, left, right = pixel_box(rows, columns, first, first + area)
+        top, bottom = max(top - margin, 0), min(bottom + margin, height)
+        left, right = max(left - margin, 0), min(right + margin, width)
         window = pixels[top:bottom, left:right]
-        own_rows -= top
-        own_columns -= left
+        # Loops instead of operations on whole arrays, each of which takes half a second to compile.
+        own_rows, own_columns = np.empty(area, np.int64), np.empty(area, np.int64)
+        center_row, center_column = 0.0, 0.0
+        for i in range(area):
+            own_rows[i], own_columns[i] = rows[first + i] - top, columns[first + i] - left
+            center_row += own_rows[i]
+            center_column += own_columns[i]
+        center_row /= area
+        center_column /= area
         steps = steps_from(own_rows, own_columns, window.shape[0], window.shape[1], margin + 1)
         inside, peak = 0.0, -np.inf
         for i in range(area):
             value = window[own_rows[i], own_columns[i]]
             inside += value / area
             peak = max(peak, value)
-        center_row, center_column = own_rows.mean(), own_columns.mean()
 
         ring_mean, deviation, skewness, trend, anisotropy, ring_peak = _measure_ring(
             window, steps, gap, margin, center_row, center_column, row_mm, column_mm
@@ -171,7 +177,9 @@ def _measure_each(pixels, rows, columns, starts, noise, gap, margin, row_mm, col
         deviation = max(deviation, smallest)
         contrast = inside - ring_mean
         safe_contrast = max(contrast, smallest)
-        elongation, along_row, along_column, major, minor = _principal_axes(own_rows, own_columns)
+        elongation, along_row, along_column, major, minor = _principal_axes(
+            own_rows, own_columns, center_row, center_column
+        )
         edges, gradient, saddle = _measure_outline(window, steps, own_rows, own_columns, row_mm, column_mm)
 
         reach, aside = 2 * major + _STREAK_MM / pixel_mm, 2 * minor + _STREAK_MM / pixel_mm
@@ -246,9 +254,8 @@ def _measure_ring(window, steps, gap, margin, center_row, center_column, row_mm,
 
 
 @njit(cache=True, nogil=True)
-def _principal_axes(rows, columns):  # type: ignore[no-untyped-def]
+def _principal_axes(rows, columns, center_row, center_column):  # type: ignore[no-untyped-def]
     """Elongation, unit vector of the long axis (row, column), SD along and across it, in pixels."""
-    center_row, center_column = rows.mean(), columns.mean()
     moment_rr, moment_cc, moment_rc = 1 / 12, 1 / 12, 0.0  # a pixel is a square, not a point
     for i in range(len(rows)):
         down, across = rows[i] - center_row, columns[i] - center_column

@@ -17,6 +17,16 @@ def ring_steps(spacing_mm: tuple[float, float]) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
+def pixel_box(rows, columns, first, last):  # type: ignore[no-untyped-def]
+    """First row, last row + 1, first column, last column + 1 of the pixels ``first`` to ``last`` − 1 of a list."""
+    top, bottom, left, right = rows[first], rows[first], columns[first], columns[first]
+    for i in range(first, last):
+        top, bottom = min(top, rows[i]), max(bottom, rows[i])
+        left, right = min(left, columns[i]), max(right, columns[i])
+    return np.int64(top), np.int64(bottom) + 1, np.int64(left), np.int64(right) + 1
+
+
+@njit(cache=True, nogil=True)
 def steps_from(rows, columns, height, width, farthest):  # type: ignore[no-untyped-def]
     """City-block distance of each pixel of a window from a speck, in pixels, up to ``farthest``."""
     steps = np.full((height, width), farthest, np.int32)
