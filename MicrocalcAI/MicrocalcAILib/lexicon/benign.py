@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from .vocabulary import word
 
-SURE = 0.8
+SURE = 0.9
 """Probability of the typically benign descriptions together from which no risk is computed."""
 BENIGN = "2"
 _BENIGN_WHEN_DIFFUSE = ("round", "punctate")  # BI-RADS Atlas, 5th edition: “almost always benign” when diffuse

@@ -33,6 +33,20 @@ MIXES = (
     ),
     PhantomParameters(clusters=(1, 1), singles=(3, 6), contrast_to_noise=_VISIBLE, distributions=("diffuse",)),
 )
+
+
+def _only(clusters: tuple[int, int], *morphologies: str) -> PhantomParameters:
+    return PhantomParameters(clusters=clusters, singles=(0, 0), morphologies=morphologies, contrast_to_noise=_VISIBLE)
+
+
+# Words that a confusion would make dangerous or absurd, and that the mixes above hold too few of.
+RARE = (
+    _only((4, 5), "fine linear", "fine linear branching"),
+    _only((4, 5), "vascular"),
+    _only((6, 7), "popcorn", "dystrophic", "rim"),
+    _only((5, 6), "skin", "milk of calcium"),
+    _only((3, 4), "large rod-like"),
+)
 _UNMIXED = 0.6  # share of a cluster's simulated calcifications that must come from one simulated cluster
 _OWN = 0.3  # share of all its members that must: in groups the selection also keeps faint specks that are none
 _FEW = 4  # largest number of members in the examples of few calcifications
@@ -52,9 +66,9 @@ class Simulation:
         What is simulated, taken in turn.
     """
 
-    phantoms_per_image: int = 5
+    phantoms_per_image: int = 2
     simulated_backgrounds: int = 8
-    phantoms_per_simulation: int = 10
+    phantoms_per_simulation: int = 4
     seed: int = 1
     mixes: tuple[PhantomParameters, ...] = MIXES
 
