@@ -67,7 +67,7 @@ def test_several_typically_benign_words_are_sure_together(model):
 
 
 def test_an_unsure_benign_word_keeps_the_number_of_all_words_and_a_doubted_category(model):
-    described = cluster({"vascular": SURE - 0.1, "fine linear": 0.3 - 0.1 * SURE}, "linear")
+    described = cluster({"vascular": SURE - 0.2, "fine linear": 1.2 - SURE}, "linear")
     row = word_columns([described], model).loc[1]
     assert row["lexicon_category"] == "2?"
     assert row["descriptor_risk"] > 0.1
@@ -75,10 +75,11 @@ def test_an_unsure_benign_word_keeps_the_number_of_all_words_and_a_doubted_categ
 
 
 def test_a_suspicious_first_word_is_never_called_benign():
-    shares = {"amorphous": 0.19, **dict.fromkeys(("skin", "rim", "popcorn", "vascular", "dystrophic"), 0.162)}
-    assert benign_share(shares, {}) >= SURE
-    assert category_by_words(shares, {}) == "4B"
-    assert benign_statement(shares, {}) == ""
+    benign = [name for name in words("morphology") if is_benign(name, "diffuse")]
+    shares = {"amorphous": 0.095, **dict.fromkeys(benign, 0.905 / len(benign))}
+    assert benign_share(shares, {"diffuse": 1.0}) >= SURE
+    assert category_by_words(shares, {"diffuse": 1.0}) == "4B"
+    assert benign_statement(shares, {"diffuse": 1.0}) == ""
 
 
 def test_round_calcifications_are_benign_as_far_as_they_are_diffuse(model):

@@ -96,7 +96,7 @@ def test_an_uncertain_word_is_called_uncertain(example):
     ("seed", "morphology", "distribution", "group"),
     [
         (3, "vascular", "linear", {"vascular", "fine linear", "fine linear branching", "large rod-like"}),
-        (4, "fine linear branching", "segmental", {"fine linear", "fine linear branching"}),
+        (12, "fine linear branching", "segmental", {"fine linear", "fine linear branching"}),
         (5, "large rod-like", "linear", {"large rod-like"}),
         (6, "round", "grouped", {"round", "punctate", "milk of calcium", "coarse heterogeneous", "skin"}),
     ],
