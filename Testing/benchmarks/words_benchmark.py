@@ -109,7 +109,7 @@ def _print_benign(model: str, examples: pd.DataFrame, chances: dict[str, pd.Data
         ]
     )
     benign = np.array([is_benign(*words) for words in examples.loc[rows, list(KINDS)].to_numpy()])
-    for sure in (0.5, 0.7, SURE, 0.9):
+    for sure in (0.5, 0.7, 0.8, SURE):
         called = shares >= sure
         print(
             f"{model}: typically benign with {sure:.0%} or more: {_share(called[benign])} of those that are, "

@@ -169,7 +169,8 @@ def simulate_clusters(
 def drawn_images(cohort: Cohort, simulation: ClusterSimulation) -> list[list[Lesion]]:
     """The lesions of each image; one that is scattered through the whole breast has an image of its own."""
     rng = np.random.default_rng([simulation.seed, 1])  # not the stream that the phantoms are drawn from
-    alone, others = [], []
+    alone: list[Lesion] = []
+    others: list[Lesion] = []
     for _ in range(simulation.clusters):
         number = int(rng.integers(len(cohort.pairs)))
         morphology, distribution = cohort.pairs[number][rng.integers(len(cohort.pairs[number]))]
