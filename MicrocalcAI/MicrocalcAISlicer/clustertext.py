@@ -7,7 +7,19 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from .readercolumns import ACCEPTED, KINDS, REJECTED, currentRisk, currentWord, decision, readerWord
+from MicrocalcAILib.lexicon.benign import BENIGN
+
+from .readercolumns import (
+    ACCEPTED,
+    KINDS,
+    REJECTED,
+    currentCategory,
+    currentRisk,
+    currentWord,
+    decision,
+    hasReaderWord,
+    readerWord,
+)
 
 _NONE = "–"
 _MOST_WORDS = 3
@@ -24,8 +36,10 @@ def headings() -> list[tuple[str, str]]:
         (
             _("Risk by\nwords"),
             _(
-                "The category that BI-RADS names for the morphology (information only), and the probability of "
-                "malignancy of lesions with these words with its 95 % interval, fitted on patients (CBIS-DDSM)."
+                "The category that BI-RADS names for the words (information only; 2? typically benign, but not "
+                "surely), and the probability of malignancy of lesions with these words with its 95 % interval, "
+                "fitted on patients (CBIS-DDSM). Where the words are surely typically benign, no probability is "
+                "computed."
             ),
         ),
         (
@@ -107,8 +121,9 @@ def explanation(row: dict[str, Any], record: dict[str, Any] | None, where: str =
         suggested = _suggestions(record, kind)
         if suggested or chosen:
             parts.append(f"{heading}: {chosen}{html.escape(suggested)}")
-    for sentence in (record or {}).get("evidence", ()):
-        parts.append(f"<i>{html.escape(sentence)}</i>")
+    for sentence in (*(record or {}).get("evidence", ()), _riskNote(row, record)):
+        if sentence:
+            parts.append(f"<i>{html.escape(sentence)}</i>")
     for kind in KINDS:
         values = _predictiveValues(row, record, kind)
         if values:
@@ -124,17 +139,6 @@ def explanation(row: dict[str, Any], record: dict[str, Any] | None, where: str =
     return "<br/>".join(parts)
 
 
-def category(row: dict[str, Any]) -> str:
-    """The assessment category that the lexicon names for the morphology; information only, empty without a word."""
-    from MicrocalcAILib.base.errors import ParameterError
-    from MicrocalcAILib.lexicon.vocabulary import word
-
-    try:
-        return word("morphology", currentWord(row, "morphology")).category
-    except ParameterError:
-        return ""
-
-
 def _wordWithProbability(row: dict, kind: str) -> str:
     own = readerWord(row, kind)
     if own:
@@ -147,9 +151,15 @@ def _wordWithProbability(row: dict, kind: str) -> str:
 
 def _risk(row: dict) -> str:
     risk = currentRisk(row)
-    named = category(row)
-    first = " · ".join(filter(None, (named, "" if risk is None else f"{risk[0]:.0%}")))
-    return f"{first or _NONE}\n{'' if risk is None else _interval(risk[1], risk[2])}".rstrip()
+    named = currentCategory(row)
+    if risk is None:
+        return f"{named}\n{_('benign')}" if named == BENIGN else named or _NONE
+    return f"{' · '.join(filter(None, (named, f'{risk[0]:.0%}')))}\n{_interval(risk[1], risk[2])}"
+
+
+def _riskNote(row: dict, record: dict | None) -> str:
+    """Why the risk is not what the suggested words alone would say; a reader's words are not explained."""
+    return "" if hasReaderWord(row) else (record or {}).get("risk_note", "")
 
 
 def _malignancy(row: dict) -> str:

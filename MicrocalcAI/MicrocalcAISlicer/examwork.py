@@ -6,13 +6,14 @@ import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from slicer.i18n import tr as _
 
 from MicrocalcAILib.base.errors import ResultError
 
 from .examimages import SceneExam
 from .examrecord import ExamRecord, ReaderMoves, recordExam
-from .readercolumns import NUMBER_COLUMNS, REJECTED, decision
+from .readercolumns import NUMBER_COLUMNS, REJECTED, RISK_COLUMNS, decision, hasReaderWord
 from .results import findResults
 from .sceneexport import mammogramAndAnalysis
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from MicrocalcAILib.exam.exam import Exam
     from MicrocalcAILib.exam.examine import ExamImage
     from MicrocalcAILib.exam.identity import ImageIdentity
-
-_RISK_COLUMNS = ("descriptor_risk", "descriptor_risk_low", "descriptor_risk_high")
 
 
 class ExamWork:
@@ -101,9 +100,10 @@ def asReaderSays(analysis: Analysis) -> Analysis:
     isRejected = [decision(row) == REJECTED for row in clusters.to_dict("records")]
     rejected = set(clusters["id"][isRejected])
     kept = clusters[[not one for one in isRejected]].reset_index(drop=True)
-    for own, column in zip(NUMBER_COLUMNS, _RISK_COLUMNS, strict=True):
+    isNamed = np.array([hasReaderWord(row) for row in kept.to_dict("records")], bool)
+    for own, column in zip(NUMBER_COLUMNS, RISK_COLUMNS, strict=True):
         if {own, column} <= set(kept.columns):
-            kept[column] = kept[own].where(kept[own].notna(), kept[column])
+            kept[column] = kept[own].where(isNamed, kept[column])
     calcifications = analysis.calcifications.assign(
         cluster_id=analysis.calcifications["cluster_id"].where(~analysis.calcifications["cluster_id"].isin(rejected), 0)
     )

@@ -1,9 +1,9 @@
 """What a reader says about clusters, beside what the machine says: columns of the cluster table, with undo.
 
 Columns (``-`` or NaN where the reader said nothing): ``reader_decision`` (``accepted`` or ``rejected``),
-``reader_morphology`` and ``reader_distribution`` (words of the lexicon), ``reader_risk``, ``reader_risk_low``,
-``reader_risk_high`` (probability of malignancy by the words that hold then), ``reader`` (initials), ``reader_time``
-(ISO 8601, UTC). The machine's own columns are never changed.
+``reader_morphology`` and ``reader_distribution`` (words of the lexicon), ``reader_category`` (the lexicon's, for the
+words that hold then), ``reader_risk``, ``reader_risk_low``, ``reader_risk_high`` (probability of malignancy by these
+words), ``reader`` (initials), ``reader_time`` (ISO 8601, UTC). The machine's own columns are never changed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ if TYPE_CHECKING:  # pandas need not be installed yet
 
 KINDS = ("morphology", "distribution")
 UNDECIDED, ACCEPTED, REJECTED = "undecided", "accepted", "rejected"
-TEXT_COLUMNS = ("reader_decision", "reader_morphology", "reader_distribution", "reader", "reader_time")
+TEXT_COLUMNS = (
+    *("reader_decision", "reader_morphology", "reader_distribution", "reader_category"),
+    *("reader", "reader_time"),
+)
 NUMBER_COLUMNS = ("reader_risk", "reader_risk_low", "reader_risk_high")
+RISK_COLUMNS = ("descriptor_risk", "descriptor_risk_low", "descriptor_risk_high")
 _NOTHING = "-"  # Slicer's table files do not survive empty first columns
 
 
@@ -49,12 +53,24 @@ def currentWord(row: dict[str, Any], kind: str) -> str:
 
 
 def currentRisk(row: dict[str, Any]) -> tuple[float, float, float] | None:
-    """Probability of malignancy by the words that hold, and its interval; None when the model cannot tell."""
-    for names in (NUMBER_COLUMNS, ("descriptor_risk", "descriptor_risk_low", "descriptor_risk_high")):
-        values = tuple(row.get(name, float("nan")) for name in names)
-        if values[0] == values[0]:
-            return values
-    return None
+    """Probability of malignancy by the words that hold, and its interval.
+
+    None when the model cannot tell, or when the words are typically benign.
+    """
+    names = NUMBER_COLUMNS if hasReaderWord(row) else RISK_COLUMNS
+    values = tuple(row.get(name, float("nan")) for name in names)
+    return values if values[0] == values[0] else None
+
+
+def currentCategory(row: dict[str, Any]) -> str:
+    """The category that the lexicon names for the words that hold; information only, empty without a word."""
+    text = row.get("reader_category" if hasReaderWord(row) else "lexicon_category", _NOTHING)
+    return "" if text == _NOTHING else text
+
+
+def hasReaderWord(row: dict[str, Any]) -> bool:
+    """Whether a reader chose a word of either kind."""
+    return any(readerWord(row, kind) for kind in KINDS)
 
 
 def carriedOver(earlier: list[dict[str, Any]], clusters: pd.DataFrame) -> pd.DataFrame:
@@ -133,11 +149,9 @@ class ReaderEdits:
         row = _rowOf(clustersTableNode, clusterId)[1]
         chosen = {each: readerWord(row, each) for each in KINDS} | {kind: "" if name == row.get(kind) else name}
         cells = {f"reader_{each}": chosen[each] or _NOTHING for each in KINDS}
-        cells |= dict.fromkeys(NUMBER_COLUMNS, float("nan"))
+        cells |= dict.fromkeys(NUMBER_COLUMNS, float("nan")) | {"reader_category": _NOTHING}
         if any(chosen.values()):
-            risk = _risk(row, words, chosen)
-            if risk is not None:
-                cells |= dict(zip(NUMBER_COLUMNS, risk, strict=True))
+            cells |= _categoryAndRisk(row, words, chosen)
         self._edit(clustersTableNode, clusterId, cells, reader, f"{kind}: {name}")
 
     @property
@@ -180,15 +194,19 @@ def wordsWithChoices(rows: list[dict[str, Any]], words: list[dict]) -> tuple[dic
     return tuple(records)
 
 
-def _risk(row: dict, words: list[dict], chosen: dict[str, str]) -> tuple[float, float, float] | None:
-    from MicrocalcAILib.lexicon.columns import descriptor_risk
+def _categoryAndRisk(row: dict, words: list[dict], chosen: dict[str, str]) -> dict[str, str | float]:
+    """The cells that follow from a reader's words; none for a cluster that was not described."""
+    from MicrocalcAILib.lexicon.columns import descriptor_risk, lexicon_category
     from MicrocalcAILib.lexicon.descriptor_model import DescriptorModel
 
     record = next((record for record in words if record["cluster_id"] == row["id"]), None)
     if record is None:
-        return None
-    estimate = descriptor_risk(_clusterWords(row, record, chosen), DescriptorModel.load()).estimate
-    return float(estimate.value), float(estimate.low), float(estimate.high)
+        return {}
+    described = _clusterWords(row, record, chosen)
+    estimate = descriptor_risk(described, DescriptorModel.load()).estimate
+    risk = float(estimate.value), float(estimate.low), float(estimate.high)
+    category = lexicon_category(described) or _NOTHING
+    return {"reader_category": category, **dict(zip(NUMBER_COLUMNS, risk, strict=True))}
 
 
 def _clusterWords(row: dict, record: dict, chosen: dict[str, str]) -> ClusterWords:

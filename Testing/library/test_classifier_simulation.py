@@ -11,6 +11,7 @@ from MicrocalcAILib.classification.cases import read_cases, read_description
 from MicrocalcAILib.classification.feature_tables import FeatureTables
 from MicrocalcAILib.training.simulated_clusters import (
     ClusterSimulation,
+    drawn_images,
     read_cohort,
     simulate_clusters,
     write_training_data,
@@ -66,6 +67,20 @@ def test_another_table_is_refused(tmp_path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ParameterError, match="lacks the column"):
         read_cohort([tmp_path / "other.csv"])
+
+
+def test_scattered_lesions_have_an_image_of_their_own(tmp_path):
+    rows = [
+        ("P1", "LEFT", 1, "PUNCTATE", "CLUSTERED", "BENIGN"),
+        ("P2", "LEFT", 1, "PUNCTATE", "DIFFUSELY_SCATTERED", "BENIGN"),
+    ]
+    cohort = read_cohort(_write(tmp_path / "cases.csv", rows))
+    images = drawn_images(cohort, ClusterSimulation(clusters=41, per_image=4, seed=5))
+    assert sum(map(len, images)) == 41
+    assert max(map(len, images)) == 4
+    for lesions in images:
+        assert len(lesions) == 1 or {lesion.distribution for lesion in lesions} == {"grouped"}
+    assert any(lesion.distribution == "diffuse" for lesions in images for lesion in lesions)
 
 
 @pytest.mark.slow

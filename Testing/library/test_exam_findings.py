@@ -11,10 +11,11 @@ from exam_samples import breast, examined, width_mm
 from MicrocalcAILib.base.errors import ResultError
 from MicrocalcAILib.exam.correspondences import NOTHING_SAID, Correspondences
 from MicrocalcAILib.exam.exam import EXAM_FILE, load_exam, save_exam
-from MicrocalcAILib.exam.findings import category_of, combined_risk
+from MicrocalcAILib.exam.findings import Finding, category_of, combined_risk, findings_of
 from MicrocalcAILib.exam.marks import Mark
 from MicrocalcAILib.exam.matching import compare, match_marks
 from MicrocalcAILib.exam.place import Place
+from MicrocalcAILib.report.sentences import risk_said, strings
 
 
 def mark(nipple_mm=40.0, count=10, extent_mm=8.0, **more) -> Mark:
@@ -95,6 +96,37 @@ def test_the_risk_of_two_views_lies_between_theirs_and_keeps_both_intervals():
     assert 0.2 < risk < 0.5
     assert (low, high) == (0.1, 0.7)
     assert all(math.isnan(value) for value in combined_risk([mark()]))
+
+
+def finding_of(*words_of_views) -> Finding:
+    places = {("L", "CC"): [(70.0, 44.0, 12, 8.0)], ("L", "MLO"): [(75.0, 62.0, 10, 9.0)]}
+    (finding,) = examined(places).findings
+    marks = {
+        one.image: (replace(one, words=words, risk=0.3, risk_low=0.2, risk_high=0.4),)
+        for one, words in zip(finding.marks, words_of_views, strict=True)
+    }
+    images = [view.identity for view in examined(places).views]
+    (found,) = findings_of(marks, images, {})
+    return found
+
+
+def test_a_finding_of_sure_benign_words_carries_their_category_and_no_risk():
+    vascular = {"morphology": {"vascular": 0.95, "fine linear": 0.05}, "distribution": {"linear": 1.0}}
+    finding = finding_of(vascular, vascular)
+    assert finding.is_typically_benign
+    assert math.isnan(finding.risk)
+    assert finding.category.name == "2"
+    assert "none computed" in risk_said(finding, strings())
+
+
+def test_a_view_that_doubts_the_benign_word_keeps_the_risk():
+    sure = {"morphology": {"vascular": 0.95, "fine linear": 0.05}}
+    doubting = {"morphology": {"vascular": 0.5, "fine linear": 0.5}}
+    finding = finding_of(sure, doubting)
+    assert finding.words["morphology"] == "vascular"
+    assert not finding.is_typically_benign
+    assert finding.risk == pytest.approx(0.3)
+    assert finding.category.name == "4B"
 
 
 @pytest.mark.parametrize(("risk", "name"), [(0.01, "3"), (0.05, "4A"), (0.3, "4B"), (0.7, "4C"), (0.97, "5")])

@@ -125,6 +125,54 @@ def test_two_tracks_are_told_from_one():
     assert arrangement(dots(one))["two_tracks"] < 0.6
 
 
+def test_pieces_of_a_large_body_fill_their_ground_and_scattered_specks_do_not():
+    body = drawn(disk((300, 300), 14), disk((300, 331), 14), disk((328, 315), 14), disk((272, 315), 12))
+    scattered = drawn(*(disk(place, 14) for place in ((200, 200), (200, 400), (420, 300), (300, 500))))
+    assert arrangement(body)["covered_share"] > 0.6
+    assert arrangement(scattered)["covered_share"] < 0.1
+    assert arrangement(scattered)["covered_mm2"] == pytest.approx(4 * np.pi * (14 * 0.07) ** 2, rel=0.15)
+
+
+def plaques(*places: tuple[int, int, int, int]) -> np.ndarray:
+    return drawn(*(line(*place) for place in places))
+
+
+def test_plaques_on_both_walls_of_a_turning_vessel_are_told_from_one_track_and_from_a_heap():
+    along = np.arange(60, 540, 40)
+    bend = (0.0008 * (along - 300) ** 2).astype(int)
+    upper = [(200 + y, x, 200 + y + 1, x + 18) for x, y in zip(along, bend, strict=True)]
+    lower = [(220 + y, x + 8, 220 + y + 1, x + 26) for x, y in zip(along, bend, strict=True)]
+    rng = np.random.default_rng(3)
+    turns, places = rng.uniform(0, np.pi, 24), rng.uniform(100, 260, (24, 2)).astype(int)
+    heap = [
+        (y, x, int(y + 18 * np.sin(turn)), int(x + 18 * np.cos(turn)))
+        for (y, x), turn in zip(places, turns, strict=True)
+    ]
+    assert arrangement(plaques(*upper, *lower))["beside_parallel"] > 0.9
+    assert arrangement(plaques(*upper))["beside_parallel"] < 0.1
+    assert arrangement(plaques(*heap))["beside_parallel"] < 0.6
+
+
+def test_faint_members_count_little_and_equal_ones_as_if_nothing_were_known():
+    labels = drawn(
+        *(disk((100, column), 6) for column in range(60, 560, 50)), *(line(200, c, 203, c + 4) for c in (60, 90))
+    )
+    table = table_of(labels)
+    specks = speck_measurements(image_of(labels), labels, table, SPACING_MM)
+
+    def measured_with(probability):
+        members = table if probability is None else table.assign(probability=probability)
+        return cluster_measurements(labels, members, specks, SPACING_MM, BREAST).loc[1]
+
+    unknown, equal = measured_with(None), measured_with(0.7)
+    pd.testing.assert_series_equal(unknown, equal)
+    doubted = measured_with([0.9] * 10 + [0.05] * 2)
+    assert unknown["length_mm_low"] < 0.5 < doubted["length_mm_low"]
+    assert doubted["small_share"] < 0.02 < unknown["small_share"]
+    drawn_by_a_reader = table.assign(probability=[0.9] * 10 + [0.05] * 2, source=["machine"] * 10 + ["reader"] * 2)
+    assert cluster_measurements(labels, drawn_by_a_reader, specks, SPACING_MM, BREAST).loc[1, "small_share"] > 0.1
+
+
 def test_a_wedge_toward_the_nipple_is_deeper_than_wide():
     nipple = np.array([300.0, 690.0])
     rng = np.random.default_rng(2)

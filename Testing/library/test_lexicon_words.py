@@ -96,7 +96,7 @@ def test_an_uncertain_word_is_called_uncertain(example):
     ("seed", "morphology", "distribution", "group"),
     [
         (3, "vascular", "linear", {"vascular", "fine linear", "fine linear branching", "large rod-like"}),
-        (4, "fine linear branching", "segmental", {"fine linear", "fine linear branching"}),
+        (12, "fine linear branching", "segmental", {"fine linear", "fine linear branching"}),
         (5, "large rod-like", "linear", {"large rod-like"}),
         (6, "round", "grouped", {"round", "punctate", "milk of calcium", "coarse heterogeneous", "skin"}),
     ],
@@ -157,16 +157,19 @@ def test_the_risk_follows_the_readers_word(example):
     table = word_columns([changed], model, density=2)
     assert table.loc[original.cluster_id, "morphology"] == "vascular"
     assert np.isnan(table.loc[original.cluster_id, "morphology_probability"])
-    assert table.loc[original.cluster_id, "descriptor_risk"] < 0.1
+    assert np.isnan(table.loc[original.cluster_id, "descriptor_risk"])
+    assert table.loc[original.cluster_id, "lexicon_category"] == "2"
+    suspicious = original.overridden("morphology", "fine linear branching", "R1", "2026-01-01T12:00:00Z")
+    assert word_columns([suspicious], model, density=2).loc[original.cluster_id, "descriptor_risk"] > 0.3
 
 
 def test_an_uncertain_suggestion_is_not_a_certain_risk():
     model = DescriptorModel.load()
     suspicious, benign = (
         ClusterWords(1, 8, (WordProbability(name, 1.0),), (WordProbability("grouped", 1.0),), (), {})
-        for name in ("fine linear branching", "vascular")
+        for name in ("fine linear branching", "round")
     )
-    halves = (WordProbability("fine linear branching", 0.5), WordProbability("vascular", 0.5))
+    halves = (WordProbability("fine linear branching", 0.5), WordProbability("round", 0.5))
     uncertain = replace(suspicious, morphology=halves)
     high, low, mean = (descriptor_risk(cluster, model, 2).estimate.value for cluster in (suspicious, benign, uncertain))
     assert mean == pytest.approx((high + low) / 2)

@@ -193,6 +193,12 @@ def test_every_distribution_can_be_asked_for(breast, name):
     assert simulate(breast, 5, asked).clusters["distribution"].tolist() == [name]
 
 
+def test_clusters_can_be_given_one_by_one(breast):
+    pairs = [("vascular", "linear"), ("round", "grouped"), ("vascular", "linear")]
+    clusters = simulate(breast, [1, 3], replace(QUIET, singles=(0, 0)), pairs).clusters
+    assert list(zip(clusters["morphology"], clusters["distribution"], strict=True)) == pairs
+
+
 def test_nothing_inserted_leaves_the_image_alone_and_the_tables_empty(breast):
     phantom = simulate(breast, 6, replace(QUIET, clusters=(0, 0), singles=(0, 0)))
     np.testing.assert_array_equal(phantom.mammogram.pixels, breast.mammogram.pixels)

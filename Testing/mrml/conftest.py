@@ -160,7 +160,7 @@ def described(analysis):
     """The analysis with words, evidence and estimates."""
     suggested = {
         1: {"morphology": {"amorphous": 0.7, "punctate": 0.3}, "distribution": {"grouped": 0.9, "linear": 0.1}},
-        2: {"morphology": {"vascular": 0.8, "fine linear": 0.2}, "distribution": {"linear": 1.0}},
+        2: {"morphology": {"vascular": 0.7, "fine linear": 0.3}, "distribution": {"linear": 1.0}},
     }
     words = []
     for cluster, kinds in suggested.items():
@@ -172,9 +172,10 @@ def described(analysis):
         words.append(record)
     clusters = analysis.clusters.assign(
         morphology=["amorphous", "vascular"],
-        morphology_probability=[0.7, 0.8],
+        morphology_probability=[0.7, 0.7],
         distribution=["grouped", "linear"],
         distribution_probability=[0.9, 1.0],
+        lexicon_category=["4B", "2?"],
         evidence="",
         descriptor_risk=[0.33, 0.13],
         descriptor_risk_low=[0.26, 0.10],

@@ -35,7 +35,7 @@ def choose(combo, name):
 def test_clusters_are_listed_with_size_words_risks_and_notice(panel, shown):
     assert table(panel) == [
         ["1", "2 × | 0.5 mm", "amorphous 70% | grouped 90%", "4B · 33% | 26–40%", "57%* | 53–64%", ""],
-        ["2", "3 × | 0.6 mm", "vascular 80% | linear 100%", "2 · 13% | 10–17%", "28%* | 21–35%", ""],
+        ["2", "3 × | 0.6 mm", "vascular 70% | linear 100%", "2? · 13% | 10–17%", "28%* | 21–35%", ""],
     ]
     assert panel.ui.summaryLabel.text() == "6 calcifications, 2 clusters."
     assert panel.ui.noticeLabel.text() == "* Trained on simulated clusters only."
@@ -192,6 +192,15 @@ def test_readers_word_stands_beside_the_suggested_one_and_changes_the_risk(panel
     assert risk.startswith("4C · ")
     assert panel.ui.clusterTable.item(0, 0).isSelected()
     assert "✎ fine linear branching" in panel.ui.clusterTable.item(0, 0).toolTip()
+
+
+def test_typically_benign_word_of_the_reader_has_its_category_and_no_percentage(panel, shown):
+    panel.ui.clusterTable.selectRow(0)
+    choose(panel.ui.morphologyComboBox, "vascular")
+    assert table(panel)[0][3] == "2 | benign"
+    assert np.isnan(rows(shown)[0]["reader_risk"])
+    assert rows(shown)[0]["reader_category"] == "2"
+    assert rows(shown)[0]["descriptor_risk"] == 0.33
 
 
 def test_choosing_the_suggested_word_takes_the_readers_back(panel, shown):

@@ -52,6 +52,17 @@ def test_both_words_of_the_reader_give_the_risk_that_the_words_alone_have(shown)
     assert currentRisk(rows(shown)[0]) == pytest.approx((expected.value, expected.low, expected.high))
 
 
+def test_exam_does_not_fall_back_on_the_machines_risk_where_the_readers_word_is_benign(shown, described):
+    from MicrocalcAISlicer.examwork import asReaderSays
+
+    choose(ReaderEdits(), shown, 1, "morphology", "skin")
+    columns = {name: [row[name] for row in rows(shown)] for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS)}
+    said = asReaderSays(dataclasses.replace(described, clusters=described.clusters.assign(**columns)))
+    assert np.isnan(said.clusters["descriptor_risk"].iloc[0])
+    assert said.clusters["descriptor_risk"].iloc[1] == 0.13
+    assert currentRisk(rows(shown)[0]) is None
+
+
 def test_word_that_the_lexicon_does_not_hold_is_refused_and_nothing_changes(shown):
     before = rows(shown)
     edits = ReaderEdits()

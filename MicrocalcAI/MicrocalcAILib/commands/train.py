@@ -81,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--dataset", type=Path, metavar="DATASET", help="go on from the bundled model with clusters that readers named"
     )
+    lexicon.add_argument(
+        "--start", type=Path, metavar="MODEL", help="with --backgrounds: add trees to this model, fit none anew"
+    )
     lexicon.add_argument("--output", required=True, type=Path, help="model folder to write")
     lexicon.set_defaults(train=_train_words)
 
@@ -205,9 +208,10 @@ def _distill_regressor(arguments: argparse.Namespace) -> int:
 
 
 def _train_words(arguments: argparse.Namespace) -> int:
+    from ..training.gone_on import changes_of
+
     if arguments.dataset:
         from ..dataset.dataset import read_dataset
-        from ..training.gone_on import changes_of
         from ..training.words_update import update_words
 
         card = update_words(read_dataset(arguments.dataset), arguments.output, progress=show_progress)
@@ -216,7 +220,8 @@ def _train_words(arguments: argparse.Namespace) -> int:
         return 0
     from ..training.words import accuracy_text, train_words
 
-    print(accuracy_text(train_words(arguments.backgrounds, arguments.output, progress=show_progress)))
+    card = train_words(arguments.backgrounds, arguments.output, start=arguments.start, progress=show_progress)
+    print(accuracy_text(card) if arguments.start is None else "\n".join(changes_of(card)))
     return 0
 
 

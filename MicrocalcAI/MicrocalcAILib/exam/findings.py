@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..lexicon.vocabulary import Category, categories
+from ..lexicon.benign import BENIGN, category_by_words
+from ..lexicon.vocabulary import KINDS, Category, categories
 from .change import Change
 from .correspondences import NOTHING_SAID, Correspondences, MarkKey
 from .identity import ImageIdentity
@@ -36,9 +37,10 @@ class Finding:
     clock : Clock or None
         None for a finding of one view, or where the hanging does not tell.
     risk, risk_low, risk_high : float
-        Probability of malignancy by the words; NaN where it is not known.
+        Probability of malignancy by the words; NaN where it is not known, or the words are typically benign.
     category : Category or None
-        The assessment category whose likelihood holds the risk: information, not advice.
+        The assessment category whose likelihood holds the risk, or that of typically benign words: information, not
+        advice.
     changes : dict
         Image to what changed there since the prior.
     mirror : str
@@ -60,14 +62,19 @@ class Finding:
     @property
     def words(self) -> dict[str, str]:
         """Kind of word to the most probable one over all views."""
-        found = {}
-        for kind in ("morphology", "distribution"):
-            total: dict[str, float] = {}
-            for name, value in itertools.chain.from_iterable(mark.words.get(kind, {}).items() for mark in self.marks):
-                total[name] = total.get(name, 0.0) + value
-            if total:
-                found[kind] = max(total, key=total.__getitem__)
-        return found
+        shares = {kind: self._shares(kind) for kind in KINDS}
+        return {kind: max(of_kind, key=of_kind.__getitem__) for kind, of_kind in shares.items() if of_kind}
+
+    @property
+    def is_typically_benign(self) -> bool:
+        """Whether its words over all views are surely typically benign, so that no risk is computed."""
+        return category_by_words(*map(self._shares, KINDS)) == BENIGN
+
+    def _shares(self, kind: str) -> dict[str, float]:
+        """Word to its mean probability over the views that have a word of this kind."""
+        said = [mark.words[kind] for mark in self.marks if mark.words.get(kind)]
+        names = dict.fromkeys(itertools.chain.from_iterable(said))
+        return {name: sum(words.get(name, 0.0) for words in said) / len(said) for name in names}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Finding:
@@ -170,7 +177,12 @@ def category_of(risk: float) -> Category | None:
     """
     if math.isnan(risk):
         return None
-    name = next((name for name, most in (("3", 0.02), ("4A", 0.1), ("4B", 0.5), ("4C", 0.95)) if risk <= most), "5")
+    return _category(
+        next((name for name, most in (("3", 0.02), ("4A", 0.1), ("4B", 0.5), ("4C", 0.95)) if risk <= most), "5")
+    )
+
+
+def _category(name: str) -> Category:
     return next(category for category in categories() if category.name == name)
 
 
@@ -188,8 +200,10 @@ def combined_risk(marks: Sequence[Mark]) -> tuple[float, float, float]:
 
 
 def _completed(finding: Finding, changes: Mapping[MarkKey, Change]) -> Finding:
-    risk, low, high = combined_risk(finding.marks)
     own = {mark.image: changes[mark.key] for mark in finding.marks if mark.key in changes}
+    if finding.is_typically_benign:
+        return replace(finding, category=_category(BENIGN), changes=own)
+    risk, low, high = combined_risk(finding.marks)
     return replace(finding, risk=risk, risk_low=low, risk_high=high, category=category_of(risk), changes=own)
 
 

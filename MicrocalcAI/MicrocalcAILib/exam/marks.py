@@ -82,11 +82,15 @@ def marks_of(
             float(cluster["extent_mm"]),
             None if frame is None else place_of(frame, breast, identity, cluster["y_mm"], cluster["x_mm"]),
             _words(words.get(cluster["id"], {})),
-            " ".join(words.get(cluster["id"], {}).get("evidence", ())),
+            _evidence(words.get(cluster["id"], {})),
             *(_number(cluster, name) for name in ("descriptor_risk", "descriptor_risk_low", "descriptor_risk_high")),
         )
         for cluster in analysis.clusters.to_dict("records")
     )
+
+
+def _evidence(record: dict[str, Any]) -> str:
+    return " ".join(filter(None, (*record.get("evidence", ()), record.get("risk_note"))))
 
 
 def _words(record: dict[str, Any]) -> dict[str, dict[str, float]]:

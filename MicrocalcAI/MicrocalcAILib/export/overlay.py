@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from ..analysis import SINGLES, Analysis
 from ..base.files import replaced_on_success
 from ..base.picture_font import picture_font
+from ..lexicon.benign import BENIGN
 from ..reading.mammogram import Mammogram
 from .segmentation import SINGLES_COLOR, cluster_color
 
@@ -165,7 +166,11 @@ def _estimates(cluster: pd.Series) -> list[str]:
         for kind in ("morphology", "distribution")
         if isinstance(cluster[kind], str) and cluster[kind]
     ]
-    lines = [", ".join(words), f"malignant by its words (CBIS-DDSM): {_percent(cluster, 'descriptor_risk')}"]
+    lines = [", ".join(words)]
+    if cluster.get("lexicon_category") == BENIGN:
+        lines.append("typically benign by its words (BI-RADS category 2)")
+    else:
+        lines.append(f"malignant by its words (CBIS-DDSM): {_percent(cluster, 'descriptor_risk')}")
     if "probability_malignant" in cluster and not np.isnan(cluster["probability_malignant"]):
         origin = " (trained on simulation)" if "simulated" in cluster["malignancy_notice"] else ""
         lines.append(f"by its features{origin}: {_percent(cluster, 'probability_malignant')}")

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from ..features.clusters import cluster_features
+from ..segmentation.tables import MACHINE
 
 _TILE_MM = 20.0  # “a large part of the breast” is counted in tiles of this size
 _ELONGATED = 1.6  # length / width from which a direction means something
 _NEAR_MM = 8.0
+_SMALLEST_WEIGHT = 1e-3
+# Walls of a breast's artery: how far apart, how far shifted along the vessel, and the cosine of the angle between them
+_CALIBER_MM, _ABREAST_MM, _PARALLEL = (0.7, 3.0), 1.5, float(np.cos(np.radians(20)))
 
 # From features.distribution, which explains them
 _DISTRIBUTION = (
@@ -58,7 +62,9 @@ def cluster_measurements(
     ----------
     labels : int32 array, shape (rows, columns)
     calcifications : DataFrame
-        As in :class:`~MicrocalcAILib.analysis.Analysis`, all of the image: those outside a cluster surround it.
+        As in :class:`~MicrocalcAILib.analysis.Analysis`, all of the image: those outside a cluster surround it. Members
+        count by their ``probability`` where it is known, because a group's faint members are the likeliest false ones;
+        those of a ``source`` other than the machine count fully.
     specks : DataFrame
         From :func:`~MicrocalcAILib.lexicon.specks.speck_measurements`.
     spacing_mm : (float, float)
@@ -72,6 +78,7 @@ def cluster_measurements(
     """
     known = cluster_features(labels, calcifications, spacing_mm, nipple=breast.nipple)
     centers_mm = calcifications[["row", "column"]].to_numpy(np.float64) * spacing_mm
+    weights = _weights(calcifications)
     nipple_mm = None if breast.nipple is None else np.asarray(breast.nipple) * spacing_mm
     rows = []
     for cluster_id in known.index:
@@ -79,38 +86,63 @@ def cluster_measurements(
         of_cluster = specks.loc[calcifications["id"][inside]]
         points = centers_mm[inside]
         rows.append(
-            _summarized(of_cluster, breast.lateral)
+            _summarized(of_cluster, weights[inside], breast.lateral)
             | {name: known.at[cluster_id, f"distribution_{name}"] for name in _DISTRIBUTION}
-            | _course(points, of_cluster)
+            | _course(points, of_cluster, weights[inside])
             | _circle(points)
             | _wedge(points, nipple_mm)
             | _surroundings(points, centers_mm[~inside], breast.area_cm2, nipple_mm)
+            | _beside_parallel(points, of_cluster, weights[inside])
+            | _covered(points, of_cluster, weights[inside])
         )
     table = pd.DataFrame(rows, index=known.index, columns=list(CLUSTER_MEASUREMENTS))
     return table.astype(np.float64)
 
 
-def _summarized(specks: pd.DataFrame, lateral: bool) -> dict[str, float]:
+def _weights(calcifications: pd.DataFrame) -> NDArray[np.float64]:
+    if "probability" not in calcifications:
+        return np.ones(len(calcifications))
+    known = calcifications["probability"].fillna(1.0)
+    if "source" in calcifications:  # what a reader drew or changed was looked at
+        known = known.where(calcifications["source"] == MACHINE, 1.0)
+    return np.maximum(known.to_numpy(np.float64), _SMALLEST_WEIGHT)
+
+
+def _summarized(specks: pd.DataFrame, weights: NDArray[np.float64], lateral: bool) -> dict[str, float]:
     values: dict[str, float] = {}
     for name in OF_SPECKS:
-        column = specks[name].to_numpy()
-        low, middle, high = np.quantile(column, (0.1, 0.5, 0.9))
+        low, middle, high = _quantiles(specks[name].to_numpy(), weights, (0.1, 0.5, 0.9))
         values |= {f"{name}_median": middle, f"{name}_high": high, f"{name}_low": low}
     for name in ("length_mm", "contrast", "aspect"):
         column = specks[name].to_numpy()
-        values[f"{name}_variation"] = float(column.std() / abs(column.mean())) if column.mean() else 0.0
-    values["branched_share"] = float((specks["ends"] >= 3).mean())
-    values["elongated_share"] = float((specks["aspect"] >= _ELONGATED).mean())
-    values["small_share"] = float((specks["length_mm"] < 0.5).mean())
-    values["top_heaviness_mean"] = float(specks["top_heaviness"].mean()) if lateral else 0.0
+        mean = np.average(column, weights=weights)
+        spread = np.sqrt(np.average((column - mean) ** 2, weights=weights))
+        values[f"{name}_variation"] = float(spread / abs(mean)) if mean else 0.0
+    for name, chosen in (
+        ("branched_share", specks["ends"] >= 3),
+        ("elongated_share", specks["aspect"] >= _ELONGATED),
+        ("small_share", specks["length_mm"] < 0.5),
+    ):
+        values[name] = float(np.average(chosen, weights=weights))
+    values["top_heaviness_mean"] = float(np.average(specks["top_heaviness"], weights=weights)) if lateral else 0.0
     return values
 
 
-def _course(points: NDArray[np.float64], specks: pd.DataFrame) -> dict[str, float]:
+def _quantiles(
+    values: NDArray[np.float64], weights: NDArray[np.float64], shares: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Weighted quantiles; equal weights give those of ``numpy.quantile``."""
+    order = np.argsort(values, kind="stable")
+    ranked = weights[order]
+    places = np.cumsum(ranked) - (ranked[0] + ranked) / 2
+    return np.interp(shares, places / places[-1] if places[-1] > 0 else places, values[order])
+
+
+def _course(points: NDArray[np.float64], specks: pd.DataFrame, weights: NDArray[np.float64]) -> dict[str, float]:
     """How the calcifications follow a common line, and whether they lie on two tracks beside it."""
     values = {"parallel": 0.0, "in_line_with_neighbor": 0.0, "course_residual_mm": 0.0, "two_tracks": 0.0}
     direction, aspect = specks["direction"].to_numpy(), specks["aspect"].to_numpy()
-    weight = np.maximum(aspect - 1, 0)
+    weight = weights * np.maximum(aspect - 1, 0)
     if len(points) > 1 and weight.sum() > 0:
         values["parallel"] = float(np.abs((weight * np.exp(2j * direction)).sum()) / weight.sum())
         distance, nearest = cKDTree(points).query(points, k=2)
@@ -135,6 +167,28 @@ def _course(points: NDArray[np.float64], specks: pd.DataFrame) -> dict[str, floa
     return values
 
 
+def _beside_parallel(
+    points: NDArray[np.float64], specks: pd.DataFrame, weights: NDArray[np.float64]
+) -> dict[str, float]:
+    """Weighted share of calcifications with a parallel one beside them, as the plaques of the two walls of a vessel.
+
+    Unlike the two tracks of a common course it bears turns of the vessel and false members. A partner counts when its
+    weight (elongation times probability) is at least a quarter of the calcification's own.
+    """
+    direction = specks["direction"].to_numpy()
+    weight = weights * np.maximum(specks["aspect"].to_numpy() - 1, 0)
+    if not weight.sum() > 0:
+        return {"beside_parallel": 0.0}
+    along, across = np.cos(direction), np.sin(direction)
+    offset = points[None] - points[:, None]  # (y, x) from each to each
+    ahead = np.abs(offset[..., 1] * along[:, None] + offset[..., 0] * across[:, None])
+    aside = np.abs(offset[..., 0] * along[:, None] - offset[..., 1] * across[:, None])
+    turned = np.abs(np.cos(direction[None] - direction[:, None]))
+    beside = (ahead <= _ABREAST_MM) & (aside >= _CALIBER_MM[0]) & (aside <= _CALIBER_MM[1]) & (turned >= _PARALLEL)
+    has_partner = (beside * weight[None]).max(axis=1) >= 0.25 * weight
+    return {"beside_parallel": float(np.average(has_partner, weights=weight))}
+
+
 def _circle(points: NDArray[np.float64]) -> dict[str, float]:
     """How well the centers lie on one circle: pieces of a rim."""
     values = {"circle_residual": 1.0, "circle_diameter_mm": 0.0}
@@ -150,6 +204,13 @@ def _circle(points: NDArray[np.float64]) -> dict[str, float]:
         values["circle_residual"] = min(float(residual / radius), 1.0)
         values["circle_diameter_mm"] = min(2 * radius, 100.0)
     return values
+
+
+def _covered(points: NDArray[np.float64], specks: pd.DataFrame, weights: NDArray[np.float64]) -> dict[str, float]:
+    """How much of the ground calcium covers: large bodies that were outlined in pieces fill what lies between these."""
+    areas_mm2 = np.pi / 4 * specks["length_mm"].to_numpy() * specks["width_mm"].to_numpy()
+    covered = float(weights @ areas_mm2 / weights.max())
+    return {"covered_mm2": covered, "covered_share": covered / (covered + _hull_area(points))}
 
 
 def _wedge(points: NDArray[np.float64], nipple_mm: NDArray[np.float64] | None) -> dict[str, float]:
@@ -208,12 +269,14 @@ def _columns() -> tuple[str, ...]:
     point = np.zeros((1, 2))
     speck = pd.DataFrame([dict.fromkeys((*OF_SPECKS, "ends", "top_heaviness", "direction"), 1.0)])
     parts = (
-        *_summarized(speck, True),
+        *_summarized(speck, np.ones(1), True),
         *_DISTRIBUTION,
-        *_course(point, speck),
+        *_course(point, speck, np.ones(1)),
         *_circle(point),
         *_wedge(point, None),
         *_surroundings(point, np.empty((0, 2)), 1.0, None),
+        *_beside_parallel(point, speck, np.ones(1)),
+        *_covered(point, speck, np.ones(1)),
     )
     return tuple(parts)
 
@@ -226,7 +289,8 @@ _PLACE = (
 _FORM = (
     *(name for name in CLUSTER_MEASUREMENTS if name.startswith(OF_SPECKS)),
     *("branched_share", "elongated_share", "small_share", "top_heaviness_mean"),
-    *("two_tracks", "circle_residual", "circle_diameter_mm"),
+    *("two_tracks", "beside_parallel", "circle_residual", "circle_diameter_mm"),
+    *("covered_mm2", "covered_share"),
 )
 # A word is judged by what the lexicon defines it by: form does not make a segment, nor the place in the breast a form.
 MEASUREMENTS_FOR = {

@@ -8,15 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from .describe import ClusterWords, WordProbability
-from .descriptor_model import DescriptorModel, Descriptors, Risk
+from ..statistics.estimate import Estimate
+from .benign import benign_statement, category_by_words
+from .describe import ClusterWords
+from .descriptor_model import CONFIDENCE, DescriptorModel, Descriptors, Risk
 from .predictive_values import predictive_values
 from .vocabulary import KINDS
 
 WORD_COLUMNS = (
     *("morphology", "morphology_probability", "morphology_ppv_percent"),
     *("distribution", "distribution_probability", "distribution_ppv_percent"),
-    *("evidence", "descriptor_risk", "descriptor_risk_low", "descriptor_risk_high"),
+    *("lexicon_category", "evidence", "descriptor_risk", "descriptor_risk_low", "descriptor_risk_high"),
 )
 
 
@@ -26,8 +28,12 @@ def descriptor_risk(
     """Probability of malignancy by the cluster's words.
 
     A word that the reader chose counts alone; suggested words count by their probabilities, so that an uncertain
-    suggestion does not become a certain risk.
+    suggestion does not become a certain risk. Where the words are sure to be typically benign there is no number, and
+    the note says so (:mod:`.benign`).
     """
+    statement = benign_statement(*map(described.weights, KINDS))
+    if statement:
+        return Risk(Estimate(math.nan, math.nan, math.nan, CONFIDENCE), (statement,))
     alternatives = itertools.product(*(_alternatives(described, kind) for kind in KINDS))
     return model.expected(
         [
@@ -61,10 +67,17 @@ def risk_beside_word(described: ClusterWords, risk: float) -> str:
 
 
 def _alternatives(described: ClusterWords, kind: str) -> list[tuple[tuple[str, ...], float]]:
-    if kind in described.overrides:
-        return [((described.overrides[kind].word,), 1.0)]
-    suggested: tuple[WordProbability, ...] = getattr(described, kind)
-    return [((entry.word,), entry.probability) for entry in suggested] or [((), 1.0)]
+    return [((name,), weight) for name, weight in described.weights(kind).items()] or [((), 1.0)]
+
+
+def lexicon_category(described: ClusterWords) -> str:
+    """The category that the lexicon names for the cluster's words; see :func:`~.benign.category_by_words`."""
+    return category_by_words(*map(described.weights, KINDS))
+
+
+def risk_beside_words(described: ClusterWords, risk: float) -> str:
+    """What has to be said about the risk beside the words: why there is none, or why it differs from theirs."""
+    return benign_statement(*map(described.weights, KINDS)) or risk_beside_word(described, risk)
 
 
 def word_columns(described: list[ClusterWords], model: DescriptorModel, density: float | None = None) -> pd.DataFrame:
@@ -82,8 +95,9 @@ def word_columns(described: list[ClusterWords], model: DescriptorModel, density:
     DataFrame
         Index ``id``, columns ``WORD_COLUMNS``. ``…_probability`` is that of the suggested word and empty for a word
         that a reader chose; ``…_ppv_percent`` is the lowest and highest positive predictive value of all cohorts
-        (``13 to 45.4``), or that of the only one with its interval (``0 (0 to 16.1)``); ``evidence`` is text; risks
-        are empty where the model cannot tell.
+        (``13 to 45.4``), or that of the only one with its interval (``0 (0 to 16.1)``); ``lexicon_category`` is that of
+        the words, ``2?`` where they would be typically benign and are not sure; ``evidence`` is text; risks are empty
+        where the model cannot tell and where the words are sure to be typically benign.
     """
     rows = []
     for cluster in described:
@@ -95,8 +109,9 @@ def word_columns(described: list[ClusterWords], model: DescriptorModel, density:
             row[f"{kind}_probability"] = float("nan") if own or suggested is None else suggested.probability
             row[f"{kind}_ppv_percent"] = _range(kind, final.name) if final else ""
         estimate = descriptor_risk(cluster, model, density).estimate
-        evidence = (*cluster.evidence, risk_beside_word(cluster, estimate.value))
-        row |= {"evidence": " ".join(filter(None, evidence)), "descriptor_risk": estimate.value}
+        evidence = (*cluster.evidence, risk_beside_words(cluster, estimate.value))
+        row |= {"lexicon_category": lexicon_category(cluster), "evidence": " ".join(filter(None, evidence))}
+        row |= {"descriptor_risk": estimate.value}
         row |= {"descriptor_risk_low": estimate.low, "descriptor_risk_high": estimate.high}
         rows.append(row)
     index = pd.Index([cluster.cluster_id for cluster in described], name="id", dtype="int64")
@@ -106,12 +121,15 @@ def word_columns(described: list[ClusterWords], model: DescriptorModel, density:
 def word_record(cluster: ClusterWords, model: DescriptorModel | None = None) -> dict[str, Any]:
     """Everything about the cluster's words, JSON-ready: all probabilities, evidence, codes, overrides, cohorts.
 
-    With the model of the risk, the evidence also says why the risk differs from what cohorts say about the word.
+    ``risk_note`` is :func:`risk_beside_words`; without the model of the risk only why there is none.
     """
-    evidence = list(cluster.evidence)
-    if model is not None:
-        evidence += filter(None, [risk_beside_word(cluster, descriptor_risk(cluster, model).estimate.value)])
-    record: dict[str, Any] = {"cluster_id": cluster.cluster_id, "evidence": evidence}
+    risk = math.nan if model is None else descriptor_risk(cluster, model).estimate.value
+    record: dict[str, Any] = {
+        "cluster_id": cluster.cluster_id,
+        "evidence": list(cluster.evidence),
+        "lexicon_category": lexicon_category(cluster),
+        "risk_note": risk_beside_words(cluster, risk),
+    }
     for kind in KINDS:
         final, override = cluster.final(kind), cluster.overrides.get(kind)
         suggestions = {entry.word: round(entry.probability, 4) for entry in getattr(cluster, kind)}

@@ -77,6 +77,13 @@ class ClusterWords:
         candidates: tuple[WordProbability, ...] = getattr(self, kind)
         return candidates[0] if candidates else None
 
+    def weights(self, kind: str) -> dict[str, float]:
+        """How much each word counts: the reader's alone where there is one, else all suggested by their probability."""
+        if kind in self.overrides:
+            return {self.overrides[kind].word: 1.0}
+        suggested: tuple[WordProbability, ...] = getattr(self, kind)
+        return {entry.word: entry.probability for entry in suggested}
+
     def final(self, kind: str) -> Word | None:
         """The reader's word where there is one, else the suggested one."""
         if kind in self.overrides:

@@ -24,7 +24,7 @@ from .arrangement import MEASUREMENTS_FOR
 from .vocabulary import KINDS, words
 
 KIND = "lexicon word model"
-SCHEMA = 1
+SCHEMA = 2  # 2: members count by their probability
 MODEL_FILES = {kind: f"{kind}.txt" for kind in KINDS}
 UNKNOWN_NIPPLE = -1.0  # stands for what cannot be measured without a nipple
 

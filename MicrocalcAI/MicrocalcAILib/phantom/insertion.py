@@ -65,6 +65,10 @@ class Insertion:
         pairs = self.parameters.pairs()
         weights = np.array([morphology.share(distribution) for morphology, distribution in pairs])
         morphology, distribution = pairs[self.rng.choice(len(pairs), p=weights / weights.sum())]
+        self.add_cluster_of(morphology, distribution)
+
+    def add_cluster_of(self, morphology: Morphology, distribution: str) -> None:
+        """A cluster of known kind at a random place."""
         wanted = int(self.rng.integers(morphology.count[0], morphology.count[1] + 1) * COUNT_FACTOR[distribution])
         self._add_cluster(morphology, distribution, wanted)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..reading.mammogram import Mammogram
 from .backgrounds import Background
+from .calcifications import MORPHOLOGIES
 from .insertion import Insertion
 from .parameters import PhantomParameters
 
@@ -51,11 +52,24 @@ class Phantom:
     parameters: dict[str, Any]
 
 
-def simulate(background: Background, seed: int | Sequence[int], parameters: PhantomParameters | None = None) -> Phantom:
+def simulate(
+    background: Background,
+    seed: int | Sequence[int],
+    parameters: PhantomParameters | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> Phantom:
     """Insert calcifications into a background; the same seed gives the same pixels.
 
     Calcifications are added where the image is linear in attenuation (log-processed pixels); the background's own noise
     stays. They never overlap, and never replace an earlier label.
+
+    Parameters
+    ----------
+    background : Background
+    seed : int or sequence of int
+    parameters : PhantomParameters, optional
+    pairs : sequence of (morphology, distribution), optional
+        The clusters, in this order, in place of random ones. One that finds no place is left out.
 
     Raises
     ------
@@ -66,8 +80,12 @@ def simulate(background: Background, seed: int | Sequence[int], parameters: Phan
     rng = np.random.default_rng(seed)
     insertion = Insertion(background, parameters, rng)
     insertion.add_distractors()
-    for _ in range(int(rng.integers(parameters.clusters[0], parameters.clusters[1] + 1))):
-        insertion.add_cluster()
+    if pairs is None:
+        for _ in range(int(rng.integers(parameters.clusters[0], parameters.clusters[1] + 1))):
+            insertion.add_cluster()
+    else:
+        for morphology, distribution in pairs:
+            insertion.add_cluster_of(MORPHOLOGIES[morphology], distribution)
     for _ in range(int(rng.integers(parameters.singles[0], parameters.singles[1] + 1))):
         insertion.add_single()
     return phantom_of(background, insertion, seed)

@@ -120,6 +120,7 @@ class _Page:
             ),
             "risk": risk_said(finding, text),
             "category": finding.category,
+            "is_typically_benign": finding.is_typically_benign,
             "change": change_said(finding, self.exam),
             "match": "" if finding.match is None else percent(finding.match.probability),
             "reasons": () if finding.match is None else finding.match.reasons,

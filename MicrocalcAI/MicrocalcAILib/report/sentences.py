@@ -51,7 +51,9 @@ def seen_said(finding: Finding, exam: Exam, text: dict[str, str]) -> str:
 
 
 def risk_said(finding: Finding, text: dict[str, str]) -> str:
-    """Risk by words with its interval."""
+    """Risk by words with its interval, or why there is none."""
+    if finding.is_typically_benign:
+        return text["risk_benign"]
     if math.isnan(finding.risk):
         return text["risk_unknown"]
     return f"{finding.risk:.0%} ({finding.risk_low:.0%} – {finding.risk_high:.0%})"

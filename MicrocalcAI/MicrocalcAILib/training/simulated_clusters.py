@@ -46,15 +46,18 @@ class ClusterSimulation:
     Parameters
     ----------
     clusters : int
-        Phantoms, each with one cluster; half of them in real images when there are any.
+        In all images together; half of the images are real ones when there are any.
     simulated_backgrounds : int
         Power-law backgrounds they are spread over.
     seed : int
+    per_image : int
+        Clusters of one image.
     """
 
     clusters: int = 800
     simulated_backgrounds: int = 40
     seed: int = 1
+    per_image: int = 4
 
 
 TEST_SIMULATION = ClusterSimulation(clusters=240, simulated_backgrounds=12, seed=2)
@@ -106,6 +109,24 @@ def read_cohort(tables: Sequence[Path]) -> Cohort:
     )
 
 
+@dataclass(frozen=True)
+class Lesion:
+    """A lesion of the cohort as it is simulated.
+
+    Parameters
+    ----------
+    morphology, distribution : str
+    malignant : bool
+    expected : float
+        P(malignant | morphology, distribution) in the cohort.
+    """
+
+    morphology: str
+    distribution: str
+    malignant: bool
+    expected: float
+
+
 def simulate_clusters(
     cohort: Cohort,
     backgrounds: Sequence[BackgroundImage],
@@ -117,7 +138,7 @@ def simulate_clusters(
     The features are those of the cluster that :func:`~MicrocalcAILib.pipeline.analyze` marks at its default operating
     point and that hits the simulated one (:func:`~MicrocalcAILib.evaluation.cluster_matching.match_clusters`): missed
     and merged calcifications and false marks are part of them. Clusters that are not found are left out, as they would
-    be in use.
+    be in use, and so are found ones that join two simulated ones.
 
     Returns
     -------
@@ -129,56 +150,75 @@ def simulate_clusters(
     """
     simulation = simulation or ClusterSimulation()
     selector = load_selector()
+    images = drawn_images(cohort, simulation)
     tables, labels = [], []
-    for number, (background, patient) in enumerate(_spread(backgrounds, simulation)):
-        progress("simulated clusters", number, simulation.clusters)
-        features, label = _simulated_cluster(cohort, background, patient, (simulation.seed, number), selector)
-        labels.append(label)
+    for number, (lesions, (background, patient)) in enumerate(
+        zip(images, spread(backgrounds, simulation, len(images)), strict=True)
+    ):
+        progress("simulated clusters", number, len(images))
+        features, rows = simulated_image(lesions, background, (simulation.seed, number), selector)
+        labels += [row | {"patient_id": patient} for row in rows]
         if features is not None:
             tables.append(features)
-    progress("simulated clusters", simulation.clusters, simulation.clusters)
+    progress("simulated clusters", len(images), len(images))
     if not tables:
         raise ParameterError("None of the simulated clusters was found; simulate more of them.")
     return FeatureTables.concatenate(tables), pd.DataFrame(labels)
 
 
-def _simulated_cluster(
-    cohort: Cohort, background: Background, patient: str, seed: tuple[int, int], selector: Selector
-) -> tuple[FeatureTables | None, dict[str, Any]]:
-    """Features of one simulated cluster (None when it is not found), and its row of the labels."""
-    rng = np.random.default_rng([*seed, 1])  # not the stream that the phantom is drawn from
-    lesion = int(rng.integers(len(cohort.pairs)))
-    morphology, distribution = cohort.pairs[lesion][rng.integers(len(cohort.pairs[lesion]))]
-    parameters = PhantomParameters(
-        clusters=(1, 1),
-        morphologies=(morphology,),
-        distributions=(distribution,),
-        contrast_to_noise=_CONTRAST_TO_NOISE,
-    )
-    phantom = simulate(background, seed, parameters)
+def drawn_images(cohort: Cohort, simulation: ClusterSimulation) -> list[list[Lesion]]:
+    """The lesions of each image; one that is scattered through the whole breast has an image of its own."""
+    rng = np.random.default_rng([simulation.seed, 1])  # not the stream that the phantoms are drawn from
+    alone: list[Lesion] = []
+    others: list[Lesion] = []
+    for _ in range(simulation.clusters):
+        number = int(rng.integers(len(cohort.pairs)))
+        morphology, distribution = cohort.pairs[number][rng.integers(len(cohort.pairs[number]))]
+        expected = cohort.malignancy(morphology, distribution)
+        lesion = Lesion(morphology, distribution, bool(cohort.malignant[number]), expected)
+        (alone if distribution == "diffuse" else others).append(lesion)
+    together = [others[first : first + simulation.per_image] for first in range(0, len(others), simulation.per_image)]
+    images = [*together, *([lesion] for lesion in alone)]
+    return [images[place] for place in rng.permutation(len(images))]
+
+
+def simulated_image(
+    lesions: Sequence[Lesion], background: Background, seed: tuple[int, int], selector: Selector
+) -> tuple[FeatureTables | None, list[dict[str, Any]]]:
+    """Features of what is found of the lesions in one image (None when nothing is), and a row of labels for each."""
+    parameters = PhantomParameters(contrast_to_noise=_CONTRAST_TO_NOISE)
+    phantom = simulate(background, seed, parameters, [(one.morphology, one.distribution) for one in lesions])
     analysis = analyze(phantom.mammogram, selector=selector)
     found = Findings(analysis.calcifications, analysis.labels)
     truth = Findings(phantom.calcifications, phantom.labels)
     spacing_mm = phantom.mammogram.spacing_mm
     hits = match_clusters(match_calcifications(found, truth, spacing_mm), found, truth, spacing_mm).truths
-    cluster = int(hits["mark_id"].iloc[0]) if len(hits) else NO_ID
+    of_one = hits[~hits["mark_id"].duplicated(keep=False)].set_index("id")["mark_id"]
     image = f"simulated {seed[0]}-{seed[1]:04d}"
-    label = {
-        "image": image,
-        "cluster_id": cluster,
-        "malignant": bool(cohort.malignant[lesion]),
-        "expected": round(cohort.malignancy(morphology, distribution), 6),
-        "patient_id": patient,
-        "morphology": morphology,
-        "distribution": distribution,
-        "background": background.kind,
-    }
-    if cluster == NO_ID:
-        return None, label
-    members = analysis.calcifications[analysis.calcifications["cluster_id"] == cluster]
+    placed = phantom.clusters[["id", "morphology", "distribution"]].to_dict("records")
+    labels = []
+    for lesion in lesions:
+        cluster = NO_ID
+        if placed and (placed[0]["morphology"], placed[0]["distribution"]) == (lesion.morphology, lesion.distribution):
+            cluster = int(of_one.get(placed.pop(0)["id"], NO_ID))
+        labels.append(
+            {
+                "image": image,
+                "cluster_id": cluster,
+                "malignant": lesion.malignant,
+                "expected": round(lesion.expected, 6),
+                "morphology": lesion.morphology,
+                "distribution": lesion.distribution,
+                "background": background.kind,
+            }
+        )
+    clusters = {row["cluster_id"] for row in labels} - {NO_ID}
+    if not clusters:
+        return None, labels
+    members = analysis.calcifications[analysis.calcifications["cluster_id"].isin(clusters)]
     breast = find_breast(phantom.mammogram)
     nipple = estimate_nipple(breast.mask, breast.chest_wall_side, spacing_mm)
-    return measure_features(phantom.mammogram, analysis.labels, members, breast.mask, nipple, image), label
+    return measure_features(phantom.mammogram, analysis.labels, members, breast.mask, nipple, image), labels
 
 
 def write_training_data(
@@ -260,14 +300,15 @@ def _described(cohort: Cohort, simulation: ClusterSimulation, labels: pd.DataFra
     }
 
 
-def _spread(backgrounds: Sequence[BackgroundImage], simulation: ClusterSimulation) -> Iterator[tuple[Background, str]]:
-    """A background and whose breast it is for each cluster; each background is made once."""
-    in_real = simulation.clusters // 2 if backgrounds else 0
+def spread(
+    backgrounds: Sequence[BackgroundImage], simulation: ClusterSimulation, images: int
+) -> Iterator[tuple[Background, str]]:
+    """A background and whose breast it is for each image; each background is made once."""
+    in_real = images // 2 if backgrounds else 0
     for part, image in zip(np.array_split(np.arange(in_real), max(len(backgrounds), 1)), backgrounds, strict=False):
         background = image_background(image.read())
         yield from ((background, image.patient) for _ in part)
-    in_simulated = simulation.clusters - in_real
-    for number, part in enumerate(np.array_split(np.arange(in_simulated), simulation.simulated_backgrounds)):
+    for number, part in enumerate(np.array_split(np.arange(images - in_real), simulation.simulated_backgrounds)):
         if len(part):
             background = power_law_background([simulation.seed, number])
             yield from ((background, f"simulated {simulation.seed}-{number}") for _ in part)

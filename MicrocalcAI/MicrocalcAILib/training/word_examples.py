@@ -24,8 +24,8 @@ from .backgrounds import BackgroundImage, numbered_backgrounds
 _COARSE = ("round", "coarse heterogeneous", "rim", "popcorn", "large rod-like", "vascular", "milk of calcium")
 _BENIGN = (*_COARSE, "dystrophic", "skin", "suture")
 _VISIBLE = (4.0, 30.0)  # contrast-to-noise: what is not detected cannot be described
-# Taken in turn, so that words that are rare in the whole mix are seen often enough to be learned.
-_MIXES = (
+# Words that are rare in the whole mix are seen often enough to be learned.
+MIXES = (
     PhantomParameters(clusters=(5, 6), singles=(3, 6), contrast_to_noise=_VISIBLE),
     PhantomParameters(clusters=(5, 6), singles=(3, 6), contrast_to_noise=_VISIBLE, morphologies=_BENIGN),
     PhantomParameters(
@@ -33,7 +33,22 @@ _MIXES = (
     ),
     PhantomParameters(clusters=(1, 1), singles=(3, 6), contrast_to_noise=_VISIBLE, distributions=("diffuse",)),
 )
-_PURE = 0.6  # share of a cluster's calcifications that must come from one simulated cluster
+
+
+def _only(clusters: tuple[int, int], *morphologies: str) -> PhantomParameters:
+    return PhantomParameters(clusters=clusters, singles=(0, 0), morphologies=morphologies, contrast_to_noise=_VISIBLE)
+
+
+# Words that a confusion would make dangerous or absurd, and that the mixes above hold too few of.
+RARE = (
+    _only((4, 5), "fine linear", "fine linear branching"),
+    _only((4, 5), "vascular"),
+    _only((6, 7), "popcorn", "dystrophic", "rim"),
+    _only((5, 6), "skin", "milk of calcium"),
+    _only((3, 4), "large rod-like"),
+)
+_UNMIXED = 0.6  # share of a cluster's simulated calcifications that must come from one simulated cluster
+_OWN = 0.3  # share of all its members that must: in groups the selection also keeps faint specks that are none
 _FEW = 4  # largest number of members in the examples of few calcifications
 
 
@@ -47,12 +62,15 @@ class Simulation:
         Simulated mammograms per real image and per simulated background.
     simulated_backgrounds : int
     seed : int
+    mixes : tuple of PhantomParameters
+        What is simulated, taken in turn.
     """
 
-    phantoms_per_image: int = 5
+    phantoms_per_image: int = 2
     simulated_backgrounds: int = 8
-    phantoms_per_simulation: int = 10
+    phantoms_per_simulation: int = 4
     seed: int = 1
+    mixes: tuple[PhantomParameters, ...] = MIXES
 
 
 def word_examples(
@@ -64,7 +82,8 @@ def word_examples(
     -------
     DataFrame
         ``CLUSTER_MEASUREMENTS``; ``morphology``; ``distribution`` (empty for fewer than five calcifications);
-        ``occasion``: ``cluster``, ``few``, ``single``; ``patient``: what must stay together in a cross-validation.
+        ``occasion``: ``cluster``, ``few``, ``single``; ``own_share``: members that come from the simulated cluster, the
+        others are false ones; ``patient``: what must stay together in a cross-validation.
     """
     parts = []
     for patient, lateral, phantom, seed in _phantoms(images, simulation, progress):
@@ -96,7 +115,7 @@ def _phantoms(
             progress("phantoms", done, total)
             done += 1
             seed = [simulation.seed, number, repeat]
-            phantom = simulate(background, seed, _MIXES[(number + repeat) % len(_MIXES)])
+            phantom = simulate(background, seed, simulation.mixes[(number + repeat) % len(simulation.mixes)])
             yield patient, phantom.mammogram.view in {"MLO", "ML", "LM", "LMO"}, phantom, seed
     progress("phantoms", total, total)
 
@@ -115,18 +134,19 @@ def _examples(phantom: Phantom, analysis: Analysis, lateral: bool, rng: np.rando
         _few(calcifications, cluster_of, own, truth, clusters, rng),
     ):
         measured = cluster_measurements(analysis.labels, grouping, specks, mammogram.spacing_mm, context)
-        tables.append(measured.join(pd.DataFrame(labeled, _LABELS).T, how="inner"))
+        of_group = pd.DataFrame(labeled, _LABELS).T.astype({"own_share": float})
+        tables.append(measured.join(of_group, how="inner"))
     return pd.concat(tables, ignore_index=True)
 
 
-_LABELS = ["morphology", "distribution", "occasion"]
-_Labeled = dict[int, tuple[str, str, str]]
+_LABELS = ["morphology", "distribution", "occasion", "own_share"]
+_Labeled = dict[int, tuple[str, str, str, float]]
 
 
 def _detected(
     calcifications: pd.DataFrame, cluster_of: NDArray[np.int64], clusters: pd.DataFrame
 ) -> tuple[pd.DataFrame, _Labeled]:
-    """The detected clusters that belong to one simulated cluster."""
+    """The detected clusters that belong to one simulated cluster, also where false members dilute them."""
     labeled: _Labeled = {}
     for number in range(1, int(calcifications["cluster_id"].max()) + 1):
         members = cluster_of[(calcifications["cluster_id"] == number).to_numpy()]
@@ -134,10 +154,11 @@ def _detected(
         if not len(true_members):
             continue
         cluster = int(np.bincount(true_members).argmax())
-        if (members == cluster).mean() >= _PURE:
+        own_share = float((members == cluster).mean())
+        if own_share >= _OWN and (true_members == cluster).mean() >= _UNMIXED:
             found = clusters.loc[cluster]
             distribution = found["distribution"] if len(members) >= FEWEST_FOR_A_DISTRIBUTION else ""
-            labeled[number] = (str(found["morphology"]), str(distribution), "cluster")
+            labeled[number] = (str(found["morphology"]), str(distribution), "cluster", own_share)
     return calcifications, labeled
 
 
@@ -153,7 +174,7 @@ def _few(
     numbers = np.zeros(len(calcifications), np.int64)
     labeled: _Labeled = {}
     for index in np.flatnonzero(cluster_of == SINGLES):
-        labeled[len(labeled) + 1] = (str(truth.at[own[index], "morphology"]), "", "single")
+        labeled[len(labeled) + 1] = (str(truth.at[own[index], "morphology"]), "", "single", 1.0)
         numbers[index] = len(labeled)
     points = calcifications[["y_mm", "x_mm"]].to_numpy()
     for cluster in np.unique(cluster_of[cluster_of > 0]):
@@ -162,7 +183,7 @@ def _few(
         start = points[rng.choice(members)]
         chosen = members[np.argsort(np.hypot(*(points[members] - start).T), kind="stable")[:count]]
         morphology = truth.at[own[chosen[0]], "morphology"] if count == 1 else clusters.at[cluster, "morphology"]
-        labeled[len(labeled) + 1] = (str(morphology), "", "few")
+        labeled[len(labeled) + 1] = (str(morphology), "", "few", 1.0)
         numbers[chosen] = len(labeled)
     return calcifications.assign(cluster_id=numbers), labeled
 

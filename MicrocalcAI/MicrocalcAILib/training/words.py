@@ -15,11 +15,11 @@ from ..base.progress import Progress, no_progress
 from ..base.provenance import provenance
 from ..lexicon.arrangement import MEASUREMENTS_FOR
 from ..lexicon.vocabulary import KINDS
-from ..lexicon.word_model import KIND, MODEL_FILES, SCHEMA, as_inputs, softmax
-from ..statistics import proportion
-from ..statistics.calibration import expected_calibration_error
+from ..lexicon.word_model import KIND, MODEL_FILES, SCHEMA, WordModel, as_inputs, softmax
 from .backgrounds import read_backgrounds
-from .word_examples import Simulation, word_examples
+from .word_examples import RARE, Simulation, word_examples
+from .word_figures import temperature_of, word_figures
+from .words_update import go_on
 
 _FOLDS = 5
 _TREES = {
@@ -44,21 +44,28 @@ class WordTraining:
 
     Parameters
     ----------
-    simulation, held_out : Simulation
-        What they learn from, and what they are tested on.
+    simulation, rare : Simulation
+        What they learn from; of the second clusters only, so that the mix of single ones stays.
+    held_out : Simulation
+        What they are tested on.
     trees : int
         Boosting rounds; each adds one tree per word.
     seed : int
     """
 
     simulation: Simulation = field(default_factory=Simulation)
+    rare: Simulation = field(default_factory=lambda: Simulation(1, 8, 2, seed=3, mixes=RARE))
     held_out: Simulation = field(default_factory=lambda: Simulation(4, 4, 8, seed=1001))
     trees: int = 120
     seed: int = 1
 
 
 def train_words(
-    backgrounds: Path, output: Path, training: WordTraining | None = None, progress: Progress = no_progress
+    backgrounds: Path,
+    output: Path,
+    training: WordTraining | None = None,
+    start: Path | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Simulate, train, test and write the word model.
 
@@ -69,6 +76,9 @@ def train_words(
         :func:`~MicrocalcAILib.training.backgrounds.read_backgrounds`.
     output : Path
         Model folder to write.
+    training : WordTraining, optional
+    start : Path, optional
+        A model that goes on learning instead of one that is fitted anew.
 
     Returns
     -------
@@ -76,9 +86,17 @@ def train_words(
         The model's card; :func:`accuracy_text` prints it.
     """
     training = training or WordTraining()
-    examples = word_examples(read_backgrounds(backgrounds, "train"), training.simulation, progress)
+    images = read_backgrounds(backgrounds, "train")
+    rare = word_examples(images, training.rare, progress)
+    examples = pd.concat(
+        [word_examples(images, training.simulation, progress), rare[rare["occasion"] == "cluster"]], ignore_index=True
+    )
     held_out = word_examples(read_backgrounds(backgrounds, "held-out"), training.held_out, progress)
-    return fit_word_model(examples, held_out, output, training, progress)
+    if start is None:
+        return fit_word_model(examples, held_out, output, training, progress)
+    return go_on(
+        examples, held_out, output, examples_described(examples), WordModel.load(start), training.seed, progress
+    )
 
 
 def fit_word_model(
@@ -107,9 +125,7 @@ def fit_word_model(
         "description": "Probability of each BI-RADS morphology and distribution, from a cluster's measurements.",
         "measurements": {kind: list(names) for kind, names in MEASUREMENTS_FOR.items()},
         "training_data": (
-            f"{len(examples)} clusters, groups of few and single calcifications, simulated in backgrounds of "
-            f"{examples['patient'].nunique()} patients and simulated breasts, detected and outlined by this software. "
-            "Tuned on simulation only: no radiologist's words went into it."
+            f"{examples_described(examples)} Tuned on simulation only: no radiologist's words went into it."
         ),
         "limits": [
             "How often it is right on real mammograms is not known; simulated calcifications are drawn by rules that "
@@ -141,6 +157,15 @@ def fit_word_model(
         card["held_out"][kind] = word_figures(tested, kind, names, softmax(raw, temperature))
         progress(f"{kind} model", 1, 1)
     return write_model_folder(output, KIND, SCHEMA, card | {"provenance": provenance()}, files)
+
+
+def examples_described(examples: pd.DataFrame) -> str:
+    """What examples are, for the card."""
+    breasts = examples["patient"].nunique()
+    return (
+        f"{len(examples)} clusters, groups of few and single calcifications, simulated in the breasts of {breasts} "
+        "patients, real and simulated ones, detected and outlined by this software."
+    )
 
 
 def accuracy_text(card: dict[str, Any]) -> str:
@@ -183,34 +208,3 @@ def _cross_validated(
         booster = _fit(kind, values[learn], truth[learn], classes, training)
         scores[predict] = booster.predict(values[predict], raw_score=True, num_threads=1)
     return scores
-
-
-def temperature_of(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
-    """The temperature under which the true words are most probable."""
-    from scipy.optimize import minimize_scalar
-
-    def loss(logarithm: float) -> float:
-        chances = softmax(scores, float(np.exp(logarithm)))
-        return float(-np.log(np.maximum(chances[np.arange(len(truth)), truth], 1e-12)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded").x))
-
-
-def word_figures(table: pd.DataFrame, kind: str, names: list[str], chances: NDArray[np.float64]) -> dict[str, Any]:
-    ranked = np.array(names)[np.argsort(-chances, axis=1)]
-    truth = table[kind].to_numpy()
-    right, among_two = ranked[:, 0] == truth, (ranked[:, :2] == truth[:, None]).any(axis=1)
-    accuracy = {}
-    for occasion in table["occasion"].unique():
-        here = (table["occasion"] == occasion).to_numpy()
-        share = proportion(int(right[here].sum()), int(here.sum()))
-        accuracy[occasion] = share.as_dict() | {"count": int(here.sum()), "first_two": float(among_two[here].mean())}
-    everything = sorted({*names, *truth})
-    counts = pd.crosstab(truth, ranked[:, 0]).reindex(index=everything, columns=everything, fill_value=0)
-    return {
-        "accuracy": accuracy,
-        "expected_calibration_error": expected_calibration_error(right, chances.max(axis=1)),
-        "mean_probability_of_first_word": float(chances.max(axis=1).mean()),
-        "share_right": float(right.mean()),
-        "confusion": {"truth": everything, "said": everything, "counts": counts.to_numpy().tolist()},
-    }

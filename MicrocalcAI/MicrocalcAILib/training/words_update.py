@@ -19,7 +19,7 @@ from .dataset_clusters import worded_clusters
 from .dataset_images import divided, training_data_of
 from .gone_on import gone_on_card
 from .more_trees import WorseModelError, grown
-from .words import temperature_of, word_figures
+from .word_figures import temperature_of, word_figures
 
 
 def update_words(
@@ -56,8 +56,37 @@ def update_words(
     WorseModelError
         When neither kind of word gets better; nothing is written.
     """
-    model = WordModel.load(start)
     learned, judging = (worded_clusters(part, progress) for part in divided(dataset, seed))
+    described = f"{len(learned)} named clusters; {training_data_of(dataset)}"
+    return go_on(learned, judging, output, described, WordModel.load(start), seed, progress)
+
+
+def go_on(
+    learned: pd.DataFrame,
+    judging: pd.DataFrame,
+    output: Path,
+    described: str,
+    model: WordModel,
+    seed: int = 1,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Add trees that learn from measured clusters with words, compare on others, and write the model.
+
+    Parameters
+    ----------
+    learned, judging : DataFrame
+        From :func:`~.word_examples.word_examples` or :func:`~.dataset_clusters.worded_clusters`, of different patients.
+    output : Path
+    described : str
+        What ``learned`` is, for the card.
+    model : WordModel
+        That goes on learning.
+    seed : int
+    progress : callable, optional
+
+    Returns, raises
+        As :func:`update_words`.
+    """
     texts: dict[str, str | bytes] = {MODEL_FILES[kind]: model.models[kind] for kind in KINDS}
     temperatures, comparison, reasons = dict(model.card["temperature"]), {}, []
     for kind in KINDS:
@@ -71,13 +100,7 @@ def update_words(
         progress(f"{kind} model", 1, 1)
     if not comparison:
         raise WorseModelError(f"No kind of word gets better. {' '.join(reasons)}")
-    card = gone_on_card(
-        model.card,
-        f"{len(learned)} named clusters; {training_data_of(dataset)}",
-        temperature=temperatures,
-        comparison=comparison,
-        unchanged=reasons,
-    )
+    card = gone_on_card(model.card, described, temperature=temperatures, comparison=comparison, unchanged=reasons)
     return write_model_folder(output, KIND, SCHEMA, card, texts)
 
 
