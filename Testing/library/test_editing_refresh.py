@@ -42,19 +42,25 @@ def test_nothing_edited_means_nothing_changed(scene):
     assert set(result.findings.calcification_table["source"]) == {"machine"}
 
 
-def test_a_label_map_alone_is_described_as_in_its_analysis(scene):
+def test_a_label_map_alone_is_described_as_in_its_analysis_and_every_member_counts_fully(scene):
     result = refresh(scene.finder, scene.analysis.labels, scene.cluster_ids, None, scene.models)
     columns = scene.analysis.calcifications.columns.drop("source")
     _assert_equal(result.findings.calcification_table, scene.analysis.calcifications, columns)
-    _assert_equal(result.findings.cluster_table, scene.analysis.clusters)
-    assert result.findings.words == scene.analysis.words
+    _assert_equal(
+        result.findings.cluster_table,
+        scene.analysis.clusters,
+        [*columns[columns.isin(scene.analysis.clusters)], "count"],
+    )
+    expected = scene.drawn_by_a_reader
+    _assert_equal(result.findings.cluster_table, expected.cluster_table, scene.analysis.clusters.columns)
+    assert result.findings.words == expected.words
     assert set(result.findings.calcification_table["source"]) == {"reader"}
 
 
 def test_removing_a_calcification_touches_its_cluster_alone_and_equals_a_fresh_description(scene, removed_one):
     victim, labels, cluster_ids = removed_one
     result = refresh(scene.finder, labels, cluster_ids, scene.findings, scene.models)
-    fresh = refresh(scene.finder, labels, cluster_ids, None, scene.models)
+    fresh = refresh(scene.finder, labels, cluster_ids, result.findings, scene.models, again=(1, 2))
     assert result.touched == (2,)
     clusters, before = result.findings.cluster_table, scene.analysis.clusters
     _assert_equal(clusters[clusters["id"] == 2], fresh.findings.cluster_table.query("id == 2"), before.columns)
@@ -73,7 +79,7 @@ def test_an_added_speck_is_the_readers_and_has_the_values_of_a_fresh_description
     labels[speck.rows, speck.columns] = new
     cluster_ids = scene.cluster_ids | {new: 1}
     result = refresh(scene.finder, labels, cluster_ids, scene.findings, scene.models)
-    fresh = refresh(scene.finder, labels, cluster_ids, None, scene.models)
+    fresh = refresh(scene.finder, labels, cluster_ids, result.findings, scene.models, again=(1, 2))
     row = result.findings.calcification_table.set_index("id").loc[new]
     assert row["source"] == "reader"
     assert row["probability"] == pytest.approx(speck.probability)

@@ -67,7 +67,7 @@ def test_a_click_marks_the_speck_and_a_shift_click_removes_it(editor):
 
 
 def test_a_calcification_of_the_analysis_is_removed_whichever_segment_is_selected(editor):
-    row = calcifications(editor.session).iloc[4]
+    row = calcifications(editor.session).query("cluster_id == 1").iloc[4]
     editor.scripted.node.SetSelectedSegmentID("MicrocalcCluster2")
     before = marked_pixels(editor.session)
     editor.click((row["row"], row["column"]), shift=True)
@@ -265,8 +265,7 @@ def test_what_a_reader_said_about_a_cluster_stays_when_it_is_edited(editor):
     edits = ReaderEdits()
     table = results.resultsOf(session.segmentationNode).clustersTableNode
     edits.decide(table, 1, "accepted", "AB")
-    row = calcifications(session).iloc[0]
-    assert row["cluster_id"] == 1
+    row = calcifications(session).query("cluster_id == 1").iloc[0]
     editor.click((row["row"], row["column"]), shift=True)
     editor.update_tables()
     rows = {cluster["id"]: cluster for cluster in results.clusterRows(table)}

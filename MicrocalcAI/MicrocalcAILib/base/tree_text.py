@@ -135,7 +135,7 @@ def _parsed(text: str) -> Trees:
         node_counts=_numbers(trees, "internal_count", nodes),
         values=_numbers(trees, "leaf_value", leaves),
         # LightGBM writes no more than the value of a tree that is a leaf.
-        leaf_counts=_numbers([{"leaf_count": "1"} | tree for tree in trees], "leaf_count", leaves),
+        leaf_counts=_numbers([{"leaf_count": tree.get("leaf_count") or "1"} for tree in trees], "leaf_count", leaves),
         set_starts=_starts(chain.from_iterable(set_lengths)),
         first_sets=_starts(len(lengths) for lengths in set_lengths)[:-1],
         sets=_wholes(trees, "cat_threshold", [sum(lengths) for lengths in set_lengths], 0, 0xFFFFFFFF).astype(
