@@ -204,8 +204,8 @@ class SpeckFinder:
     def measure_outlines(self, labels: NDArray[np.int32], calcifications: pd.DataFrame) -> pd.DataFrame:
         """Measurements and ``probability`` of calcifications that are outlined already.
 
-        An outline that this finder makes itself has the values of its speck in the analysis; any other is measured as
-        it is, among the specks around it.
+        An outline that this finder makes itself has the values of its speck in the analysis; any other (drawn, or
+        joined of pieces by the analysis) is measured as it is, among the specks around it.
 
         Parameters
         ----------
