@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.candidates_benchmark import SPACING_MM, mammogram
-from MicrocalcAILib.base.volumes import write_volume
+from library.dicom_samples import mammogram_dataset
 
 SELECTORS = {"default": "auto", "measurements only": "measurements"}
 FILM_SPACING_MM = 0.05  # the films' files do not say it
@@ -79,9 +79,8 @@ def _images(folder: Path) -> dict[str, tuple[Path, float]]:
         "dicom",
     ]
     subprocess.run(phantom, check=True, stdout=subprocess.DEVNULL)
-    large = folder / "large.nrrd"
-    pixels = mammogram()[0].astype(np.uint16)
-    write_volume(pixels, SPACING_MM, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), large)
+    large = folder / "large.dcm"
+    mammogram_dataset(mammogram()[0].astype(np.uint16), 16).save_as(large, enforce_file_format=True)
     images = {
         "sample (3329 × 2557)": (min((folder / "sample" / "dicom").glob("*.dcm")), 0.07),
         "large (3328 × 4084)": (large, SPACING_MM[0]),
