@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..base.ranks import value_of_rank
 from .regions import Regions
 
 FIRST_ORDER_FEATURES = (
@@ -130,30 +131,6 @@ def _gather(pixels, mask, start, height, width, top, left, center, spread, value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _select(values, rank, first, last):  # type: ignore[no-untyped-def]
-    """The value of a rank among values[first..last], which are partly sorted in place (Hoare's quickselect)."""
-    while last > first:
-        pivot = values[(first + last) // 2]
-        i, j = first, last
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if rank <= j:
-            last = j
-        elif rank >= i:
-            first = i
-        else:
-            break
-    return values[rank]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _percentiles(values, count, lowest, highest, shares, results, bins, candidates):  # type: ignore[no-untyped-def]
     """Percentiles with linear interpolation, numpy's default.
 
@@ -192,7 +169,7 @@ def _percentiles(values, count, lowest, highest, shares, results, bins, candidat
             free[bins[i]] += 1
     for k in range(len(ranks)):
         start = first[rank_bins[k]]
-        found = _select(candidates, start + ranks[k] - ranks_below[k], start, free[rank_bins[k]] - 1)
+        found = value_of_rank(candidates, start + ranks[k] - ranks_below[k], start, free[rank_bins[k]] - 1)
         share = k // 2
         weight = (count - 1) * shares[share] - ranks[2 * share]
         if k % 2 == 0:
