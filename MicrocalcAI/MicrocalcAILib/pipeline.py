@@ -125,7 +125,7 @@ def analyze(
         labels = outline(candidates, chosen, mammogram.pixels, mammogram.spacing_mm)
     with stages.part("clusters"):
         pieces = calcification_geometry(labels, mammogram, breast)
-        pieces_of = join_pieces(labels, finder, mammogram.spacing_mm)
+        pieces_of = join_pieces(labels, pieces, finder, mammogram.spacing_mm)
         centers_mm = np.column_stack((pieces["y_mm"], pieces["x_mm"]))
         numbers = group(centers_mm, probabilities[chosen], parameters.clusters, pieces_of)
         surest, together = judged_together(probabilities[chosen], pieces_of)

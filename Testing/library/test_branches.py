@@ -22,6 +22,17 @@ def noisy(drawn: np.ndarray) -> CandidateFinder:
     return CandidateFinder(pixels, np.ones(drawn.shape, np.bool_), SPACING)
 
 
+def joined(labels: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """What becomes of each piece; the labels are joined in place."""
+    ids = np.setdiff1d(labels, 0).astype(np.int64)
+    places = [place for place in ndimage.find_objects(labels) if place is not None]
+    pieces = {"id": ids}
+    for axis, name in enumerate(("row", "column")):
+        pieces[f"{name}_min"] = np.array([place[axis].start for place in places], np.int64)
+        pieces[f"{name}_max"] = np.array([place[axis].stop - 1 for place in places], np.int64)
+    return join_pieces(labels, pieces, noisy(drawn), SPACING)
+
+
 def beads(columns: tuple[int, ...], radius: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Disks in one row, drawn and outlined with the labels 3, 6, 9, …"""
     row, column = np.ogrid[:SIDE, :SIDE]
@@ -34,7 +45,7 @@ def beads(columns: tuple[int, ...], radius: int = 4) -> tuple[np.ndarray, np.nda
 def test_beads_on_a_bright_line_are_one_outline_that_follows_it():
     drawn, labels = beads((60, 80, 100))
     drawn[118:123, 60:100] = np.maximum(drawn[118:123, 60:100], 60)
-    pieces_of = join_pieces(labels, noisy(drawn), SPACING)
+    pieces_of = joined(labels, drawn)
     assert pieces_of.tolist() == [0, 0, 0]
     assert np.unique(labels).tolist() == [0, 3]
     assert (labels[120, 58:103] == 3).all()
@@ -44,34 +55,34 @@ def test_beads_on_a_bright_line_are_one_outline_that_follows_it():
 def test_beads_without_a_line_stay_as_they_were():
     drawn, labels = beads((60, 80, 100))
     before = labels.copy()
-    assert join_pieces(labels, noisy(drawn), SPACING).tolist() == [0, 1, 2]
+    assert joined(labels, drawn).tolist() == [0, 1, 2]
     np.testing.assert_array_equal(labels, before)
 
 
 def test_a_line_is_not_followed_over_a_gap_that_is_too_long():
     drawn, labels = beads((60, 120))
     drawn[118:123, 60:120] = np.maximum(drawn[118:123, 60:120], 60)
-    assert join_pieces(labels, noisy(drawn), SPACING).tolist() == [0, 1]
+    assert joined(labels, drawn).tolist() == [0, 1]
 
 
 def test_two_specks_that_touch_stay_two():
     drawn, labels = beads((60, 66), radius=2)
     drawn[119:122, 60:66] = 120
-    assert join_pieces(labels, noisy(drawn), SPACING).tolist() == [0, 1]
+    assert joined(labels, drawn).tolist() == [0, 1]
 
 
 def test_a_speck_beside_a_line_stays_one_of_its_own():
     drawn, labels = beads((60, 80))
     drawn[118:123, 60:80] = np.maximum(drawn[118:123, 60:80], 60)
     labels[108:112, 68:72], drawn[108:112, 68:72] = 99, 120
-    assert join_pieces(labels, noisy(drawn), SPACING).tolist() == [0, 0, 1]
+    assert joined(labels, drawn).tolist() == [0, 0, 1]
     assert np.count_nonzero(labels == 99) == 16
 
 
 @pytest.mark.parametrize("columns", [(), (60,)])
 def test_nothing_and_one_speck_go_through(columns):
     drawn, labels = beads(columns)
-    assert join_pieces(labels, noisy(drawn), SPACING).tolist() == list(range(len(columns)))
+    assert joined(labels, drawn).tolist() == list(range(len(columns)))
 
 
 def test_a_calcification_is_as_likely_as_that_any_of_its_pieces_is_one():

@@ -12,6 +12,8 @@ watershed; Najman and Couprie, Building the component tree in quasi-linear time,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -33,7 +35,10 @@ _NEIGHBORS = np.ones((3, 3), np.bool_)
 
 
 def join_pieces(
-    labels: NDArray[np.int32], finder: CandidateFinder, spacing_mm: tuple[float, float]
+    labels: NDArray[np.int32],
+    pieces: Mapping[str, NDArray[np.int64]],
+    finder: CandidateFinder,
+    spacing_mm: tuple[float, float],
 ) -> NDArray[np.intp]:
     """Join, in place, the outlines that are pieces of one long calcification; they get the lowest of their labels.
 
@@ -41,6 +46,9 @@ def join_pieces(
     ----------
     labels : int32 array, shape (rows, columns)
         0 where there is no calcification. Joined outlines grow along the line between their pieces, never into others.
+    pieces : mapping
+        Columns ``id``, in rising order, ``row_min``, ``row_max``, ``column_min`` and ``column_max`` (inclusive) of the
+        outlines, as :func:`~.tables.calcification_geometry` gives them.
     finder : CandidateFinder
         Of the same image.
     spacing_mm : (float, float)
@@ -51,13 +59,13 @@ def join_pieces(
         For each label there was, in rising order, the number of the calcification it belongs to now: 0, 1, … in the
         order of their labels.
     """
-    rows, columns = np.nonzero(labels)
-    ids, owner = np.unique(labels[rows, columns], return_inverse=True)
+    ids = pieces["id"]
     lowest = ids.copy()
     if len(ids) > 1:
         pixel_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
         reach = max(round(_REACH_MM / pixel_mm), 1)
-        boxes = _boxes(rows, columns, owner, len(ids)) + np.array((-reach, reach, -reach, reach))
+        sides = np.column_stack([pieces[name] for name in ("row_min", "row_max", "column_min", "column_max")])
+        boxes = sides + np.array((-reach, reach + 1, -reach, reach + 1))
         for members in _overlapping(boxes):
             top, _, left, _ = boxes[members].min(axis=0)
             _, bottom, _, right = boxes[members].max(axis=0)
@@ -84,17 +92,6 @@ def judged_together(
     return order[first], 1 - none
 
 
-def _boxes(rows: NDArray[np.intp], columns: NDArray[np.intp], owner: NDArray[np.intp], count: int) -> NDArray[np.int64]:
-    """First row, last row + 1, first column, last column + 1 of each outline, shape (outlines, 4)."""
-    boxes = np.empty((count, 4), np.int64)
-    for axis, places in enumerate((rows, columns)):
-        lowest, highest = np.full(count, np.iinfo(np.int64).max), np.zeros(count, np.int64)
-        np.minimum.at(lowest, owner, places)
-        np.maximum.at(highest, owner, places)
-        boxes[:, 2 * axis], boxes[:, 2 * axis + 1] = lowest, highest + 1
-    return boxes
-
-
 def _overlapping(boxes: NDArray[np.int64]) -> list[NDArray[np.intp]]:
     """Indices of two or more boxes that overlap, directly or one after the other."""
     top, bottom, left, right = boxes.T
@@ -105,12 +102,12 @@ def _overlapping(boxes: NDArray[np.int64]) -> list[NDArray[np.intp]]:
 
 def _join_in(
     box: Box,
-    ids: NDArray[np.int32],
+    ids: NDArray[np.int64],
     labels: NDArray[np.int32],
     finder: CandidateFinder,
     reach: int,
     spacing_mm: tuple[float, float],
-) -> NDArray[np.int32]:
+) -> NDArray[np.int64]:
     """Join some outlines in a box of the label map; return the label that each has now."""
     window = labels[box[0] : box[1], box[2] : box[3]]
     own = np.where(np.isin(window, ids), window, 0)
