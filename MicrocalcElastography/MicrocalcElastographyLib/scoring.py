@@ -16,8 +16,7 @@ from MicrocalcAILib.base.errors import WarningRecord
 from MicrocalcAILib.base.parameters import check_range
 
 from .elastogram import Direction, Elastogram, Unit
-from .geometry import Rectangle
-from .measurement.regions import Region, depth_inside, ring_around, spacing_of
+from .measurement.regions import Region, depth_inside, ring_around, spacing_of, surroundings
 
 Mask = NDArray[np.bool_]
 
@@ -213,7 +212,7 @@ def tsukuba_score(
         return score.missing("The surrounding tissue is so stiff that the scale cannot show stiffer tissue.")
     if score.too_void(parameters.largest_void_share):
         return score.missing_values()
-    near = lesion.bounds.grown(1).intersection(Rectangle(0, 0, *lesion.mask.shape)).slices
+    near = surroundings(lesion.bounds, (1, 1))
     depth = depth_inside(lesion.mask[near], spacing)
     radius = np.sqrt(np.count_nonzero(lesion.mask) * spacing[0] * spacing[1] / np.pi)
     deep = np.zeros_like(lesion.mask)
