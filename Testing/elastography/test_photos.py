@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from elastography.screen_photo import CORNERS, photo_of
 from MicrocalcAILib.base.errors import ParameterError
 from MicrocalcElastographyLib.calibration import Calibration
 from MicrocalcElastographyLib.geometry import Rectangle
@@ -16,21 +16,9 @@ from MicrocalcElastographyLib.phantom import PhantomParameters, simulate_screen
 from MicrocalcElastographyLib.reading import read_elastogram
 from MicrocalcElastographyLib.screen.corners import find_corners
 from MicrocalcElastographyLib.screen.frame import ScreenFrame, UltrasoundRegion
-from MicrocalcElastographyLib.screen.perspective import perspective_coefficients, straightened
+from MicrocalcElastographyLib.screen.perspective import straightened
 
-UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT = (80.0, 60.0), (900.0, 90.0), (880.0, 1130.0), (100.0, 1170.0)
-CORNERS = (UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT)
-
-
-def photo_of(rgb: np.ndarray) -> Image.Image:
-    """The screen as a camera sees it from a slight angle, on a gray desk."""
-    rows, columns = rgb.shape[:2]
-    upright = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], dtype=float)
-    taken = Image.fromarray(rgb).transform(
-        (980, 1240), Image.Transform.PERSPECTIVE, perspective_coefficients(np.array(CORNERS), upright).tolist(),
-        Image.Resampling.BICUBIC, fillcolor=(90, 90, 90),
-    )  # fmt: skip
-    return taken
+UPPER_LEFT, UPPER_RIGHT, LOWER_RIGHT, LOWER_LEFT = CORNERS
 
 
 def test_a_photo_of_a_screen_is_read_by_its_four_corners(tmp_path: Path) -> None:

@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from elastography.screen_photo import CORNERS, photo_of
 from mrml.elastography_panel import discard, make_panel
 from mrml.elastography_scene import ras, simulated
-
-CORNERS = ((80.0, 60.0), (900.0, 90.0), (880.0, 1130.0), (100.0, 1170.0))
-"""x and y of the screen's corners on the photo: upper left, upper right, lower right, lower left."""
 
 
 @pytest.fixture
@@ -20,16 +17,7 @@ def panel(slicer, monkeypatch, tmp_path):
 
 def photo(slicer, panel, desk):
     """A photo of a simulated screen on a desk of that gray, selected in the panel."""
-    from MicrocalcElastographyLib.screen.perspective import perspective_coefficients
-
-    rgb = simulated(opacity=1.0).frame
-    rows, columns = rgb.shape[:2]
-    upright = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], dtype=float)
-    way = perspective_coefficients(np.array(CORNERS), upright).tolist()
-    taken = Image.fromarray(rgb).transform(
-        (980, 1240), Image.Transform.PERSPECTIVE, way, Image.Resampling.BICUBIC, fillcolor=desk
-    )
-    pixels = np.array(taken)[np.newaxis]
+    pixels = np.array(photo_of(simulated(opacity=1.0).frame, desk))[np.newaxis]
     node = slicer.util.addVolumeFromArray(pixels, np.diag([-1, -1, 1, 1]), "Photo", "vtkMRMLVectorVolumeNode")
     panel.enter()
     panel.parameters.inputVolume = node
