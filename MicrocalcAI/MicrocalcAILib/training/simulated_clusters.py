@@ -153,10 +153,10 @@ def simulate_clusters(
     images = drawn_images(cohort, simulation)
     tables, labels = [], []
     for number, (lesions, (background, patient)) in enumerate(
-        zip(images, spread(backgrounds, simulation, len(images)), strict=True)
+        zip(images, _spread(backgrounds, simulation, len(images)), strict=True)
     ):
         progress("simulated clusters", number, len(images))
-        features, rows = simulated_image(lesions, background, (simulation.seed, number), selector)
+        features, rows = _simulated_image(lesions, background, (simulation.seed, number), selector)
         labels += [row | {"patient_id": patient} for row in rows]
         if features is not None:
             tables.append(features)
@@ -182,7 +182,7 @@ def drawn_images(cohort: Cohort, simulation: ClusterSimulation) -> list[list[Les
     return [images[place] for place in rng.permutation(len(images))]
 
 
-def simulated_image(
+def _simulated_image(
     lesions: Sequence[Lesion], background: Background, seed: tuple[int, int], selector: Selector
 ) -> tuple[FeatureTables | None, list[dict[str, Any]]]:
     """Features of what is found of the lesions in one image (None when nothing is), and a row of labels for each."""
@@ -300,7 +300,7 @@ def _described(cohort: Cohort, simulation: ClusterSimulation, labels: pd.DataFra
     }
 
 
-def spread(
+def _spread(
     backgrounds: Sequence[BackgroundImage], simulation: ClusterSimulation, images: int
 ) -> Iterator[tuple[Background, str]]:
     """A background and whose breast it is for each image; each background is made once."""
