@@ -139,8 +139,8 @@ class SpeckRegressor:
         """Of a pyramid: two convolutions of 3 × 3 on every level, the first of them halving, and one behind them."""
         strides = [2**level for level in range(len(self.card["architecture"]["widths"]))]
         deepest = strides[-1]
-        farthest = 2 + sum(stride // 2 + stride for stride in strides[1:]) + (deepest - 1) + 1
-        return Reach(deepest, -(-farthest // deepest) * deepest)
+        farthest = 2 + sum(stride // 2 + stride for stride in strides[1:])
+        return Reach(deepest, -(-farthest // deepest) * deepest, overlook=1)
 
     def without(self, patient: str) -> SpeckRegressor:
         """Only the networks that did not see a patient in training (PyTorch only); all when none is such."""

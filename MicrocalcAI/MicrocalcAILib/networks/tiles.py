@@ -23,18 +23,22 @@ Tile = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Reach:
-    """What a network's value at a pixel depends on.
+    """What a network's value at a pixel depends on: the cells of its deepest level that it looks at, and around them.
 
     Parameters
     ----------
     stride : int
-        Of its deepest level, in pixels: shifted by that much, the input gives the shifted output.
+        Side of a cell in pixels: shifted by that much, the input gives the shifted output.
     margin : int
-        Farthest pixel that counts, rounded up to a multiple of ``stride``.
+        Farthest pixel that counts for a cell, from its first pixel in each direction, rounded up to a multiple of
+        ``stride``.
+    overlook : int
+        Pixels to each side whose cells a value looks at, because of what the network does behind its coarse levels.
     """
 
     stride: int
     margin: int
+    overlook: int = 0
 
 
 def run_in_tiles(
@@ -43,14 +47,13 @@ def run_in_tiles(
     network: Any,
     runtime: Runtime | OnnxRuntime,
     reach: Reach,
-    tile: int = 576,
+    tile: int = 640,
     stage: str = "network",
     progress: Progress = no_progress,
 ) -> tuple[NDArray[np.float32], tuple[WarningRecord, ...]]:
     """A network's map of an image where the mask is, made of tiles that follow the mask.
 
-    Tiles begin at multiples of the stride and are computed with all that the network reaches around them: the map is
-    the one of the whole image.
+    Tiles are computed with all that the network reaches around them: the map is the one of the whole image.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ def run_in_tiles(
         Of the network.
     tile : int
         Side of the largest square that is computed at once, in pixels. The memory grows with its square; the smaller it
-        is, the more is computed twice, around the tiles (512 instead of 576: 7 % more for the selector).
+        is, the more is computed twice, around the tiles.
     stage, progress
         What to report.
 
@@ -92,9 +95,10 @@ def run_in_tiles(
 
 
 def tiles_following(mask: NDArray[np.bool_], side: int, reach: Reach) -> list[Tile]:
-    """Tiles that begin at multiples of the stride and cover the mask, not much more.
+    """Tiles that cover the mask, not much more.
 
-    Bands of rows, each as high and cut into as many columns as costs least for the part of the mask in it, and each
+    They begin ``overlook`` pixels behind a multiple of the stride: the neighbors of their pixels lie in cells that the
+    margin surrounds anyway, and two tiles look at the same cell where they meet. Bands of rows, each as high and cut into as many columns as costs least for the part of the mask in it, and each
     tile cut to the rows that the mask has there.
 
     Parameters
@@ -104,28 +108,30 @@ def tiles_following(mask: NDArray[np.bool_], side: int, reach: Reach) -> list[Ti
         With what the network reaches around it, a tile has at most the area of a square of that side.
     reach : Reach
     """
-    stride, margin = reach.stride, reach.margin // reach.stride
+    margin = reach.margin // reach.stride
+    edges = [_edges(length, reach) for length in mask.shape]
     blocks = mask
     for axis in (0, 1):
-        blocks = np.logical_or.reduceat(blocks, np.arange(0, mask.shape[axis], stride), axis=axis)
+        blocks = np.logical_or.reduceat(blocks, edges[axis][:-1], axis=axis)
     occupied = np.flatnonzero(blocks.any(axis=1)).tolist()
     tiles: list[Tile] = []
     top, end = (occupied[0], occupied[-1] + 1) if occupied else (0, 0)
     while top < end:
-        bottom, left, right, count = _cheapest_band(blocks, top, end, margin, (side // stride) ** 2)
+        bottom, left, right, count = _cheapest_band(blocks, top, end, margin, (side // reach.stride) ** 2)
         width = -(-(right - left) // count)
         for first in range(left, right, width):
             last = min(first + width, right)
             rows = top + np.flatnonzero(blocks[top:bottom, first:last].any(axis=1))
             if rows.size:
-                ends = (int(rows[0]), int(rows[-1]) + 1), (first, last)
-                down, across = (
-                    slice(start * stride, min(stop * stride, length))
-                    for (start, stop), length in zip(ends, mask.shape, strict=True)
-                )
-                tiles.append((down, across))
+                down = slice(edges[0][rows[0]], edges[0][rows[-1] + 1])
+                tiles.append((down, slice(edges[1][first], edges[1][last])))
         top = bottom
     return tiles
+
+
+def _edges(length: int, reach: Reach) -> list[int]:
+    """Where blocks of the stride's size begin along an axis, and the end of the last one."""
+    return [0, *range(reach.stride + reach.overlook, length, reach.stride), length]
 
 
 def _cheapest_band(blocks: NDArray[np.bool_], top: int, end: int, margin: int, area: int) -> tuple[int, int, int, int]:
@@ -158,8 +164,9 @@ def _surroundings(place: Tile, shape: tuple[int, ...], reach: Reach) -> tuple[Ti
     """A tile with all that the network reaches around it, and the tile within that."""
     around, inner = [], []
     for part, length in zip(place, shape, strict=True):
-        first = max(part.start - reach.margin, 0)
-        last = min(math.ceil(part.stop / reach.stride) * reach.stride + reach.margin, length)
+        first = max(part.start - reach.overlook - reach.margin, 0)
+        cells = math.ceil((part.stop - reach.overlook) / reach.stride)
+        last = min(cells * reach.stride + reach.margin, length)
         around.append(slice(first, last))
         inner.append(slice(part.start - first, part.stop - first))
     return (around[0], around[1]), (inner[0], inner[1])
