@@ -98,8 +98,9 @@ def tiles_following(mask: NDArray[np.bool_], side: int, reach: Reach) -> list[Ti
     """Tiles that cover the mask, not much more.
 
     They begin ``overlook`` pixels behind a multiple of the stride: the neighbors of their pixels lie in cells that the
-    margin surrounds anyway, and two tiles look at the same cell where they meet. Bands of rows, each as high and cut into as many columns as costs least for the part of the mask in it, and each
-    tile cut to the rows that the mask has there.
+    margin surrounds anyway, and two tiles look at the same cell where they meet. Bands of rows, each as high and cut
+    into as many columns as costs least for the part of the mask in it, and each tile cut to the rows that the mask has
+    there.
 
     Parameters
     ----------
