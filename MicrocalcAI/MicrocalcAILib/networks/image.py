@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_array, csr_array
 
 from ..segmentation.candidates import bounding_box
 from ..segmentation.noise import NoiseMap, median
@@ -15,7 +16,7 @@ from ..segmentation.scale_space import difference_of_gaussians, gaussian_kernels
 
 _DETAIL_SIGMA_MM = 1.2  # structures wider than this are background
 _FINE_SIGMA_MM = 0.2  # what is finer is noise, for the most part
-_NO_SIGMA_MM = 1e-6  # the pixel itself
+_NO_SIGMA = 1e-6  # the pixel itself
 _TRUNCATE = 3.0  # Gaussians end at 3 σ
 _NOISE_TILE_MM = 6.0
 _MAD_TO_SD = 1.4826
@@ -78,13 +79,34 @@ def resampled(
     shape = [max(round(part.shape[axis] * spacing_mm[axis] / grid_mm), 1) for axis in (0, 1)]
     scale = (part.shape[0] / shape[0], part.shape[1] / shape[1])
     values = np.asarray(part, np.float32)
-    if order and max(scale) > 1.05:
-        sigma = [0.5 * np.sqrt(max(factor**2 - 1, 0)) for factor in scale]
-        values = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3)
     if tuple(shape) != part.shape:
-        offset = [0.5 * factor - 0.5 for factor in scale]
-        values = ndimage.affine_transform(values, scale, offset, tuple(shape), order=order, mode="nearest")
+        if order:
+            down, across = (_resampling(*lengths) for lengths in zip(part.shape, shape, strict=True))
+            values = (across @ np.ascontiguousarray((down @ values).T)).T
+        else:
+            offset = [0.5 * factor - 0.5 for factor in scale]
+            values = ndimage.affine_transform(values, scale, offset, tuple(shape), order=order, mode="nearest")
     return Grid(np.ascontiguousarray(values), grid_mm, box, scale)
+
+
+def _resampling(length: int, count: int) -> csr_array:
+    """Matrix of weights, shape (count, length): smooths where grid pixels are coarser, and interpolates linearly.
+
+    Smoothing and interpolating are both linear, and the same on every line: four times as fast at once as one by one.
+    """
+    scale = length / count
+    sigma = 0.5 * np.sqrt(max(scale**2 - 1, 0))
+    kernels, radii = gaussian_kernels(np.array((max(sigma, _NO_SIGMA),)), _TRUNCATE)
+    reach = int(radii[0])
+    kernel = np.concatenate((kernels[0, :0:-1], kernels[0]))
+    places = np.clip((np.arange(count) + 0.5) * scale - 0.5, 0, length - 1)
+    before = places.astype(np.intp)
+    part = (places - before)[:, None]
+    weights = np.pad((1 - part) * kernel, ((0, 0), (0, 1))) + np.pad(part * kernel, ((0, 0), (1, 0)))
+    columns = np.clip(before[:, None] + np.arange(-reach, reach + 2), 0, length - 1)  # continued with the nearest
+    rows = np.broadcast_to(np.arange(count)[:, None], columns.shape)
+    entries = weights.astype(np.float32).ravel(), (rows.ravel(), columns.ravel())
+    return coo_array(entries, shape=(count, length)).tocsr()
 
 
 def breast_in_contrast(
@@ -143,16 +165,21 @@ def local_contrast(values: NDArray[np.float32], inside: NDArray[np.bool_], spaci
     step = (values.shape[0] / tiles[0], values.shape[1] / tiles[1])
     interpolated = NoiseMap(noise[None], ((step[0] - 1) / 2, (step[1] - 1) / 2), step)
     for first, last in bands:
-        contrast[first:last] /= interpolated.at((first, last, 0, values.shape[1]))[0]
-        np.arcsinh(contrast[first:last], out=contrast[first:last])
+        contrast[first:last] = _compressed(contrast[first:last] / interpolated.at((first, last, 0, values.shape[1]))[0])
     return contrast
+
+
+def _compressed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """asinh, from NumPy's fast root and logarithm (its own asinh takes four times as long)."""
+    size = np.abs(values)
+    return np.copysign(np.log(size + np.sqrt(size * size + 1)), values)
 
 
 def _fine_and_detail(
     values: NDArray[np.float32], first: int, last: int, spacing_mm: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What rows hold beyond a narrow and beyond a wide Gaussian."""
-    sigmas_px = np.array((_NO_SIGMA_MM, _FINE_SIGMA_MM, _DETAIL_SIGMA_MM)) / spacing_mm
+    sigmas_px = np.array((_NO_SIGMA, _FINE_SIGMA_MM, _DETAIL_SIGMA_MM)) / spacing_mm
     kernels, radii = gaussian_kernels(sigmas_px, _TRUNCATE)
     planes = np.empty((2, last - first, values.shape[1]), np.float32)
     rows = np.arange(first, last)
