@@ -12,6 +12,7 @@ from . import (
     train_adapt,
     train_compare,
     train_detector,
+    train_fewer_features,
     train_operating_points,
     train_patches,
 )
@@ -58,6 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     regressor.add_argument("--steps", type=int, metavar="N", help="optimizer steps of each network")
     regressor.add_argument("--seed", type=int)
     regressor.set_defaults(train=_train_regressor)
+
+    fewer = models.add_parser("fewer-features", help="a selector's network at a lower cost, its trees as they are")
+    train_fewer_features.add_arguments(fewer)
+    fewer.set_defaults(train=train_fewer_features.run)
 
     simulated_patches = models.add_parser("simulated-patches", help="the training data of the bundled patch networks")
     train_patches.add_data_arguments(simulated_patches)

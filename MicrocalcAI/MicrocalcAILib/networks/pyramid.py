@@ -40,12 +40,16 @@ class PyramidRegressor(nn.Module):
 
     def forward(self, contrast: torch.Tensor) -> torch.Tensor:
         """Logits of the nearness of a calcification."""
-        return self._nearness(self._bottom_up(contrast))
+        return self.head(self.merged(contrast))
+
+    def merged(self, contrast: torch.Tensor) -> torch.Tensor:
+        """What the head looks at: all levels together, shape (batch, features, rows, columns)."""
+        return self._top_down(self._bottom_up(contrast))
 
     def with_groups(self, contrast: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of the nearness, and those of a group on the grid of the coarsest level."""
         found = self._bottom_up(contrast)
-        return self._nearness(found), self.grouping(self.projections[-1](found[-1]))
+        return self.head(self._top_down(found)), self.grouping(self.projections[-1](found[-1]))
 
     def _bottom_up(self, contrast: torch.Tensor) -> list[torch.Tensor]:
         found = []
@@ -54,11 +58,11 @@ class PyramidRegressor(nn.Module):
             found.append(contrast)
         return found
 
-    def _nearness(self, found: Sequence[torch.Tensor]) -> torch.Tensor:
+    def _top_down(self, found: Sequence[torch.Tensor]) -> torch.Tensor:
         merged = self.projections[-1](found[-1])
         for projection, finer in zip(reversed(self.projections[:-1]), reversed(found[:-1]), strict=True):
             merged = functional.interpolate(merged, scale_factor=2, mode="nearest") + projection(finer)
-        return self.head(merged)
+        return merged
 
 
 class MeanNearness(nn.Module):
