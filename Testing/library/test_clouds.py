@@ -84,6 +84,16 @@ def test_a_few_unsure_specks_are_a_cloud_only_where_a_reader_says_so():
     assert len(clouds_of(table, probability=np.nan)) == 1
 
 
+def test_the_word_that_a_reader_put_beside_the_suggested_one_holds():
+    table, spacing_mm = specks(20, probability=0.6), (SPACING_MM, SPACING_MM)
+    suggested = clusters_of(table, morphology="punctate")
+    assert len(outline_clouds(table, suggested.assign(reader_morphology="amorphous"), spacing_mm)) == 1
+    taken_back = clusters_of(specks()).assign(reader_morphology="punctate")
+    assert outline_clouds(specks(), taken_back, spacing_mm) == ()
+    for nothing in ("-", "", np.nan):
+        assert len(outline_clouds(specks(), clusters_of(specks()).assign(reader_morphology=nothing), spacing_mm)) == 1
+
+
 def test_specks_that_a_reader_drew_count_fully():
     table = specks(20, probability=0.6)
     assert len(clouds_of(table.assign(source="reader"))) == 1

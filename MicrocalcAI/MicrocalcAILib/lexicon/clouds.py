@@ -82,7 +82,8 @@ def outline_clouds(
     Parameters
     ----------
     calcifications, clusters : DataFrame
-        As in :class:`~MicrocalcAILib.analysis.Analysis`. Clusters that were not described have no clouds.
+        As in :class:`~MicrocalcAILib.analysis.Analysis`. Clusters that were not described have no clouds. A word that a
+        reader put in the column ``reader_morphology`` comes before the one in ``morphology``.
     spacing_mm : (float, float)
 
     Returns
@@ -93,13 +94,16 @@ def outline_clouds(
     """
     if "morphology" not in clusters:
         return ()
+    own = clusters.get("reader_morphology", pd.Series("", clusters.index)).replace("-", np.nan).replace("", np.nan)
+    word = own.fillna(clusters["morphology"])
+    is_readers = own.notna()
+    if "morphology_probability" in clusters:
+        is_readers |= clusters["morphology_probability"].isna()
     found = []
-    amorphous = clusters[clusters["morphology"] == AMORPHOUS]
-    suggested = amorphous.get("morphology_probability", pd.Series(1.0, amorphous.index)).notna()
-    for identifier, is_suggested in zip(amorphous["id"], suggested, strict=True):
+    for identifier, is_certain in zip(clusters["id"][word == AMORPHOUS], is_readers[word == AMORPHOUS], strict=True):
         members = calcifications[calcifications["cluster_id"] == identifier]
         weights = evidence(member_weights(members))
-        if not is_suggested or weights.sum() >= LEAST_EVIDENCE:
+        if is_certain or weights.sum() >= LEAST_EVIDENCE:
             parts, inside = _level(members[["row", "column"]].to_numpy(np.float64) * spacing_mm, weights)
             if parts:
                 polygons = tuple(part / spacing_mm for part in parts)
