@@ -84,6 +84,10 @@ def test_a_few_unsure_specks_are_a_cloud_only_where_a_reader_says_so():
     assert len(clouds_of(table, probability=np.nan)) == 1
 
 
+def test_an_uncertain_word_makes_no_cloud():
+    assert clouds_of(specks(), probability=0.49) == ()
+
+
 def test_the_word_that_a_reader_put_beside_the_suggested_one_holds():
     table, spacing_mm = specks(20, probability=0.6), (SPACING_MM, SPACING_MM)
     suggested = clusters_of(table, morphology="punctate")

@@ -39,12 +39,13 @@ class CloudMatches:
         clouds), ``dice`` with all found clouds that touch it (0 where there is none).
     found, false : int
         Found clouds, and those of them that touch no true one.
-    patient : str
+    image, patient : str
     """
 
     truths: pd.DataFrame
     found: int
     false: int
+    image: str = ""
     patient: str = ""
 
 
@@ -53,6 +54,8 @@ def match_clouds(
     truth: Findings,
     morphologies: pd.Series,
     spacing_mm: tuple[float, float],
+    *,
+    image: str = "",
     patient: str = "",
 ) -> CloudMatches:
     """Compare the clouds of an image with its true amorphous clusters.
@@ -66,7 +69,7 @@ def match_clouds(
     morphologies : Series
         Word of each true cluster, by its id.
     spacing_mm : (float, float)
-    patient : str
+    image, patient : str
 
     Raises
     ------
@@ -104,7 +107,7 @@ def match_clouds(
             }
         )
     table = pd.DataFrame(described, columns=["id", "area_mm2", "covered", "dice"])
-    return CloudMatches(table, len(masks), int((~touches).sum()), patient)
+    return CloudMatches(table, len(masks), int((~touches).sum()), image, patient)
 
 
 def cloud_overlap(
@@ -123,10 +126,12 @@ def cloud_overlap(
     dict
         JSON-ready; a number that does not exist is None. ``true``, ``found`` and ``false`` clouds, how many of the true
         ones were ``outlined`` at all, and, over every true one, the mean (with interval) and the median of ``dice`` and
-        of the share ``covered``; ``outlined_dice`` over those that were outlined.
+        of the share ``covered``; ``outlined_dice`` over those that were outlined; ``each``: every true one.
     """
     units = patient_units(matches)
-    truths = pd.concat([one.truths.assign(unit=unit) for unit, one in zip(units, matches, strict=True)])
+    truths = pd.concat(
+        [one.truths.assign(unit=unit, image=one.image) for unit, one in zip(units, matches, strict=True)]
+    )
     outlined = truths[truths["dice"] > 0]
 
     def described(rows: pd.DataFrame, name: str) -> dict[str, float | None]:
@@ -144,6 +149,7 @@ def cloud_overlap(
         "dice": described(truths, "dice"),
         "covered": described(truths, "covered"),
         "outlined_dice": described(outlined, "dice"),
+        "each": truths[["image", "id", "area_mm2", "covered", "dice"]].to_dict("records"),
     }
 
 

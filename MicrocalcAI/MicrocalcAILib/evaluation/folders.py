@@ -162,7 +162,8 @@ def evaluate_folders(
             clusters.append(_match_clusters(matches, image, cluster_rule))
             if image.clouds is not None and image.cluster_morphologies is not None:
                 kinds = image.cluster_morphologies
-                clouds.append(match_clouds(image.clouds, image.truth, kinds, image.spacing_mm, matches.patient))
+                named = {"image": name, "patient": matches.patient}
+                clouds.append(match_clouds(image.clouds, image.truth, kinds, image.spacing_mm, **named))
     progress("Comparing images", len(true_folders), len(true_folders))
     if clusters is None:
         warnings.append(WarningRecord("clusters-unknown", "The truth does not name clusters; they are not compared."))

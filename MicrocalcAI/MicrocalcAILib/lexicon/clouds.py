@@ -26,6 +26,7 @@ from skimage.measure import find_contours
 
 from ..segmentation.groups import evidence
 from .arrangement import member_weights
+from .describe import UNCERTAIN
 
 AMORPHOUS = "amorphous"
 LEAST_EVIDENCE = 12.0  # of the specks together, unless a reader chose the word
@@ -89,18 +90,20 @@ def outline_clouds(
     Returns
     -------
     tuple of Cloud
-        In the order of the clusters whose word of morphology is ``amorphous`` and whose specks together tell enough of
-        a group (:data:`LEAST_EVIDENCE`); a reader's word needs no more evidence.
+        In the order of the clusters. Theirs are those whose word of morphology is ``amorphous``, not uncertain
+        (:data:`~.describe.UNCERTAIN`), and whose specks together tell enough of a group (:data:`LEAST_EVIDENCE`); a
+        reader's word needs neither.
     """
     if "morphology" not in clusters:
         return ()
-    own = clusters.get("reader_morphology", pd.Series("", clusters.index)).replace("-", np.nan).replace("", np.nan)
+    own = clusters.get("reader_morphology", pd.Series("", clusters.index))
+    own = own.mask(own.isin(("", "-")))
     word = own.fillna(clusters["morphology"])
-    is_readers = own.notna()
-    if "morphology_probability" in clusters:
-        is_readers |= clusters["morphology_probability"].isna()
+    probability = clusters.get("morphology_probability", pd.Series(1.0, clusters.index)).where(own.isna())
+    is_readers = probability.isna()
+    is_amorphous = (word == AMORPHOUS) & (is_readers | (probability >= UNCERTAIN))
     found = []
-    for identifier, is_certain in zip(clusters["id"][word == AMORPHOUS], is_readers[word == AMORPHOUS], strict=True):
+    for identifier, is_certain in zip(clusters["id"][is_amorphous], is_readers[is_amorphous], strict=True):
         members = calcifications[calcifications["cluster_id"] == identifier]
         weights = evidence(member_weights(members))
         if is_certain or weights.sum() >= LEAST_EVIDENCE:
