@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from MicrocalcSlicerShared.nodes import removeNode, tableFrame
@@ -9,6 +11,9 @@ from MicrocalcSlicerShared.nodes import removeNode, tableFrame
 from .inputvolume import pixelToWorld
 from .linemodels import drawLines
 from .results import ResultNodes, clusterNumbers, imageRecord, volumeOf
+
+if TYPE_CHECKING:  # what this needs may not be installed yet
+    from MicrocalcAILib.lexicon.clouds import Cloud
 
 _ROLE = "Microcalc.Clouds"  # node reference from the segmentation
 _STATE = "Microcalc.CloudsState"  # attribute of the model: of which tables it is
@@ -28,7 +33,7 @@ def showClouds(results: ResultNodes):
     modelNode = findClouds(results.segmentationNode)
     if modelNode is not None and modelNode.GetAttribute(_STATE) == state:
         return modelNode  # views that follow each other ask often
-    polygons = _polygons(results)
+    polygons = [part for cloud in _clouds(results) for part in cloud.parts]
     if not polygons:
         removeClouds(results.segmentationNode)
         return None
@@ -39,6 +44,12 @@ def showClouds(results: ResultNodes):
     modelNode = drawLines(results, _ROLE, "clouds", points, np.delete(joined, ends, axis=0), _COLOR, _OPACITY)
     modelNode.SetAttribute(_STATE, state)
     return modelNode
+
+
+def areasMm2(results: ResultNodes) -> dict[int, float]:
+    """Area of each cloud, by the number of its cluster."""
+    clouds = _clouds(results)
+    return {cloud.cluster_id: cloud.area_mm2(tuple(_spacingMm(results))) for cloud in clouds}
 
 
 def findClouds(segmentationNode):
@@ -56,11 +67,18 @@ def _stateOf(results: ResultNodes) -> str:
     return " ".join(str(node.GetMTime()) for node in (results.calcificationsTableNode, results.clustersTableNode))
 
 
-def _polygons(results: ResultNodes) -> list[np.ndarray]:
-    spacingMm = imageRecord(results.segmentationNode).get("spacing_mm")
+def _clouds(results: ResultNodes) -> tuple[Cloud, ...]:
+    spacingMm = _spacingMm(results)
     if spacingMm is None or not clusterNumbers(results.clustersTableNode):
-        return []
-    from MicrocalcAILib.lexicon.clouds import outline_clouds
-
+        return ()
+    try:
+        from MicrocalcAILib.lexicon.clouds import outline_clouds
+    except ImportError:  # a scene with results may be opened before the packages are installed
+        return ()
     tables = (tableFrame(node) for node in (results.calcificationsTableNode, results.clustersTableNode))
-    return [part for cloud in outline_clouds(*tables, tuple(spacingMm)) for part in cloud.parts]
+    return outline_clouds(*tables, tuple(spacingMm))
+
+
+def _spacingMm(results: ResultNodes) -> list[float] | None:
+    """As the analysis used it; None where a user's own segmentation says nothing."""
+    return imageRecord(results.segmentationNode).get("spacing_mm")

@@ -98,6 +98,12 @@ def test_the_word_that_a_reader_put_beside_the_suggested_one_holds():
         assert len(outline_clouds(specks(), clusters_of(specks()).assign(reader_morphology=nothing), spacing_mm)) == 1
 
 
+def test_a_rejected_cluster_has_no_cloud():
+    clusters = clusters_of(specks())
+    assert outline_clouds(specks(), clusters.assign(reader_decision="rejected"), (SPACING_MM, SPACING_MM)) == ()
+    assert len(outline_clouds(specks(), clusters.assign(reader_decision="accepted"), (SPACING_MM, SPACING_MM))) == 1
+
+
 def test_specks_that_a_reader_drew_count_fully():
     table = specks(20, probability=0.6)
     assert len(clouds_of(table.assign(source="reader"))) == 1

@@ -19,6 +19,7 @@ from MicrocalcAISlicer import (
     results,
 )
 from MicrocalcAISlicer.logic import MicrocalcAILogic
+from mrml import panel_runs
 from mrml.conftest import SHAPE, SPACING_MM
 from mrml.panel_runs import with_overlays
 
@@ -199,6 +200,15 @@ def test_the_border_of_a_cloud_goes_with_its_word(slicer, volume, cloudy):
         shown.clustersTableNode, 1, "morphology", "punctate", results.wordsOf(shown.segmentationNode)
     )
     assert cloudoutlines.showClouds(shown) is None
+    assert cloudoutlines.findClouds(shown.segmentationNode) is None
+
+
+def test_the_panel_tells_the_area_of_a_cloud_and_draws_it_with_the_outlines(slicer, panel, volume, cloudy):
+    shown = panel_runs.show(panel, cloudy, volume)
+    area = cloudy.clouds[0].area_mm2(cloudy.spacing_mm)
+    assert f"cloud of {area:.0f} mm²" in panel.ui.clusterTable.item(0, 0).toolTip()
+    assert cloudoutlines.findClouds(shown.segmentationNode) is not None
+    panel.ui.outlinesCheckBox.setChecked(False)
     assert cloudoutlines.findClouds(shown.segmentationNode) is None
 
 

@@ -92,7 +92,7 @@ def outline_clouds(
     tuple of Cloud
         In the order of the clusters. Theirs are those whose word of morphology is ``amorphous``, not uncertain
         (:data:`~.describe.UNCERTAIN`), and whose specks together tell enough of a group (:data:`LEAST_EVIDENCE`); a
-        reader's word needs neither.
+        reader's word needs neither, and clusters that a reader rejected have none.
     """
     if "morphology" not in clusters:
         return ()
@@ -102,6 +102,7 @@ def outline_clouds(
     probability = clusters.get("morphology_probability", pd.Series(1.0, clusters.index)).where(own.isna())
     is_readers = probability.isna()
     is_amorphous = (word == AMORPHOUS) & (is_readers | (probability >= UNCERTAIN))
+    is_amorphous &= clusters.get("reader_decision", pd.Series("", clusters.index)) != "rejected"
     found = []
     for identifier, is_certain in zip(clusters["id"][is_amorphous], is_readers[is_amorphous], strict=True):
         members = calcifications[calcifications["cluster_id"] == identifier]
