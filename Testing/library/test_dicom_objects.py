@@ -107,7 +107,8 @@ def test_highdicom_reads_segments_with_their_codes_and_image(written):
 def test_a_cloud_is_a_segment_of_its_own_beside_its_specks(tmp_path):
     found = [(i + 1, 1, 24 + 8 * (i // 5), 26 + 8 * (i // 5), 8 + 8 * (i % 5), 10 + 8 * (i % 5)) for i in range(25)]
     made, image = results(tmp_path, found=tuple(found))
-    path = write_objects(made, image, tmp_path / "dicom")["segmentation"]
+    files = write_objects(made, image, tmp_path / "dicom")
+    path = files["segmentation"]
     cluster, cloud = read_segments(path).segments
     assert (cluster.label, cloud.label) == ("Cluster 1", "Cloud of Cluster 1")
     assert cloud.kind[:2] == ("129760005", "SCT")
@@ -115,7 +116,10 @@ def test_a_cloud_is_a_segment_of_its_own_beside_its_specks(tmp_path):
     assert np.array_equal(cluster.mask, specks)
     assert not (cloud.mask & specks).any()
     assert cloud.mask[30:54, 15:40][~specks[30:54, 15:40]].all()
-    assert errors_of(path) == []
+    graphics = dcmread(files["marks"]).GraphicAnnotationSequence[0].GraphicObjectSequence
+    border = np.reshape(graphics[1].GraphicData, (-1, 2)) - 0.5
+    assert np.allclose(border[:, ::-1], np.clip(load_analysis(made).clouds[0].parts[0], -0.5, None), atol=0.01)
+    assert errors_of(path) == errors_of(files["marks"]) == []
 
 
 def test_a_heatmap_covers_its_cells(written):
