@@ -133,10 +133,13 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
 
 def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) -> Image.Image:
     row_mm, column_mm = mammogram.spacing_mm
-    height_mm = (cluster["row_max"] - cluster["row_min"] + 1) * row_mm
-    width_mm = (cluster["column_max"] - cluster["column_min"] + 1) * column_mm
+    clouds = [cloud for cloud in analysis.clouds if cloud.cluster_id == cluster["id"]]
+    corners = [(cluster["row_min"], cluster["column_min"]), (cluster["row_max"], cluster["column_max"])]
+    shown = np.concatenate([np.array(corners, np.float64), *(part for cloud in clouds for part in cloud.parts)])
+    first, last = shown.min(axis=0), shown.max(axis=0)
+    height_mm, width_mm = (last - first + 1) * mammogram.spacing_mm
     side_mm = max(height_mm + 2, width_mm + 2, _SMALLEST_TILE_MM)
-    center = ((cluster["row_min"] + cluster["row_max"]) / 2, (cluster["column_min"] + cluster["column_max"]) / 2)
+    center = (first + last) / 2
     top, bottom = _interval(center[0], side_mm / row_mm, mammogram.pixels.shape[0])
     left, right = _interval(center[1], side_mm / column_mm, mammogram.pixels.shape[1])
     inner = _TILE - _CAPTION - _DESCRIPTION
@@ -153,7 +156,6 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     color = _rgb(cluster_color(cluster))
     colored[outline] = color
     marked = Image.fromarray(colored)
-    clouds = [cloud for cloud in analysis.clouds if cloud.cluster_id == cluster["id"]]
     draw_clouds(marked, clouds, (top, left), (size[1] / (bottom - top), size[0] / (right - left)), color)
     tile = Image.new("RGB", (_TILE, _TILE), BACKGROUND)
     tile.paste(marked, (0, _CAPTION + _DESCRIPTION))

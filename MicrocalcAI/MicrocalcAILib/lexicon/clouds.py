@@ -167,10 +167,10 @@ def _level(
     counts = np.bincount(numbers[at], minlength=numbers.max() + 1)
     counts[0] = 0
     is_part = counts >= _FEWEST_IN_PART
-    parts = []
+    parts, filled = [], np.where(numbers, np.maximum(density, level), density)
     for number in np.flatnonzero(is_part):
-        filled = np.where(numbers == number, np.maximum(density, level), 0)
-        longest = max(find_contours(filled, level * (1 - 1e-9)), key=len)
+        alone = np.where((numbers == number) | (numbers == 0), filled, 0)
+        longest = max(find_contours(alone, level * (1 - 1e-9)), key=len)
         parts.append(longest * _GRID_MM + corner)
     return sorted(parts, key=_area, reverse=True), is_part[numbers[at]]
 
