@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from .reading.admission import AdmissionCard
 
 if TYPE_CHECKING:  # heavy, and seldom needed by those who only look at results
     from .classification.feature_tables import FeatureTables
+    from .lexicon.clouds import Cloud
 
 _SHOWN = ("name", "count", "extent_mm", "morphology", "distribution", "descriptor_risk")  # in a notebook
 SINGLES = 0  # cluster_id of calcifications that belong to no cluster
@@ -85,6 +87,13 @@ class Analysis:
     provenance: dict[str, Any] = field(default_factory=dict)
     admission: AdmissionCard = field(default_factory=AdmissionCard)
 
+    @cached_property
+    def clouds(self) -> tuple[Cloud, ...]:
+        """Outlines around the clusters that are amorphous; see :func:`~.lexicon.clouds.outline_clouds`."""
+        from .lexicon.clouds import outline_clouds
+
+        return outline_clouds(self.calcifications, self.clusters, self.spacing_mm)
+
     def _repr_html_(self) -> str:
         """How a notebook shows it."""
         count, clusters = len(self.calcifications), len(self.clusters)
@@ -102,6 +111,7 @@ SCHEMA = 2
 LABELS_FILE = "calcification_labels.nrrd"
 CALCIFICATIONS_FILE = "calcifications.csv"
 CLUSTERS_FILE = "clusters.csv"
+CLOUDS_FILE = "clouds.csv"
 BOXES_FILE = "boxes.csv"
 _SMALLEST_SPACING_MM, _LARGEST_SPACING_MM = 0.001, 100.0
 _LARGEST_BREAST_CM2 = 1e5
@@ -110,6 +120,8 @@ ANALYSIS_FILE = "analysis.json"
 
 def save_analysis(analysis: Analysis, folder: Path, name: str | None = None, writing: Meter | None = None) -> None:
     """Write label map, tables and ``analysis.json`` into an existing folder; :func:`load_analysis` reads them back.
+
+    ``clouds.csv`` is there where there are clouds; it is not read back, because they follow from the other tables.
 
     Parameters
     ----------
@@ -130,6 +142,10 @@ def save_analysis(analysis: Analysis, folder: Path, name: str | None = None, wri
     )
     write_table(analysis.calcifications, folder / CALCIFICATIONS_FILE)
     write_table(analysis.clusters, folder / CLUSTERS_FILE)
+    if analysis.clouds:
+        from .lexicon.clouds import cloud_table
+
+        write_table(cloud_table(analysis.clouds, analysis.calcifications, analysis.spacing_mm), folder / CLOUDS_FILE)
     if analysis.features is not None:
         analysis.features.named(name or folder.name).save(folder)
     for heatmap in analysis.heatmaps:

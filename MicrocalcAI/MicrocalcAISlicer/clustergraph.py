@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import vtk
 
-from MicrocalcSlicerShared.nodes import addNode, nothingLeftBehind, removeNode
+from MicrocalcSlicerShared.nodes import removeNode
 
 from .inputvolume import pixelToWorld
+from .linemodels import drawLines
 from .results import ResultNodes, calcificationRows, volumeOf
 
 _ROLE = "Microcalc.ClusterGraph"  # node reference from the segmentation
@@ -28,24 +28,7 @@ def showGraph(results: ResultNodes, clusterId: int):
     volumeNode = volumeOf(results)
     members = [row for row in calcificationRows(results) if row["cluster_id"] == clusterId]
     positions = np.array([pixelToWorld(volumeNode, row["row"], row["column"]) for row in members]).reshape(-1, 3)
-    lines = _lines(positions, spanning_links(positions))
-    modelNode = results.segmentationNode.GetNodeReference(_ROLE)
-    if modelNode is None:
-        with nothingLeftBehind() as created:
-            modelNode = addNode("vtkMRMLModelNode", f"{volumeNode.GetName()} cluster graph", created)
-            modelNode.SetSaveWithScene(False)
-            modelNode.CreateDefaultDisplayNodes()
-            displayNode = modelNode.GetDisplayNode()
-            displayNode.SetSaveWithScene(False)
-            displayNode.SetColor(*_COLOR)
-            displayNode.SetVisibility2D(True)
-            # Lines in the plane of the slice have no intersection with it; their projection is drawn.
-            displayNode.SetSliceDisplayModeToProjection()
-            displayNode.SetSliceIntersectionThickness(1)
-            displayNode.SetOpacity(_OPACITY)
-            results.segmentationNode.SetNodeReferenceID(_ROLE, modelNode.GetID())
-    modelNode.SetAndObservePolyData(lines)
-    return modelNode
+    return drawLines(results, _ROLE, "cluster graph", positions, spanning_links(positions), _COLOR, _OPACITY)
 
 
 def findGraph(segmentationNode):
@@ -56,17 +39,3 @@ def findGraph(segmentationNode):
 def removeGraph(segmentationNode) -> None:
     """Remove the graph of an image, if there is one."""
     removeNode(findGraph(segmentationNode))
-
-
-def _lines(positions: np.ndarray, links: np.ndarray):
-    points, cells = vtk.vtkPoints(), vtk.vtkCellArray()
-    for position in positions:
-        points.InsertNextPoint(*position)
-    for first, second in links:
-        cells.InsertNextCell(2)
-        cells.InsertCellPoint(int(first))
-        cells.InsertCellPoint(int(second))
-    polyData = vtk.vtkPolyData()
-    polyData.SetPoints(points)
-    polyData.SetLines(cells)
-    return polyData

@@ -7,7 +7,7 @@ from MicrocalcAILib.base.errors import MicrocalcError
 from MicrocalcSlicerShared.panel import enable, showText
 from MicrocalcSlicerShared.reach import fitColumns
 
-from . import clustertext
+from . import cloudoutlines, clustertext
 from .inputvolume import ijkToRas
 from .readercolumns import ACCEPTED, KINDS, REJECTED, UNDECIDED, ReaderEdits, currentWord, decision
 from .readerplaces import placeInWords
@@ -204,9 +204,10 @@ class ClustersSection:
         table.blockSignals(True)
         table.clearSelection()
         table.setRowCount(len(self._rows))
+        clouds = cloudoutlines.areasMm2(self._results) if self._rows else {}
         for index, row in enumerate(self._rows):
             record = self._records.get(row["id"])
-            toolTip = clustertext.explanation(row, record, self._placeOf(row))
+            toolTip = clustertext.explanation(row, record, self._placeOf(row), clouds.get(int(row["id"])))
             isRejected = decision(row) == REJECTED
             for column, text in enumerate(clustertext.cells(row)):
                 item = qt.QTableWidgetItem(text)

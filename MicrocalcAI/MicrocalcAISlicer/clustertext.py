@@ -101,7 +101,9 @@ def notice(row: dict[str, Any]) -> str:
     return "" if text in ("-", "") or _number(row, "probability_malignant") is None else str(text)
 
 
-def explanation(row: dict[str, Any], record: dict[str, Any] | None, where: str = "") -> str:
+def explanation(
+    row: dict[str, Any], record: dict[str, Any] | None, where: str = "", cloudMm2: float | None = None
+) -> str:
     """Everything that speaks for and against the words and the numbers of a cluster, as rich text.
 
     Parameters
@@ -112,8 +114,12 @@ def explanation(row: dict[str, Any], record: dict[str, Any] | None, where: str =
         Of the words (``analysis.words``); None when the cluster was not described.
     where : str
         As for :func:`title`.
+    cloudMm2 : float, optional
+        Area of the outline around an amorphous cluster.
     """
     parts = [f"{title(row, where)}, {row['count']:.0f} × , {row['extent_mm']:.1f} mm"]
+    if cloudMm2 is not None:
+        parts.append(_("Outlined as a cloud of {area:.0f} mm²").format(area=cloudMm2))
     for kind in KINDS:
         heading = _("Morphology") if kind == "morphology" else _("Distribution")
         own = readerWord(row, kind)

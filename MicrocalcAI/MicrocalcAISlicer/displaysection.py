@@ -5,7 +5,7 @@ from slicer.i18n import tr as _
 
 from MicrocalcSlicerShared.panel import enable
 
-from . import clustergraph, lesionboxes, ownviews, probabilitymaps
+from . import cloudoutlines, clustergraph, lesionboxes, ownviews, probabilitymaps
 from .parameternode import Heatmap
 from .results import findResults, volumeOf
 from .views import viewsShowing
@@ -58,6 +58,11 @@ class DisplaySection:
         if displayNode is not None:
             displayNode.SetOpacity2DOutline(parameters.outlineOpacity)
             ownviews.show(displayNode, parameters.showOutlines, volumeNode)
+        clouds = cloudoutlines.showClouds(results) if parameters.showOutlines else None
+        if clouds is None:
+            cloudoutlines.removeClouds(segmentationNode)
+        else:
+            ownviews.show(clouds.GetDisplayNode(), True, volumeNode)
         for node in lesionboxes.findBoxes(segmentationNode):
             ownviews.show(node.GetDisplayNode(), parameters.showBoxes, volumeNode)
 

@@ -7,7 +7,7 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from . import clustergraph, exammarkups, lesionboxes, results
+from . import cloudoutlines, clustergraph, exammarkups, lesionboxes, results
 from .views import sliceViews, viewsShowing
 
 _WAITS = "Microcalc.WaitsForView"  # attribute of a display node that is hidden only because no view shows its image
@@ -41,8 +41,9 @@ def follow() -> None:
     """Bring everything that lies over an image into the views that show the image now."""
     lying = exammarkups.markupsWithImage()
     for segmentationNode, volumeNode in results.segmentationsWithImage():
-        boxes, graph = lesionboxes.findBoxes(segmentationNode), clustergraph.findGraph(segmentationNode)
-        lying += [(node, volumeNode) for node in (segmentationNode, *boxes, graph) if node is not None]
+        boxes = lesionboxes.findBoxes(segmentationNode)
+        lines = clustergraph.findGraph(segmentationNode), cloudoutlines.findClouds(segmentationNode)
+        lying += [(node, volumeNode) for node in (segmentationNode, *boxes, *lines) if node is not None]
     for node, volumeNode in lying:
         displayNode = node.GetDisplayNode()
         if displayNode is not None:

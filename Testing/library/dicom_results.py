@@ -34,7 +34,9 @@ def analysis_of(image: Path, found: tuple[tuple[int, ...], ...] = CALCIFICATIONS
         area = (bottom - top) * (right - left) * SPACING_MM**2
         rows.append({"id": identifier, "cluster_id": cluster, **place, **box, "area_mm2": area, "probability": 0.8})
     columns = ["id", "cluster_id", "row", "column", "x_mm", "y_mm", "row_min", "row_max", "column_min", "column_max"]
-    table = pd.DataFrame(rows, columns=[*columns, "area_mm2", "probability"]).assign(in_pectoral_muscle=False)
+    table = pd.DataFrame(rows, columns=[*columns, "area_mm2", "probability"]).assign(
+        in_pectoral_muscle=False, contrast_to_noise=4.0
+    )
     clusters = describe_clusters(table, (SPACING_MM, SPACING_MM))
     if len(clusters):
         clusters = clusters.assign(morphology="amorphous", distribution="grouped", descriptor_risk=0.25)

@@ -12,8 +12,9 @@ from cad_examples import CENTER, OUTLINE, document, finding, region, selected_fr
 from dicom_results import CALCIFICATIONS, COLUMNS, ROWS, analysis_of, results
 from dicom_samples import SECONDARY_CAPTURE, breast_picture, mammogram_dataset, saved
 from dicom_validator import errors_of
+from MicrocalcAILib.analysis import load_analysis
 from MicrocalcAILib.base.errors import ParameterError, ResultError, UnreadableImageError, UnsupportedImageError
-from MicrocalcAILib.dicom import read_marks
+from MicrocalcAILib.dicom import read_marks, read_segments
 from MicrocalcAILib.dicom.cad_sr import cad_report
 from MicrocalcAILib.dicom.composite import write
 from MicrocalcAILib.dicom.objects import OBJECTS, write_objects
@@ -101,6 +102,24 @@ def test_highdicom_reads_segments_with_their_codes_and_image(written):
     assert [str(segment.segment_label) for segment in described] == ["Cluster 1", "Singles"]
     assert [segment.segmented_property_type.value for segment in described] == ["129769006", "129770007"]
     assert segmentation.get_source_image_uids()[0][2] == dcmread(image).SOPInstanceUID
+
+
+def test_a_cloud_is_a_segment_of_its_own_beside_its_specks(tmp_path):
+    found = [(i + 1, 1, 24 + 8 * (i // 5), 26 + 8 * (i // 5), 8 + 8 * (i % 5), 10 + 8 * (i % 5)) for i in range(25)]
+    made, image = results(tmp_path, found=tuple(found))
+    files = write_objects(made, image, tmp_path / "dicom")
+    path = files["segmentation"]
+    cluster, cloud = read_segments(path).segments
+    assert (cluster.label, cloud.label) == ("Cluster 1", "Cloud of Cluster 1")
+    assert cloud.kind[:2] == ("129760005", "SCT")
+    specks = load_analysis(made).labels > 0
+    assert np.array_equal(cluster.mask, specks)
+    assert not (cloud.mask & specks).any()
+    assert cloud.mask[30:54, 15:40][~specks[30:54, 15:40]].all()
+    graphics = dcmread(files["marks"]).GraphicAnnotationSequence[0].GraphicObjectSequence
+    border = np.reshape(graphics[1].GraphicData, (-1, 2)) - 0.5
+    assert np.allclose(border[:, ::-1], np.clip(load_analysis(made).clouds[0].parts[0], -0.5, None), atol=0.01)
+    assert errors_of(path) == errors_of(files["marks"]) == []
 
 
 def test_a_heatmap_covers_its_cells(written):

@@ -9,8 +9,17 @@ import vtk
 import vtk.util.numpy_support
 
 from MicrocalcAILib.networks.heatmap import LEVELS
-from MicrocalcAISlicer import clustergraph, inputvolume, lesionboxes, probabilitymaps, results
+from MicrocalcAISlicer import (
+    cloudoutlines,
+    clustergraph,
+    inputvolume,
+    lesionboxes,
+    probabilitymaps,
+    readercolumns,
+    results,
+)
 from MicrocalcAISlicer.logic import MicrocalcAILogic
+from mrml import panel_runs
 from mrml.conftest import SHAPE, SPACING_MM
 from mrml.panel_runs import with_overlays
 
@@ -155,3 +164,53 @@ def test_graph_joins_the_calcifications_where_the_image_has_them(slicer, volume,
     expected = [inputvolume.pixelToWorld(volume, row, column) for row, column in ((6.0, 10.5), (9.5, 15.0))]
     np.testing.assert_allclose(points, expected, atol=1e-5)
     assert not graph.GetSaveWithScene()
+
+
+@pytest.fixture
+def cloudy(described):
+    """The described clusters, the first of them with so many specks that it is a cloud."""
+    rows, columns = (values.ravel() for values in np.mgrid[4:28:5, 6:42:5])
+    labels = np.where(described.labels > 2, described.labels, 0)
+    members = []
+    for label, row, column in zip(range(11, 11 + len(rows)), rows, columns, strict=True):
+        labels[row, column] = label
+        box = {"row_min": row, "row_max": row, "column_min": column, "column_max": column}
+        members.append({"id": label, "cluster_id": 1, "row": row, "column": column, **box, "area_mm2": SPACING_MM**2})
+    kept = described.calcifications[described.calcifications["id"] > 2]
+    new = pd.DataFrame(members).assign(diameter_mm=SPACING_MM, probability=0.9, in_pectoral_muscle=False)
+    return dataclasses.replace(described, labels=labels, calcifications=pd.concat([kept, new], ignore_index=True))
+
+
+def test_the_border_of_a_cloud_is_a_closed_line_where_the_image_has_it(slicer, volume, cloudy):
+    shown = results.showResults(cloudy, volume)
+    border = cloudoutlines.showClouds(shown)
+    (cloud,) = cloudy.clouds
+    (part,) = cloud.parts
+    expected = [inputvolume.pixelToWorld(volume, row, column) for row, column in part]
+    np.testing.assert_allclose(slicer.util.arrayFromModelPoints(border), expected, atol=1e-4)
+    assert border.GetPolyData().GetNumberOfLines() == len(part) - 1
+    assert not border.GetSaveWithScene()
+    assert cloudoutlines.showClouds(shown) is border
+
+
+def test_the_border_of_a_cloud_goes_with_its_word(slicer, volume, cloudy):
+    shown = results.showResults(cloudy, volume)
+    cloudoutlines.showClouds(shown)
+    readercolumns.ReaderEdits().chooseWord(
+        shown.clustersTableNode, 1, "morphology", "punctate", results.wordsOf(shown.segmentationNode)
+    )
+    assert cloudoutlines.showClouds(shown) is None
+    assert cloudoutlines.findClouds(shown.segmentationNode) is None
+
+
+def test_the_panel_tells_the_area_of_a_cloud_and_draws_it_with_the_outlines(slicer, panel, volume, cloudy):
+    shown = panel_runs.show(panel, cloudy, volume)
+    area = cloudy.clouds[0].area_mm2(cloudy.spacing_mm)
+    assert f"cloud of {area:.0f} mm²" in panel.ui.clusterTable.item(0, 0).toolTip()
+    assert cloudoutlines.findClouds(shown.segmentationNode) is not None
+    panel.ui.outlinesCheckBox.setChecked(False)
+    assert cloudoutlines.findClouds(shown.segmentationNode) is None
+
+
+def test_results_without_clouds_have_no_border(slicer, volume, analysis):
+    assert cloudoutlines.showClouds(results.showResults(analysis, volume)) is None

@@ -6,7 +6,7 @@ import argparse
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,6 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
         if matched["count"]:
             means = f"mean IoU {matched['iou']['mean']:.3f}, Dice {matched['dice']['mean']:.3f}"
             print(f"\nOutlines of {matched['count']} hits{words}: {means}")
+    _print_clouds(evaluation.clouds)
     for name, other in zip(names, others, strict=True):
         print(f"\nFor comparison, {shown_name(name)}:")
         _print_points("calcifications", other.free_response)
@@ -180,6 +181,15 @@ def run(arguments: argparse.Namespace) -> int:
             )
     print(f"\nWritten to {arguments.output}")
     return 0
+
+
+def _print_clouds(clouds: dict[str, Any] | None) -> None:
+    """One line about the outlines around amorphous clusters; none where there are neither true nor found ones."""
+    if clouds is None or not clouds["true"] + clouds["found"]:
+        return
+    dice = "" if clouds["dice"]["mean"] is None else f" (mean Dice of all {clouds['dice']['mean']:.3f})"
+    outlined = f"{clouds['outlined']} of {clouds['true']} amorphous clusters outlined{dice}"
+    print(f"\nClouds: {outlined}, {clouds['false']} of {clouds['found']} clouds on none of them")
 
 
 def print_figures(figures: Mapping[str, Estimate]) -> None:

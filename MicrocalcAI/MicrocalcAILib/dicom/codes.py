@@ -21,6 +21,7 @@ SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 # Findings (CID 6014) and their place.
 CLUSTER = _sct("129769006", "Calcification Cluster")
 CALCIFICATION = _sct("129770007", "Individual Calcification")
+AMORPHOUS = _sct("129760005", "Amorphous calcification")
 MORPHOLOGICALLY_ALTERED = _sct("49755003", "Morphologically Altered Structure")
 BREAST = _sct("76752008", "Breast")
 LATERALITY_OF = {"L": _sct("80248007", "Left breast"), "R": _sct("73056007", "Right breast")}

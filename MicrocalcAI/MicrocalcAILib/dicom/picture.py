@@ -47,7 +47,7 @@ def secondary_capture(source: SourceImage, picture: NDArray[np.uint8]) -> Datase
 
 
 def presentation_state(source: SourceImage) -> Dataset:
-    """Hulls and names of the clusters, a circle around each single calcification (PS3.3 A.33.1, grayscale softcopy).
+    """Hulls and names of clusters, borders of clouds, circles around singles (PS3.3 A.33.1, grayscale softcopy).
 
     Viewers can switch these marks on and off, unlike a picture's.
     """
@@ -82,6 +82,9 @@ def presentation_state(source: SourceImage) -> Dataset:
         hull = outline_of_cluster(by_cluster.get_group(cluster["id"]))
         graphics.append(_graphic("POLYLINE", hull))
         labels.append(_label(str(cluster["name"]), hull[:, 0].min(), hull[:, 1].max()))
+    corner = np.array(analysis.labels.shape) - 0.5
+    borders = (part for cloud in analysis.clouds for part in cloud.parts)
+    graphics += [_graphic("POLYLINE", np.clip(border, -0.5, corner)) for border in borders]
     for _, single in analysis.calcifications[analysis.calcifications["cluster_id"] == 0].iterrows():
         center = single[["row", "column"]].to_numpy(float)
         radius = 2 + 0.5 * max(single["row_max"] - single["row_min"], single["column_max"] - single["column_min"])

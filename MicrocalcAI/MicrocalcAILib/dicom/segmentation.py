@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from .. import __version__
 from ..analysis import SINGLES
+from ..export.segmentation import cloud_name
 from ..networks.heatmap import TASKS, Heatmap
 from . import codes
 from .composite import MANUFACTURER, MODEL, finish, series, series_uid
@@ -28,7 +29,8 @@ _BINARY = SegmentationTypeValues.BINARY
 def outlines(source: SourceImage) -> Dataset | None:
     """The label map as a binary segmentation (PS3.3 A.51); None where nothing was found.
 
-    Segments: the clusters in order, then the calcifications that belong to none.
+    Segments: the clusters in order, then the calcifications that belong to none, then the clouds around amorphous
+    clusters, without the pixels of calcifications.
     """
     calcifications = source.analysis.calcifications
     names = dict(zip(source.analysis.clusters["id"], source.analysis.clusters["name"], strict=True))
@@ -40,13 +42,18 @@ def outlines(source: SourceImage) -> Dataset | None:
     cluster_of[calcifications["id"]] = calcifications["cluster_id"]
     members = cluster_of[source.analysis.labels]
     members[source.analysis.labels == 0] = -1
-    planes = np.stack([members == identifier for identifier in names], axis=-1)
+    clouds = source.analysis.clouds
+    around = [cloud.mask(members.shape) & (members < 0) for cloud in clouds]
+    planes = np.stack([*(members == identifier for identifier in names), *around], axis=-1)
     described = [
         _description(
             source, number, name, codes.CALCIFICATION if identifier == SINGLES else codes.CLUSTER, str(identifier)
         )
         for number, (identifier, name) in enumerate(names.items(), start=1)
     ]
+    for number, cloud in enumerate(clouds, start=len(described) + 1):
+        name, tracked = cloud_name(names[cloud.cluster_id]), f"cloud {cloud.cluster_id}"
+        described.append(_description(source, number, name, codes.AMORPHOUS, tracked))
     return _segmentation(source, planes.astype(np.uint8)[None], described, "seg", _BINARY)
 
 

@@ -16,8 +16,10 @@ from ..base.errors import MicrocalcError, ParameterError, ResultError, WarningRe
 from ..base.progress import Progress, no_progress
 from ..base.volumes import read_label_map
 from ..dicom.marks import OPTIONAL, REQUIRED
+from ..lexicon.clouds import Cloud
 from ..statistics.estimate import Estimate
 from .cad_documents import CadDocuments, find_documents
+from .clouds import CloudMatches, cloud_overlap, match_clouds
 from .cluster_marks import match_cluster_marks
 from .cluster_matching import ClusterRule, match_clusters
 from .figures_of_merit import figures_of_merit
@@ -56,6 +58,9 @@ class Evaluation:
         points, named in the column ``at``; ``level`` is ``calcification`` or ``cluster``.
     overlap : dict
         See :func:`~.overlap.segmentation_overlap`.
+    clouds : dict or None
+        See :func:`~.clouds.cloud_overlap`. None when the truth does not tell clusters by kind, or what was found says
+        nothing about clouds.
     settings : dict
         Rules and bootstrap settings. JSON-ready.
     warnings : tuple of WarningRecord
@@ -68,6 +73,7 @@ class Evaluation:
     figures_of_merit: dict[str, dict[str, Estimate]]
     strata: pd.DataFrame
     overlap: dict[str, Any]
+    clouds: dict[str, Any] | None
     settings: dict[str, Any]
     warnings: tuple[WarningRecord, ...]
 
@@ -132,6 +138,7 @@ def evaluate_folders(
     warnings = [*found.warnings, *doubts]
     calcifications: list[Matches] = []
     clusters: list[Matches] | None = []
+    clouds: list[CloudMatches] = []
     for done, (name, true_folder) in enumerate(true_folders.items()):
         progress("Comparing images", done, len(true_folders))
         image = _read_image(name, found, true_folder, ignore_bright_specks)
@@ -153,6 +160,10 @@ def evaluate_folders(
             clusters = None
         if clusters is not None:
             clusters.append(_match_clusters(matches, image, cluster_rule))
+            if image.clouds is not None and image.cluster_morphologies is not None:
+                kinds = image.cluster_morphologies
+                named = {"image": name, "patient": matches.patient}
+                clouds.append(match_clouds(image.clouds, image.truth, kinds, image.spacing_mm, **named))
     progress("Comparing images", len(true_folders), len(true_folders))
     if clusters is None:
         warnings.append(WarningRecord("clusters-unknown", "The truth does not name clusters; they are not compared."))
@@ -185,6 +196,7 @@ def evaluate_folders(
         figures_of_merit=figures,
         strata=pd.concat(strata, ignore_index=True),
         overlap=segmentation_overlap(calcifications, resamples=resamples, seed=seed),
+        clouds=cloud_overlap(clouds, resamples=resamples, seed=seed) if len(clouds) == len(true_folders) else None,
         settings={
             "rule": vars(rule),
             "cluster_rule": vars(cluster_rule),
@@ -205,6 +217,7 @@ class _Image:
     patient: str
     cluster_marks: pd.DataFrame | None
     cluster_morphologies: pd.Series | None
+    clouds: tuple[Cloud, ...] | None
 
 
 def _true_folders(truth: Path) -> dict[str, Path]:
@@ -311,8 +324,9 @@ def _read_image(name: str, found: Predictions, true_folder: Path, ignore_bright_
         truth = Findings.from_labels(true_labels, spacing_mm)
     else:
         truth = findings_of(name, "truth", table, true_labels)
-    cluster_marks = None if prediction is None else prediction.cluster_marks
-    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient, cluster_marks, morphologies)
+    marks = None if prediction is None else prediction.cluster_marks
+    clouds = () if prediction is None else prediction.clouds
+    return _Image(predicted, truth, spacing_mm, breast_area_cm2, ignore_regions, patient, marks, morphologies, clouds)
 
 
 def _spacing(value: Any) -> tuple[float, float]:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,15 @@ class Matches:
     patient: str = ""
 
 
-def patient_units(matches: Sequence[Matches]) -> NDArray[np.intp]:
+class OfPatient(Protocol):
+    """What was compared in one image."""
+
+    @property
+    def patient(self) -> str:
+        """Whose image it is; empty when nobody said."""
+
+
+def patient_units(matches: Sequence[OfPatient]) -> NDArray[np.intp]:
     """Number of each image's patient, from 0, shape (images,); an image without one stands for itself.
 
     What is drawn in a bootstrap: the images of a patient are alike.

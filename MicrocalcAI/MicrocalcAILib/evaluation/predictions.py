@@ -13,6 +13,7 @@ import pandas as pd
 from ..analysis import load_analysis
 from ..base.errors import ParameterError, ResultError, WarningRecord
 from ..base.files import is_hidden
+from ..lexicon.clouds import Cloud
 from .findings import Findings
 from .patients import patient_of
 
@@ -31,6 +32,8 @@ class Prediction:
     cluster_marks : DataFrame or None
         Clusters that are marked by themselves: ``id``, ``row``, ``column``, ``probability``. None: clusters are what
         the ``cluster_id`` of their members says.
+    clouds : tuple of Cloud or None
+        None when what was found says nothing about clouds.
     """
 
     findings: Findings
@@ -38,6 +41,7 @@ class Prediction:
     breast_area_cm2: float
     patient: str = ""
     cluster_marks: pd.DataFrame | None = None
+    clouds: tuple[Cloud, ...] | None = None
 
 
 class Predictions(Protocol):
@@ -76,7 +80,8 @@ class AnalysisFolders:
         """See :class:`Predictions`; a label map of another shape is refused when it is compared."""
         analysis = load_analysis(self._folders[name])
         findings = findings_of(name, "analysis", analysis.calcifications, analysis.labels)
-        return Prediction(findings, analysis.spacing_mm, analysis.breast_area_cm2, patient_of(analysis.provenance))
+        patient = patient_of(analysis.provenance)
+        return Prediction(findings, analysis.spacing_mm, analysis.breast_area_cm2, patient, clouds=analysis.clouds)
 
 
 def image_folders(parent: Path, file_name: str) -> dict[str, Path]:

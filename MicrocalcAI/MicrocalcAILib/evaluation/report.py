@@ -72,6 +72,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             evaluation, "calcification", evaluation.calcifications, evaluation.free_response
         ),
         "segmentation": evaluation.overlap,
+        "clouds": evaluation.clouds,
         "clusters": clusters,
         "strata": _records(evaluation.strata),
         "warnings": [asdict(warning) for warning in evaluation.warnings],

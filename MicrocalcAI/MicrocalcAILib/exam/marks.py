@@ -36,6 +36,8 @@ class Mark:
         The measurements that spoke for the words, in sentences.
     risk, risk_low, risk_high : float
         Probability of malignancy by the words, with its 95 % interval; NaN where it is not known.
+    cloud_mm2 : float or None
+        Area of the outline around an amorphous cluster; None where it has none.
     """
 
     image: str
@@ -50,6 +52,7 @@ class Mark:
     risk: float = math.nan
     risk_low: float = math.nan
     risk_high: float = math.nan
+    cloud_mm2: float | None = None
 
     @property
     def key(self) -> MarkKey:
@@ -72,6 +75,7 @@ def marks_of(
 ) -> tuple[Mark, ...]:
     """The clusters of an image, in the order of their ids."""
     words = {record["cluster_id"]: record for record in analysis.words}
+    cloud_mm2 = {cloud.cluster_id: cloud.area_mm2(analysis.spacing_mm) for cloud in analysis.clouds}
     return tuple(
         Mark(
             identity.name,
@@ -83,7 +87,10 @@ def marks_of(
             None if frame is None else place_of(frame, breast, identity, cluster["y_mm"], cluster["x_mm"]),
             _words(words.get(cluster["id"], {})),
             _evidence(words.get(cluster["id"], {})),
-            *(_number(cluster, name) for name in ("descriptor_risk", "descriptor_risk_low", "descriptor_risk_high")),
+            _number(cluster, "descriptor_risk"),
+            _number(cluster, "descriptor_risk_low"),
+            _number(cluster, "descriptor_risk_high"),
+            cloud_mm2.get(cluster["id"]),
         )
         for cluster in analysis.clusters.to_dict("records")
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from ..lexicon.benign import BENIGN
 from ..reading.mammogram import Mammogram
 from .segmentation import SINGLES_COLOR, cluster_color
 
+if TYPE_CHECKING:  # many images have none to draw
+    from ..lexicon.clouds import Cloud
+
 _LARGEST_OVERVIEW = 4000  # pixels across, also for an image of a few rows
 _PAGE_HEIGHT = 1500
 _TILE = 480
@@ -30,6 +35,7 @@ _LINE, _LETTER = 24, 10  # pixels of a line of notes, and of a letter in it at t
 _LARGEST_TILES = 9
 _SMALLEST_TILE_MM = 6.0
 _CLUSTER_MARGIN_MM = 1.5
+_DASH = 6  # pixels of a dash, and of the gap after it, in the outline of a cloud
 BACKGROUND = (18, 18, 20)
 TEXT = (235, 235, 235)
 QUIET_TEXT = (165, 165, 165)
@@ -127,10 +133,13 @@ def _overview(mammogram: Mammogram, analysis: Analysis) -> Image.Image:
 
 def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) -> Image.Image:
     row_mm, column_mm = mammogram.spacing_mm
-    height_mm = (cluster["row_max"] - cluster["row_min"] + 1) * row_mm
-    width_mm = (cluster["column_max"] - cluster["column_min"] + 1) * column_mm
+    clouds = [cloud for cloud in analysis.clouds if cloud.cluster_id == cluster["id"]]
+    corners = [(cluster["row_min"], cluster["column_min"]), (cluster["row_max"], cluster["column_max"])]
+    shown = np.concatenate([np.array(corners, np.float64), *(part for cloud in clouds for part in cloud.parts)])
+    first, last = shown.min(axis=0), shown.max(axis=0)
+    height_mm, width_mm = (last - first + 1) * mammogram.spacing_mm
     side_mm = max(height_mm + 2, width_mm + 2, _SMALLEST_TILE_MM)
-    center = ((cluster["row_min"] + cluster["row_max"]) / 2, (cluster["column_min"] + cluster["column_max"]) / 2)
+    center = (first + last) / 2
     top, bottom = _interval(center[0], side_mm / row_mm, mammogram.pixels.shape[0])
     left, right = _interval(center[1], side_mm / column_mm, mammogram.pixels.shape[1])
     inner = _TILE - _CAPTION - _DESCRIPTION
@@ -146,15 +155,48 @@ def _cluster_tile(mammogram: Mammogram, analysis: Analysis, cluster: pd.Series) 
     colored = np.asarray(picture).copy()
     color = _rgb(cluster_color(cluster))
     colored[outline] = color
+    marked = Image.fromarray(colored)
+    draw_clouds(marked, clouds, (top, left), (size[1] / (bottom - top), size[0] / (right - left)), color)
     tile = Image.new("RGB", (_TILE, _TILE), BACKGROUND)
-    tile.paste(Image.fromarray(colored), (0, _CAPTION + _DESCRIPTION))
+    tile.paste(marked, (0, _CAPTION + _DESCRIPTION))
     draw = ImageDraw.Draw(tile)
     caption = f"{cluster['id']}  ·  {cluster['count']} calcifications  ·  {cluster['extent_mm']:.0f} mm across"
     draw.text((0, 2), caption, fill=color, font=picture_font(20))
-    for line, text in enumerate(_estimates(cluster)):
+    estimates = _estimates(cluster)
+    for cloud in clouds:
+        estimates[0] += f"; cloud of {cloud.area_mm2(mammogram.spacing_mm):.0f} mm²"
+    for line, text in enumerate(estimates):
         draw.text((0, 28 + 22 * line), text, fill=TEXT, font=picture_font(16))
     scale_bar(draw, (size[0], size[1] + _CAPTION + _DESCRIPTION), scale, 2 if side_mm < 20 else 10)
     return tile
+
+
+def draw_clouds(
+    picture: Image.Image,
+    clouds: Sequence[Cloud],
+    corner: tuple[int, int],
+    scale: tuple[float, float],
+    color: tuple[int, int, int],
+) -> None:
+    """Draw clouds into an enlarged part of the image, as thin dashed lines.
+
+    Parameters
+    ----------
+    picture : Image
+        Of the part of the image that begins at the pixel ``corner`` (row, column), ``scale`` (down, across) as large.
+    clouds : sequence of Cloud
+    corner, scale
+    color : (int, int, int)
+    """
+    draw = ImageDraw.Draw(picture)
+    for part in (part for cloud in clouds for part in cloud.parts):
+        points = (part + 0.5 - corner) * scale
+        along = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))))
+        for first in np.arange(0, along[-1], 2 * _DASH):
+            last = min(first + _DASH, along[-1])
+            places = np.concatenate(([first], along[(along > first) & (along < last)], [last]))
+            dash = np.column_stack([np.interp(places, along, values) for values in (points[:, 1], points[:, 0])])
+            draw.line([(x, y) for x, y in dash.tolist()], color, 1)
 
 
 def _estimates(cluster: pd.Series) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _TERMINOLOGY = (
 )
 _CLUSTER_CODE = "129769006^Calcification Cluster"
 _SINGLE_CODE = "129770007^Individual Calcification"
+_CLOUD_CODE = "129760005^Amorphous calcification"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,28 @@ def segments(analysis: Analysis) -> tuple[NDArray[np.uint16], list[Segment]]:
 
 def write_segmentation(analysis: Analysis, path: Path) -> None:
     """Write the segments as a file that Slicer opens as a segmentation, in the frame of the image."""
-    label_map, found = segments(analysis)
+    _write(*segments(analysis), analysis, path)
+
+
+def write_clouds(analysis: Analysis, path: Path) -> None:
+    """Write the clouds likewise, a segment for each, without the pixels of calcifications."""
+    label_map = np.zeros_like(analysis.labels, np.uint16)
+    found = []
+    for value, cloud in enumerate(analysis.clouds, start=1):
+        label_map[cloud.mask(analysis.labels.shape) & (analysis.labels == 0)] = value
+        cluster = analysis.clusters[analysis.clusters["id"] == cloud.cluster_id].iloc[0]
+        identifier, name = f"MicrocalcCloud{cloud.cluster_id}", cloud_name(cluster["name"])
+        terminology = _TERMINOLOGY.format(code=_CLOUD_CODE)
+        found.append(Segment(identifier, value, name, cluster_color(cluster), terminology))
+    _write(label_map, found, analysis, path)
+
+
+def cloud_name(cluster_name: str) -> str:
+    """What the cloud of a cluster is called."""
+    return f"Cloud of {cluster_name}"
+
+
+def _write(label_map: NDArray[np.uint16], found: Sequence[Segment], analysis: Analysis, path: Path) -> None:
     rows, columns = label_map.shape
     header = {
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",

@@ -78,7 +78,7 @@ def cluster_measurements(
     """
     known = cluster_features(labels, calcifications, spacing_mm, nipple=breast.nipple)
     centers_mm = calcifications[["row", "column"]].to_numpy(np.float64) * spacing_mm
-    weights = _weights(calcifications)
+    weights = member_weights(calcifications)
     nipple_mm = None if breast.nipple is None else np.asarray(breast.nipple) * spacing_mm
     rows = []
     for cluster_id in known.index:
@@ -99,7 +99,8 @@ def cluster_measurements(
     return table.astype(np.float64)
 
 
-def _weights(calcifications: pd.DataFrame) -> NDArray[np.float64]:
+def member_weights(calcifications: pd.DataFrame) -> NDArray[np.float64]:
+    """How much each calcification counts, in (0, 1]: by its probability, and fully where a reader looked at it."""
     if "probability" not in calcifications:
         return np.ones(len(calcifications))
     known = calcifications["probability"].fillna(1.0)

@@ -15,7 +15,7 @@ from .vocabulary import Word, word
 from .word_model import WordModel
 
 FEWEST_FOR_A_DISTRIBUTION = 5
-_UNCERTAIN = 0.5
+UNCERTAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def describe_clusters(
             ranked = probabilities[kind].loc[cluster_id].sort_values(ascending=False)
             found[kind] = tuple(WordProbability(str(name), float(value)) for name, value in ranked.items())
             chosen, probability = found[kind][0].word, found[kind][0].probability
-            if probability < _UNCERTAIN:
+            if probability < UNCERTAIN:
                 evidence.append(f"Uncertain {kind}: the first word has a probability of {probability:.0%}.")
             evidence += evidence_sentences(
                 word(kind, chosen), measurements.loc[cluster_id], contributions[kind][chosen].loc[cluster_id], members

@@ -16,7 +16,7 @@ from ..lexicon.predictive_values import predictive_value_sentence
 from ..lexicon.vocabulary import categories
 from .pictures import crop_file, shown_part, view_file
 from .schematic import schematic
-from .sentences import change_said, percent, place_said, risk_said, seen_said, strings, words_said
+from .sentences import change_said, percent, place_said, risk_said, seen_said, size_said, strings, words_said
 from .stiffness import StiffnessReading
 
 TEMPLATE = "Reports/exam.html"
@@ -79,11 +79,7 @@ class _Page:
             "prior_rows": [row for rows in self._hung(exam.priors) for row in rows],
             "findings": findings,
             "schematics": drawings,
-            "gone": [
-                f"{view.identity.label}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
-                for view in exam.views
-                for mark in view.gone
-            ],
+            "gone": [f"{view.identity.label}: {size_said(mark, text)}" for view in exam.views for mark in view.gone],
             "images": [
                 {
                     "label": f"{view.identity.label} {view.identity.date}",
@@ -114,10 +110,7 @@ class _Page:
             "words": words_said(finding, text),
             "place": place_said(finding, text),
             "seen": seen_said(finding, self.exam, text),
-            "size": "; ".join(
-                f"{self._label(mark)}: {mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
-                for mark in finding.marks
-            ),
+            "size": "; ".join(f"{self._label(mark)}: {size_said(mark, text)}" for mark in finding.marks),
             "risk": risk_said(finding, text),
             "category": finding.category,
             "is_typically_benign": finding.is_typically_benign,

@@ -11,7 +11,7 @@ from PIL import Image
 from skimage.segmentation import find_boundaries
 
 from ..analysis import Analysis
-from ..export.overlay import grey_image, scale_bar, shown_window
+from ..export.overlay import draw_clouds, grey_image, scale_bar, shown_window
 from ..reading.mammogram import Mammogram
 
 VIEW_HEIGHT, CROP_SIDE = 900, 360
@@ -94,7 +94,11 @@ def _crop(mammogram: Mammogram, analysis: Analysis, cluster: dict) -> Image.Imag
     outlines[find_boundaries(np.asarray(labels.resize(size, Image.Resampling.NEAREST)), mode="outer")] = _OUTLINE
     page = Image.new("RGB", (2 * size[0] + 8, size[1]), (255, 255, 255))
     page.paste(plain, (0, 0))
-    page.paste(Image.fromarray(outlines), (size[0] + 8, 0))
+    marked = Image.fromarray(outlines)
+    enlarged = (size[1] / (box.bottom - box.top), size[0] / (box.right - box.left))
+    clouds = [cloud for cloud in analysis.clouds if cloud.cluster_id == cluster["id"]]
+    draw_clouds(marked, clouds, (box.top, box.left), enlarged, _OUTLINE)
+    page.paste(marked, (size[0] + 8, 0))
     from PIL import ImageDraw
 
     scale_bar(ImageDraw.Draw(page), size, scale, 2 if side_mm < 25 else 10)

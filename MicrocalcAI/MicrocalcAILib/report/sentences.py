@@ -9,6 +9,7 @@ from ..base.resources import resource_path
 from ..exam.change import NOT_COMPARABLE
 from ..exam.exam import Exam
 from ..exam.findings import Finding
+from ..exam.marks import Mark
 from ..lexicon.vocabulary import word
 
 STRINGS = "Reports/exam.en.json"
@@ -24,6 +25,12 @@ def strings() -> dict[str, str]:
 def words_said(finding: Finding, text: dict[str, str]) -> str:
     """Morphology and distribution."""
     return ", ".join(word(kind, name).display for kind, name in finding.words.items()) or text["unknown"]
+
+
+def size_said(mark: Mark, text: dict[str, str]) -> str:
+    """How many calcifications and how far across, and the area of the outline around those that are amorphous."""
+    size = f"{mark.count} {text['calcifications']}, {mark.extent_mm:.0f} {text['across']}"
+    return size if mark.cloud_mm2 is None else f"{size}, {text['cloud']} {mark.cloud_mm2:.0f} mm²"
 
 
 def place_said(finding: Finding, text: dict[str, str]) -> str:
