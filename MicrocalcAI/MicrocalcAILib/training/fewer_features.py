@@ -86,6 +86,7 @@ def reduce_selector(
     """
     reduction = reduction or FewerFeatures()
     card, files = read_model_files(find_network(selector), KIND, SCHEMA)
+    card.pop("origin")  # where this one lay
     regressor = SpeckRegressor.from_files(card["regressor"], files, Runtime.choose("cpu"))
     if len(regressor.members) != 1:
         raise ModelError("Only a selector with one network can be reduced; train one network in place of several.")
@@ -96,7 +97,7 @@ def reduce_selector(
         raise ParameterError(f"Give a number of features from 1 to {architecture['features'] - 1}.")
     moments = _second_moments(network, regressor.reach.stride, backgrounds, reduction, progress)
     reduced, lost = with_fewer_features(network, architecture["widths"], reduction.features, moments)
-    regressor_card = regressor.card | {
+    regressor_card = {name: value for name, value in regressor.card.items() if name != "sha256"} | {
         "architecture": architecture | {"features": reduction.features},
         "reduction": {**asdict(reduction), "from": card["sha256"], "lost_share": round(lost, 5)},
     }
