@@ -1,4 +1,4 @@
-"""Kernels compile where neither the installation nor the home folder can be written."""
+"""Kernels compile where neither the installation nor the home folder can be written, and load without the compiler."""
 
 from __future__ import annotations
 
@@ -67,3 +67,27 @@ def test_what_is_compiled_is_counted_once_and_remembered_for_this_computer(tmp_p
     ]
     assert said[0][:2] == ["[1] False", "True"]
     assert said[1][:2] == ["[] True", "True"]
+
+
+LOADED = """
+import sys
+import MicrocalcAILib.base.trees as trees, numpy as np
+from MicrocalcAILib.base.ranks import value_of_rank
+tree = np.array([0, 1]), np.array([-1], np.int32), np.array([-2], np.int32)
+assert trees._longest_way(*tree) == 1
+print("numba.np.arraymath" in sys.modules)  # among the functions that could be compiled
+if len(sys.argv) > 1:
+    print(value_of_rank(np.array([3.0, 1.0, 2.0]), 1, 0, 2))
+"""
+
+
+def test_what_is_compiled_is_loaded_without_the_compiler_which_still_compiles_what_is_not(tmp_path):
+    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", LOADED, *more], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for more in ([], [], ["and compile another"], ["and load it"])
+    ]
+    assert said == [["True"], ["False"], ["False", "2.0"], ["False", "2.0"]]

@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .regions import Outlines
 
 SCALES = 65
@@ -99,7 +99,7 @@ def _scale_of_offset(row_mm: float, column_mm: float) -> NDArray[np.int16]:
     return table
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _meet(rows, columns, starts, boxes, table, scales):  # type: ignore[no-untyped-def]
     for i in range(len(boxes)):
         for j in range(i):
@@ -120,7 +120,7 @@ def _meet(rows, columns, starts, boxes, table, scales):  # type: ignore[no-untyp
             scales[j, i] = best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
     count = len(scales)
     words = (count + 63) // 64
@@ -181,7 +181,7 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
         measures[7, scale] = isolated / count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _edges_by_scale(scales):  # type: ignore[no-untyped-def]
     """Both ends of each edge, in the order of the scale at which it appears, and where each scale begins."""
     count = len(scales)
@@ -203,7 +203,7 @@ def _edges_by_scale(scales):  # type: ignore[no-untyped-def]
     return first_ends, second_ends, starts
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members):  # type: ignore[no-untyped-def]
     """Mean and maximum eccentricity at one scale; ``sizes`` are those of each node's subgraph.
 
@@ -236,7 +236,7 @@ def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members): 
     return low.sum() / count, float(low.max())
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _search(source, neighbors, lowest, highest, members, distances):  # type: ignore[no-untyped-def]
     """Steps from a node to each of its subgraph (−1: not of it), breadth first; returns the largest number of them."""
     words = neighbors.shape[1]
@@ -276,7 +276,7 @@ def _search(source, neighbors, lowest, highest, members, distances):  # type: ig
     return steps
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(inline="always")
 def _place(bit):  # type: ignore[no-untyped-def]
     """Which bit of a word it is."""
     return _PLACES[(bit * _ODD) >> np.uint64(58)]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .candidates import Candidates
 from .neighborhoods import sums_around
 from .surroundings import pixel_box, ring_steps, steps_from
@@ -138,7 +138,7 @@ _LOCAL = (
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_each(pixels, rows, columns, starts, noise, gap, margin, row_mm, column_mm):  # type: ignore[no-untyped-def]
     """The measurements named in ``_LOCAL`` from a window around each candidate, shape (candidates, measurements)."""
     height, width = pixels.shape
@@ -212,7 +212,7 @@ def _measure_each(pixels, rows, columns, starts, noise, gap, margin, row_mm, col
     return result
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_ring(window, steps, gap, margin, center_row, center_column, row_mm, column_mm):  # type: ignore[no-untyped-def]
     """Mean, SD, third central moment, linear trend, gradient anisotropy and maximum of the ring around a speck."""
     height, width = window.shape
@@ -253,7 +253,7 @@ def _measure_ring(window, steps, gap, margin, center_row, center_column, row_mm,
     return mean, np.sqrt(variance), third, trend, anisotropy, highest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _principal_axes(rows, columns, center_row, center_column):  # type: ignore[no-untyped-def]
     """Elongation, unit vector of the long axis (row, column), SD along and across it, in pixels."""
     moment_rr, moment_cc, moment_rc = 1 / 12, 1 / 12, 0.0  # a pixel is a square, not a point
@@ -269,7 +269,7 @@ def _principal_axes(rows, columns, center_row, center_column):  # type: ignore[n
     return major / minor, np.sin(angle), np.cos(angle), major, minor
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_outline(window, steps, rows, columns, row_mm, column_mm):  # type: ignore[no-untyped-def]
     """Pixel edges on the outline, mean gradient along it (per mm), ratio of the mean Hessian's eigenvalues."""
     height, width = window.shape
@@ -297,7 +297,7 @@ def _measure_outline(window, steps, rows, columns, row_mm, column_mm):  # type: 
     return edges, gradient / max(outline, 1), weakest / strongest if strongest < 0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _line_response(pixels, row, column, row_mm, column_mm):  # type: ignore[no-untyped-def]
     """Brightness, over their surroundings, of the best line through a place (its darker side) and the best from it."""
     through, ending = -np.inf, -np.inf
@@ -320,7 +320,7 @@ def _line_response(pixels, row, column, row_mm, column_mm):  # type: ignore[no-u
     return through, ending
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sample(pixels, row, column):  # type: ignore[no-untyped-def]
     """Mean of the 3 × 3 pixels around a position, inside the image."""
     height, width = pixels.shape

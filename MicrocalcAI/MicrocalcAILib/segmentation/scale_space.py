@@ -7,8 +7,9 @@ Nothing of the image's full size is ever stored: a band of rows is filtered, jud
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..base.kernels import kernel
 
 BAND_ROWS = 64
 _TRUNCATE = 4.0  # kernels end at 4 σ, as scipy.ndimage.gaussian_filter does
@@ -38,7 +39,7 @@ def gaussian_kernels(
     return kernels, radii
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@kernel(fastmath=True)
 def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, radii, gain, planes):  # type: ignore[no-untyped-def]
     """Fill ``planes[k, i, :]`` with ``(G_k − G_{k+1}) · gain`` of image row ``rows[i]``, columns first to last.
 

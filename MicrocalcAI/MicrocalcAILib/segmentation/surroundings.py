@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ..base.kernels import kernel
 
 _GAP_MM = 0.15  # the speck's own blur
 _WIDTH_MM = 0.6
@@ -16,7 +17,7 @@ def ring_steps(spacing_mm: tuple[float, float]) -> tuple[int, int]:
     return gap, gap + max(round(_WIDTH_MM / pixel_mm), 2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pixel_box(rows, columns, first, last):  # type: ignore[no-untyped-def]
     """First row, last row + 1, first column, last column + 1 of the pixels ``first`` to ``last`` − 1 of a list."""
     top, bottom, left, right = rows[first], rows[first], columns[first], columns[first]
@@ -26,7 +27,7 @@ def pixel_box(rows, columns, first, last):  # type: ignore[no-untyped-def]
     return np.int64(top), np.int64(bottom) + 1, np.int64(left), np.int64(right) + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def steps_from(rows, columns, height, width, farthest):  # type: ignore[no-untyped-def]
     """City-block distance of each pixel of a window from a speck, in pixels, up to ``farthest``."""
     steps = np.full((height, width), farthest, np.int32)
