@@ -31,18 +31,25 @@ def pixel_box(rows, columns, first, last):  # type: ignore[no-untyped-def]
 def steps_from(rows, columns, height, width, farthest):  # type: ignore[no-untyped-def]
     """City-block distance of each pixel of a window from a speck, in pixels, up to ``farthest``."""
     steps = np.full((height, width), farthest, np.int32)
+    first, last = height, -1
     for i in range(len(rows)):
         steps[rows[i], columns[i]] = 0
-    for r in range(height):
+        first, last = min(first, rows[i]), max(last, rows[i])
+    for r in range(first, last + 1):  # in each row of the speck from both sides
+        near = farthest
         for c in range(width):
-            if r > 0:
-                steps[r, c] = min(steps[r, c], steps[r - 1, c] + 1)
-            if c > 0:
-                steps[r, c] = min(steps[r, c], steps[r, c - 1] + 1)
-    for r in range(height - 1, -1, -1):
+            near = min(near + 1, steps[r, c])
+            steps[r, c] = near
+        near = farthest
         for c in range(width - 1, -1, -1):
-            if r + 1 < height:
-                steps[r, c] = min(steps[r, c], steps[r + 1, c] + 1)
-            if c + 1 < width:
-                steps[r, c] = min(steps[r, c], steps[r, c + 1] + 1)
+            near = min(near + 1, steps[r, c])
+            steps[r, c] = near
+    for r in range(first + 1, height):  # then whole rows from above and from below, on vector registers
+        here, above = steps[r], steps[r - 1]
+        for c in range(width):
+            here[c] = min(here[c], np.int32(above[c] + 1))
+    for r in range(last - 1, -1, -1):
+        here, below = steps[r], steps[r + 1]
+        for c in range(width):
+            here[c] = min(here[c], np.int32(below[c] + 1))
     return steps
