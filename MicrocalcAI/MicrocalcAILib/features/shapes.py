@@ -201,8 +201,8 @@ def _measure(mask, starts, widths, row_mm, column_mm, result):  # type: ignore[n
             continue
         left_ys, left_xs = np.empty(2 * height + 1, np.int64), np.empty(2 * height + 1, np.int64)
         right_ys, right_xs = np.empty(2 * height + 1, np.int64), np.empty(2 * height + 1, np.int64)
-        left_size = _chain(left, 1, left_ys, left_xs)
-        right_size = _chain(right, -1, right_ys, right_xs)
+        left_size = _chain(left, np.int64(1), left_ys, left_xs)  # literals would be compiled one by one
+        right_size = _chain(right, np.int64(-1), right_ys, right_xs)
         ys = np.concatenate((left_ys[:left_size], right_ys[:right_size]))
         xs = np.concatenate((left_xs[:left_size], right_xs[:right_size]))
         longest = 0.0

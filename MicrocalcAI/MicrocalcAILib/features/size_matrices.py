@@ -115,7 +115,10 @@ def _size_matrices(levels, positions, gray_levels, gray_starts, starts, widths, 
         dependences, deviations = _neighborhoods(
             levels[starts[index] : starts[index + 1]], window, width, len(grays) - 1
         )
-        pixels = dependences.sum()
+        pixels = np.int64(0)  # not a literal, for which all below would be compiled once more
+        for here in range(len(dependences)):
+            for dependence in range(dependences.shape[1]):
+                pixels += dependences[here, dependence]
         _run_features(window, width, pixels, grays, features[index, :16])
         _zone_features(window, width, pixels, grays, features[index, 16:32])
         _size_features(dependences, np.arange(10), pixels, grays, features[index, 32:48])

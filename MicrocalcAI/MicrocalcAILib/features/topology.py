@@ -130,7 +130,7 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
     members = np.zeros((count, words), np.uint64)  # of the subgraph with that number
     lowest, highest = np.full(count, words), np.full(count, -1)  # words that hold a neighbor
     part = np.arange(count)  # which subgraph each calcification belongs to
-    part_size = np.ones(count, np.int64)
+    part_size, sizes = np.ones(count, np.int64), np.empty(count, np.int64)
     degrees, triangles = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for i in range(count):
         members[i, i >> 6] = _ONE << np.uint64(i & 63)
@@ -162,7 +162,8 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
                 largest = max(largest, part_size[kept])
                 parts -= 1
         if starts[scale + 1] > starts[scale]:
-            sizes = part_size[part]
+            for i in range(count):
+                sizes[i] = part_size[part[i]]
             mean_eccentricity, diameter = _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members)
         most, isolated, clustering = 0, 0, 0.0
         for i in range(count):
@@ -220,7 +221,7 @@ def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members): 
     distances = np.empty(count, np.int32)
     from_the_edge = True
     while True:
-        source = -1
+        source = np.int64(-1)  # not a literal, for which the search would be compiled once more
         for i in range(count):
             if low[i] < high[i] and (source < 0 or (high[i] > high[source] if from_the_edge else low[i] < low[source])):
                 source = i
@@ -233,7 +234,11 @@ def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members): 
                 low[i] = max(low[i], distances[i], eccentricity - distances[i])
                 high[i] = min(high[i], eccentricity + distances[i])
         low[source] = high[source] = eccentricity
-    return low.sum() / count, float(low.max())
+    total, diameter = 0, 0
+    for i in range(count):
+        total += low[i]
+        diameter = max(diameter, low[i])
+    return total / count, float(diameter)
 
 
 @kernel

@@ -174,7 +174,7 @@ def _meet(order, rows, columns, index, response, piece, peaks, level, least):  #
         height_here = response[rows[pixel], columns[pixel]]
         for r in range(max(rows[pixel] - 1, 0), min(rows[pixel] + 2, height)):
             for c in range(max(columns[pixel] - 1, 0), min(columns[pixel] + 2, width)):
-                other = index[r, c]
+                other = np.int64(index[r, c])
                 if other < 0 or not seen[other]:
                     continue
                 here, there = _root(parent, pixel), _root(parent, other)

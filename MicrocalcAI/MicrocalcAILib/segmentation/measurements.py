@@ -327,8 +327,8 @@ def _line_response(pixels, row, column, row_mm, column_mm):  # type: ignore[no-u
 def _sample(pixels, row, column):  # type: ignore[no-untyped-def]
     """Mean of the 3 × 3 pixels around a position, inside the image."""
     height, width = pixels.shape
-    r = min(max(int(np.round(row)), 0), height - 1)
-    c = min(max(int(np.round(column)), 0), width - 1)
+    r = min(max(round(row), 0), height - 1)
+    c = min(max(round(column), 0), width - 1)
     total, count = 0.0, 0
     if 0 < r < height - 1 and 0 < c < width - 1:  # nearly always; loops of a known length take half the time
         for y in range(r - 1, r + 2):
