@@ -92,9 +92,10 @@ def _scale_of_offset(row_mm: float, column_mm: float) -> NDArray[np.int16]:
         height = int(np.floor(radius / row_mm + 1e-9))
         rows_mm = np.arange(-height, height + 1) * row_mm
         half_widths = np.floor(np.sqrt(np.maximum(radius**2 - rows_mm**2, 0)) / column_mm + 1e-9).astype(int)
-        for distance in range(2 * height + 1):
-            # Row offsets −height … height of both disks that add up to the distance (the disk is symmetrical).
-            reach = (half_widths[distance:] + half_widths[: len(half_widths) - distance]).max()
+        # Row offsets −height … height of both disks that add up to each distance (the disk is symmetrical).
+        beyond = np.concatenate((half_widths, np.full(2 * height, -SCALES * len(table[0]))))
+        reaches = (np.lib.stride_tricks.sliding_window_view(beyond, len(half_widths)) + half_widths).max(axis=1)
+        for distance, reach in enumerate(reaches):
             table[distance, : reach + 1] = scale
     return table
 
