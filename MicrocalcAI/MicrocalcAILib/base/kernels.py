@@ -30,7 +30,7 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return compiled
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Numba's cache, which before it loads anything declares all functions that could be compiled.
 
     That takes 0.15 to 0.3 s and 10 MB in each process, and is of no use to what is compiled already; the compiler does
@@ -44,12 +44,13 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             return self._load_overload(sig, target_context)
 
 
-class _Library(JITCodeLibrary):  # type: ignore[misc]
+class _Library(JITCodeLibrary):
     """Machine code from the cache. What the compiler would make of it is read when a new kernel calls it.
 
     Numba reads that at once, for half of the time that loading takes.
     """
 
+    _shared_module: Any
     _for_the_compiler: bytes | None = None
 
     @classmethod
