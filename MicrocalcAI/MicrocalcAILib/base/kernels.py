@@ -39,19 +39,23 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)  # the memory of arrays
-        target_context.codegen()._library_class = _Library
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
+        codegen = target_context.codegen()
+        usual, codegen._library_class = codegen._library_class, _LoadedLibrary  # numba holds its lock meanwhile
+        try:
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
+        finally:
+            codegen._library_class = usual
 
 
-class _Library(JITCodeLibrary):
-    """Machine code from the cache. What the compiler would make of it is read when a new kernel calls it.
+class _LoadedLibrary(JITCodeLibrary):
+    """Machine code from the cache; its form for the compiler is read when a new kernel that calls it is compiled.
 
-    Numba reads that at once, for half of the time that loading takes.
+    Numba reads that form at once, for half of the time that loading takes.
     """
 
     _shared_module: Any
-    _for_the_compiler: bytes | None = None
+    _for_the_compiler: bytes
 
     @classmethod
     def _unserialize(cls, codegen: Any, state: Any) -> Any:
@@ -64,12 +68,10 @@ class _Library(JITCodeLibrary):
         return library
 
     def get_pointer_to_function(self, name: str) -> int:
-        if self._for_the_compiler is None:
-            return int(super().get_pointer_to_function(name))
         return int(self._codegen._engine.get_function_address(name))
 
     def _get_module_for_linking(self) -> Any:
-        if self._for_the_compiler is not None and self._shared_module is None:
+        if self._shared_module is None:
             self._shared_module = llvm.parse_bitcode(self._for_the_compiler)
             self._codegen._engine._load_defined_symbols(self._shared_module)
-        return super()._get_module_for_linking()
+        return self._shared_module
