@@ -31,14 +31,12 @@ def gaussian_kernels(
     -------
     kernels : float32 array, shape (levels, largest radius + 1); ``kernels[k, j]`` is the weight at distance j pixels
     radii : int64 array, shape (levels,)
-        Multiples of four; the weights up to there are zeros.
     """
-    ends = (truncate * np.asarray(sigmas_px) + 0.5).astype(np.int64)
-    radii = -(-ends // _AT_ONCE) * _AT_ONCE
+    radii = (truncate * np.asarray(sigmas_px) + 0.5).astype(np.int64)
     kernels = np.zeros((len(radii), int(radii.max()) + 1), np.float32)
-    for level, (sigma, end) in enumerate(zip(sigmas_px, ends, strict=True)):
-        weights = np.exp(-0.5 * (np.arange(end + 1) / sigma) ** 2)
-        kernels[level, : end + 1] = weights / (2 * weights.sum() - weights[0])
+    for level, (sigma, radius) in enumerate(zip(sigmas_px, radii, strict=True)):
+        weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+        kernels[level, : radius + 1] = weights / (2 * weights.sum() - weights[0])
     return kernels, radii
 
 
@@ -49,8 +47,12 @@ def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, ra
     Image edges are continued with their nearest pixel.
     """
     height, width = pixels.shape
-    levels = kernels.shape[0]
-    reach = kernels.shape[1] - 1
+    levels, taps = kernels.shape
+    reach = (taps + _AT_ONCE - 2) // _AT_ONCE * _AT_ONCE
+    weights = np.zeros((levels, reach + 1), np.float32)  # as far as a whole number of steps goes
+    for level in range(levels):
+        for tap in range(taps):
+            weights[level, tap] = kernels[level, tap]
     part = last_column - first_column
     vertical = np.empty(part + 2 * reach, np.float32)
     previous = np.empty(part, np.float32)
@@ -64,13 +66,13 @@ def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, ra
         row = min(max(rows[i], 0), height - 1)
         here = pixels[row, inside_first:inside_last]
         for level in range(levels):
-            center = kernels[level, 0]
+            center = weights[level, 0]
             for c in range(count):
                 inside[c] = center * here[c]
             for tap in range(1, radii[level] + 1, _AT_ONCE):
                 _add_taps(
                     inside,
-                    kernels[level, tap : tap + _AT_ONCE],
+                    weights[level, tap : tap + _AT_ONCE],
                     pixels[max(row - tap, 0), inside_first:inside_last],
                     pixels[min(row + tap, height - 1), inside_first:inside_last],
                     pixels[max(row - tap - 1, 0), inside_first:inside_last],
@@ -91,7 +93,7 @@ def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, ra
                 left, right = reach - tap, reach + tap
                 _add_taps(
                     current,
-                    kernels[level, tap : tap + _AT_ONCE],
+                    weights[level, tap : tap + _AT_ONCE],
                     vertical[left : left + part],
                     vertical[right : right + part],
                     vertical[left - 1 : left - 1 + part],
