@@ -1,4 +1,4 @@
-"""Kernels compile where neither the installation nor the home folder can be written."""
+"""Kernels compile where neither the installation nor the home folder can be written, and load without the compiler."""
 
 from __future__ import annotations
 
@@ -67,3 +67,30 @@ def test_what_is_compiled_is_counted_once_and_remembered_for_this_computer(tmp_p
     ]
     assert said[0][:2] == ["[1] False", "True"]
     assert said[1][:2] == ["[] True", "True"]
+
+
+LOADED = """
+import sys
+import numpy as np
+from MicrocalcAILib.base.ranks import value_of_rank
+values = np.array([3.0, 1.0, 2.0])
+print(value_of_rank(values.copy(), 1, 0, 2))
+print("numba.np.arraymath" in sys.modules)  # among the functions that could be compiled
+if len(sys.argv) > 1:  # a kernel that calls the first one
+    from MicrocalcAILib.features.intensities import _percentiles
+    found = np.empty(1)
+    _percentiles(values, 3, 1.0, 3.0, np.array([0.5]), found, np.empty(3, np.int64), np.empty(3))
+    print(found[0])
+"""
+
+
+def test_what_is_compiled_is_loaded_without_the_compiler_which_still_builds_on_it(tmp_path):
+    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", LOADED, *more], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for more in ([], [], ["compile another"], ["load both"])
+    ]
+    assert said == [["2.0", "True"], ["2.0", "False"], ["2.0", "False", "2.0"], ["2.0", "False", "2.0"]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from .kernels import kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def value_of_rank(values, rank, first, last):  # type: ignore[no-untyped-def]
     """The value of a rank among values[first..last], which are partly sorted in place (Hoare's quickselect).
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .errors import ModelError
+from .kernels import kernel
 from .tree_text import Trees, parse_trees
 
 _ZERO = float(np.float32(1e-35))  # what LightGBM takes for 0
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _MISSING_IS_ZERO, _MISSING_IS_NAN = 4, 8
+_ROWS_AT_ONCE = 256  # what they take stays in the second cache
 
 
 class TreeEnsemble:
@@ -102,7 +103,7 @@ def _deepest(trees: Trees) -> int:
     return int(_longest_way(trees.node_starts, trees.left, trees.right))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _longest_way(node_starts, left, right):  # type: ignore[no-untyped-def]
     longest = 0
     depths = np.zeros(len(left), np.int64)
@@ -116,7 +117,7 @@ def _longest_way(node_starts, left, right):  # type: ignore[no-untyped-def]
     return longest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _goes_left(value, decision, threshold, set_starts, first_set, sets):  # type: ignore[no-untyped-def]
     if decision & _CATEGORICAL:
         if not 0.0 <= value < 2147483648.0:  # also NaN
@@ -135,38 +136,64 @@ def _goes_left(value, decision, threshold, set_starts, first_set, sets):  # type
     return value <= threshold
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _add_scores(  # type: ignore[no-untyped-def]
-    rows,
-    node_starts,
-    leaf_starts,
-    features,
-    decisions,
-    left,
-    right,
-    thresholds,
-    set_starts,
-    first_sets,
-    sets,
-    values,
+    rows, node_starts, leaf_starts, features, decisions, left, right, thresholds, set_starts, first_sets, sets, values,
     scores,
-):
-    classes = scores.shape[1]
-    for tree in range(len(node_starts) - 1):  # tree by tree for all rows: each is fetched into the cache once
-        start, first_leaf, first_set = node_starts[tree], leaf_starts[tree], first_sets[tree]
-        root = 0 if node_starts[tree + 1] > start else -1
-        for row in range(len(rows)):
-            node = root
-            while node >= 0:
-                at = start + node
-                if _goes_left(rows[row, features[at]], decisions[at], thresholds[at], set_starts, first_set, sets):
-                    node = left[at]
+):  # fmt: skip
+    """Evaluate all nodes of a tree, children before their parents, for some rows at once.
+
+    A node takes what its left or its right child found, so that the root ends with the leaf that the row falls into.
+    Following each row down its own branches visits fewer nodes and takes three times as long: no processor guesses
+    which way a row goes, and nothing of it runs on vector registers.
+    """
+    classes, largest = scores.shape[1], 1
+    for tree in range(len(node_starts) - 1):
+        largest = max(largest, node_starts[tree + 1] - node_starts[tree])
+    inputs, found = np.empty((rows.shape[1], _ROWS_AT_ONCE)), np.empty((largest, _ROWS_AT_ONCE))
+    of_left_leaf, of_right_leaf = np.empty(_ROWS_AT_ONCE), np.empty(_ROWS_AT_ONCE)
+    for first_row in range(0, len(rows), _ROWS_AT_ONCE):
+        count = min(_ROWS_AT_ONCE, len(rows) - first_row)
+        unknown = False
+        for row in range(count):
+            for feature in range(rows.shape[1]):
+                value = rows[first_row + row, feature]
+                inputs[feature, row] = value
+                unknown |= np.isnan(value)
+        for tree in range(len(node_starts) - 1):
+            start, first_leaf, first_set = node_starts[tree], leaf_starts[tree], first_sets[tree]
+            if node_starts[tree + 1] == start:
+                for row in range(count):
+                    scores[first_row + row, tree % classes] += values[first_leaf]
+                continue
+            for at in range(node_starts[tree + 1] - 1, start - 1, -1):
+                result, given = found[at - start], inputs[features[at]]
+                if left[at] >= 0:
+                    of_left = found[left[at]]
                 else:
-                    node = right[at]
-            scores[row, tree % classes] += values[first_leaf - 1 - node]
+                    of_left, leaf = of_left_leaf, values[first_leaf - 1 - left[at]]
+                    for row in range(count):
+                        of_left[row] = leaf
+                if right[at] >= 0:
+                    of_right = found[right[at]]
+                else:
+                    of_right, leaf = of_right_leaf, values[first_leaf - 1 - right[at]]
+                    for row in range(count):
+                        of_right[row] = leaf
+                threshold, decision = thresholds[at], decisions[at]
+                if unknown or decision & (_CATEGORICAL | _MISSING_IS_ZERO):
+                    for row in range(count):
+                        goes_left = _goes_left(given[row], decision, threshold, set_starts, first_set, sets)
+                        result[row] = of_left[row] if goes_left else of_right[row]
+                else:
+                    for row in range(count):
+                        on_left, on_right = of_left[row], of_right[row]
+                        result[row] = on_left if given[row] <= threshold else on_right
+            for row in range(count):
+                scores[first_row + row, tree % classes] += found[0, row]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _add_contributions(  # type: ignore[no-untyped-def]
     rows, node_starts, leaf_starts, features, decisions, left, right, thresholds, set_starts, first_sets, sets, values,
     node_counts, leaf_counts, deepest, found,
@@ -236,7 +263,7 @@ def _add_contributions(  # type: ignore[no-untyped-def]
                     waiting += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _extend(name, zero, one, weight, length, feature, zero_share, one_share):  # type: ignore[no-untyped-def]
     name[length], zero[length], one[length] = feature, zero_share, one_share
     weight[length] = 1.0 if length == 0 else 0.0
@@ -245,7 +272,7 @@ def _extend(name, zero, one, weight, length, feature, zero_share, one_share):  #
         weight[item] = zero_share * weight[item] * (length - item) / (length + 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _unwind(name, zero, one, weight, length, place):  # type: ignore[no-untyped-def]
     zero_share, one_share = zero[place], one[place]
     following = weight[length]
@@ -260,7 +287,7 @@ def _unwind(name, zero, one, weight, length, place):  # type: ignore[no-untyped-
         name[item], zero[item], one[item] = name[item + 1], zero[item + 1], one[item + 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _unwound_sum(zero, one, weight, length, place):  # type: ignore[no-untyped-def]
     zero_share, one_share = zero[place], one[place]
     following, total = weight[length], 0.0

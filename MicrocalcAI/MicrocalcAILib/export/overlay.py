@@ -247,8 +247,9 @@ def _percentile_window(pixels: NDArray[np.float32], low: float, high: float) -> 
 
 
 def grey_image(pixels: NDArray[np.float32], box: Box, window: tuple[float, float]) -> Image.Image:
-    part = pixels[box[0] : box[1], box[2] : box[3]]
-    return Image.fromarray(np.clip((part - window[0]) * (255 / (window[1] - window[0])), 0, 255).astype(np.uint8))
+    shown = pixels[box[0] : box[1], box[2] : box[3]] - window[0]
+    shown *= 255 / (window[1] - window[0])
+    return Image.fromarray(np.clip(shown, 0, 255, out=shown).astype(np.uint8))
 
 
 def scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], pixels_per_mm: float, length_mm: int) -> None:

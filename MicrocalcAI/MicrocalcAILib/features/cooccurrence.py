@@ -6,9 +6,9 @@ As in its defaults: neighbors at distance 1, symmetrical matrix, features averag
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .gray_levels import GrayLevels
 from .regions import Regions
 
@@ -61,7 +61,7 @@ def cooccurrence_features(gray_levels: GrayLevels, regions: Regions) -> NDArray[
     return features
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _cooccurrence(positions, gray_levels, gray_starts, starts, widths, features):  # type: ignore[no-untyped-def]
     for index in range(len(widths)):
         grays = gray_levels[gray_starts[index] : gray_starts[index + 1]]
@@ -72,7 +72,7 @@ def _cooccurrence(positions, gray_levels, gray_starts, starts, widths, features)
         _features(_pairs(window, width, len(grays) - 1), grays, features[index])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _pairs(window, width, count):  # type: ignore[no-untyped-def]
     """Number of neighbors per direction, level and level of the neighbor (the last row and column: outside)."""
     pairs = np.zeros((4, count + 1, count + 1), np.int32)
@@ -96,7 +96,7 @@ def _pairs(window, width, count):  # type: ignore[no-untyped-def]
     return pairs
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _features(pairs, grays, features):  # type: ignore[no-untyped-def]
     count = len(grays) - 1
     highest = int(grays[count - 1])
@@ -193,7 +193,7 @@ def _features(pairs, grays, features):  # type: ignore[no-untyped-def]
         features[feature] /= directions
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _maximal_correlation(table, rows, total):  # type: ignore[no-untyped-def]
     """Square root of the second largest eigenvalue of Haralick's Q.
 
@@ -229,7 +229,7 @@ def _maximal_correlation(table, rows, total):  # type: ignore[no-untyped-def]
     return (low + high) / 2 if high > 1e-10 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _tridiagonal(matrix):  # type: ignore[no-untyped-def]
     """Householder reduction of a symmetric matrix (lower triangle, overwritten): diagonal and squared side diagonal."""
     size = len(matrix)
@@ -271,7 +271,7 @@ def _tridiagonal(matrix):  # type: ignore[no-untyped-def]
     return diagonal, squared_side
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _reaches_beyond(diagonal, squared_side, bound):  # type: ignore[no-untyped-def]
     """Whether a symmetric tridiagonal matrix has an eigenvalue beyond ±bound (Sturm sequences)."""
     upper, lower = 1.0, 1.0

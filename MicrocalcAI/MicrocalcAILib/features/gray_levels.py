@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .regions import Regions
 
 
@@ -49,7 +49,7 @@ def number_levels(levels: NDArray[np.int32], regions: Regions) -> GrayLevels:
     return GrayLevels(levels, positions, grays[: gray_starts[-1]], gray_starts)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number(levels, starts, highest, positions, grays, gray_starts):  # type: ignore[no-untyped-def]
     order = np.zeros(highest + 1, np.int32)
     for index in range(len(starts) - 1):

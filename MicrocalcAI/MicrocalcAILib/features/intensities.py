@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from ..base.ranks import value_of_rank
 from .regions import Regions
 
@@ -112,7 +112,7 @@ def _largest_window(regions: Regions) -> int:
     return int(np.diff(regions.starts).max(initial=0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _gather(pixels, mask, start, height, width, top, left, center, spread, values, places):  # type: ignore[no-untyped-def]
     """Values of a region and where they lie in ``mask``; returns their number, extremes and sum."""
     count, lowest, highest, total = 0, np.inf, -np.inf, 0.0
@@ -130,7 +130,7 @@ def _gather(pixels, mask, start, height, width, top, left, center, spread, value
     return count, lowest, highest, total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _percentiles(values, count, lowest, highest, shares, results, bins, candidates):  # type: ignore[no-untyped-def]
     """Percentiles with linear interpolation, numpy's default.
 
@@ -180,7 +180,7 @@ def _percentiles(values, count, lowest, highest, shares, results, bins, candidat
             results[share] = found - (found - results[share]) * (1 - weight)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _center_and_spread(pixels, mask, starts, heights, widths, tops, lefts, room, centers, spreads):  # type: ignore[no-untyped-def]
     values, places, bins, candidates = (
         np.empty(room),
@@ -211,7 +211,7 @@ def _center_and_spread(pixels, mask, starts, heights, widths, tops, lefts, room,
             spreads[index] = np.sqrt(squares / count)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _first_order(  # type: ignore[no-untyped-def]
     pixels, mask, starts, heights, widths, tops, lefts, room, centers, spreads, bin_width, bin_count, pixel_area,
     features, levels,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from numpy.typing import NDArray
 
 from ..base.errors import ParameterError
+from ..base.kernels import kernel
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _empty_regions(boxes: NDArray[np.int64]) -> Regions:
     return Regions(np.zeros(starts[-1], np.uint8), starts, heights, widths, boxes[:, 0] - 1, boxes[:, 2] - 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_calcifications(labels, ids, boxes, starts, widths, mask):  # type: ignore[no-untyped-def]
     for index in range(len(ids)):
         top, bottom, left, right = boxes[index]
@@ -160,7 +160,7 @@ def _fill_calcifications(labels, ids, boxes, starts, widths, mask):  # type: ign
                 position += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_surroundings(labels, ids, boxes, around, half_widths, tissue, starts, widths, mask):  # type: ignore[no-untyped-def]
     """Each run of a calcification's row covers an interval in every row within reach; intervals are summed per row."""
     reach = len(half_widths) - 1
@@ -227,7 +227,7 @@ def outlines(regions: Regions) -> Outlines:
     return Outlines(rows, columns, starts, boxes)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _trace(mask, starts, widths, tops, lefts, rows, columns, outline_starts):  # type: ignore[no-untyped-def]
     count = 0
     for index in range(len(widths)):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .regions import Regions
 
 SHAPE_FEATURES = (
@@ -137,7 +137,7 @@ def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64], oth
     return np.divide(numerator, denominator, out=np.full(len(numerator), otherwise), where=denominator > 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _chain(ends, sign, ys, xs):  # type: ignore[no-untyped-def]
     """Convex chain through one side's extreme points; returns the number of vertices written to ys, xs."""
     size = 0
@@ -157,7 +157,7 @@ def _chain(ends, sign, ys, xs):  # type: ignore[no-untyped-def]
     return size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _measure(mask, starts, widths, row_mm, column_mm, result):  # type: ignore[no-untyped-def]
     """Eleven raw measurements per region; see the unpacking in ``Geometry``."""
     for index in range(len(widths)):
@@ -201,8 +201,8 @@ def _measure(mask, starts, widths, row_mm, column_mm, result):  # type: ignore[n
             continue
         left_ys, left_xs = np.empty(2 * height + 1, np.int64), np.empty(2 * height + 1, np.int64)
         right_ys, right_xs = np.empty(2 * height + 1, np.int64), np.empty(2 * height + 1, np.int64)
-        left_size = _chain(left, 1, left_ys, left_xs)
-        right_size = _chain(right, -1, right_ys, right_xs)
+        left_size = _chain(left, np.int64(1), left_ys, left_xs)  # literals would be compiled one by one
+        right_size = _chain(right, np.int64(-1), right_ys, right_xs)
         ys = np.concatenate((left_ys[:left_size], right_ys[:right_size]))
         xs = np.concatenate((left_xs[:left_size], right_xs[:right_size]))
         longest = 0.0
@@ -238,12 +238,12 @@ def _measure(mask, starts, widths, row_mm, column_mm, result):  # type: ignore[n
         result[index, 10] = perimeter
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _is_border(window, r, c):  # type: ignore[no-untyped-def]
     return window[r, c] and not (window[r - 1, c] and window[r + 1, c] and window[r, c - 1] and window[r, c + 1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _border_length(window, r, c):  # type: ignore[no-untyped-def]
     """Length a border pixel adds to scikit-image's perimeter (Benkrid & Crookes 2000), in pixels."""
     sides, corners = 0, 0

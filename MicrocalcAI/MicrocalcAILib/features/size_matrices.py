@@ -6,9 +6,9 @@ As in its defaults: eight neighbors at distance 1, dependence cutoff 0, run feat
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .gray_levels import GrayLevels
 from .regions import Regions
 
@@ -104,7 +104,7 @@ def size_matrix_features(gray_levels: GrayLevels, regions: Regions) -> NDArray[n
     return features[:, _COMPUTED]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _size_matrices(levels, positions, gray_levels, gray_starts, starts, widths, features):  # type: ignore[no-untyped-def]
     for index in range(len(widths)):
         grays = gray_levels[gray_starts[index] : gray_starts[index + 1]]
@@ -115,14 +115,17 @@ def _size_matrices(levels, positions, gray_levels, gray_starts, starts, widths, 
         dependences, deviations = _neighborhoods(
             levels[starts[index] : starts[index + 1]], window, width, len(grays) - 1
         )
-        pixels = dependences.sum()
+        pixels = np.int64(0)  # not a literal, for which all below would be compiled once more
+        for here in range(len(dependences)):
+            for dependence in range(dependences.shape[1]):
+                pixels += dependences[here, dependence]
         _run_features(window, width, pixels, grays, features[index, :16])
         _zone_features(window, width, pixels, grays, features[index, 16:32])
         _size_features(dependences, np.arange(10), pixels, grays, features[index, 32:48])
         _tone_difference_features(dependences, deviations, pixels, grays, features[index, 48:53])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _neighborhoods(levels, window, width, count):  # type: ignore[no-untyped-def]
     """Dependence matrix, and for each level the sum of the distances from the mean of the neighbors."""
     size = len(window) - 2 * width - 2
@@ -145,7 +148,7 @@ def _neighborhoods(levels, window, width, count):  # type: ignore[no-untyped-def
     return dependences, deviations
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _run_features(window, width, pixels, grays, features):  # type: ignore[no-untyped-def]
     outside = len(grays) - 1
     longest = max(len(window) // width, width)
@@ -180,7 +183,7 @@ def _run_features(window, width, pixels, grays, features):  # type: ignore[no-un
         features[feature] /= directions
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _has_line_of_two(window, width, outside, direction):  # type: ignore[no-untyped-def]
     height = len(window) // width
     seen = np.zeros(height + width, np.bool_)
@@ -194,7 +197,7 @@ def _has_line_of_two(window, width, outside, direction):  # type: ignore[no-unty
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _zone_features(window, width, pixels, grays, features):  # type: ignore[no-untyped-def]
     """Zones of eight-connected pixels of one level. Only sizes that occur get a column, at most sqrt(2 × pixels)."""
     outside = len(grays) - 1
@@ -236,7 +239,7 @@ def _zone_features(window, width, pixels, grays, features):  # type: ignore[no-u
     _size_features(zones, occurring[:count], pixels, grays, features)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _size_features(table, sizes, pixels, grays, features):  # type: ignore[no-untyped-def]
     """The sixteen features that runs, zones and dependences share, from the number of items per level and size."""
     per_size = np.zeros(len(sizes))
@@ -286,7 +289,7 @@ def _size_features(table, sizes, pixels, grays, features):  # type: ignore[no-un
     features[9] += np.log2(items)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _tone_difference_features(dependences, deviations, pixels, grays, features):  # type: ignore[no-untyped-def]
     count = len(deviations)
     shares = np.zeros(count)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from .regions import Outlines
 
 SCALES = 65
@@ -92,14 +92,15 @@ def _scale_of_offset(row_mm: float, column_mm: float) -> NDArray[np.int16]:
         height = int(np.floor(radius / row_mm + 1e-9))
         rows_mm = np.arange(-height, height + 1) * row_mm
         half_widths = np.floor(np.sqrt(np.maximum(radius**2 - rows_mm**2, 0)) / column_mm + 1e-9).astype(int)
-        for distance in range(2 * height + 1):
-            # Row offsets −height … height of both disks that add up to the distance (the disk is symmetrical).
-            reach = (half_widths[distance:] + half_widths[: len(half_widths) - distance]).max()
+        # Row offsets −height … height of both disks that add up to each distance (the disk is symmetrical).
+        beyond = np.concatenate((half_widths, np.full(2 * height, -SCALES * len(table[0]))))
+        reaches = (np.lib.stride_tricks.sliding_window_view(beyond, len(half_widths)) + half_widths).max(axis=1)
+        for distance, reach in enumerate(reaches):
             table[distance, : reach + 1] = scale
     return table
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _meet(rows, columns, starts, boxes, table, scales):  # type: ignore[no-untyped-def]
     for i in range(len(boxes)):
         for j in range(i):
@@ -120,7 +121,7 @@ def _meet(rows, columns, starts, boxes, table, scales):  # type: ignore[no-untyp
             scales[j, i] = best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
     count = len(scales)
     words = (count + 63) // 64
@@ -130,7 +131,7 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
     members = np.zeros((count, words), np.uint64)  # of the subgraph with that number
     lowest, highest = np.full(count, words), np.full(count, -1)  # words that hold a neighbor
     part = np.arange(count)  # which subgraph each calcification belongs to
-    part_size = np.ones(count, np.int64)
+    part_size, sizes = np.ones(count, np.int64), np.empty(count, np.int64)
     degrees, triangles = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for i in range(count):
         members[i, i >> 6] = _ONE << np.uint64(i & 63)
@@ -162,7 +163,8 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
                 largest = max(largest, part_size[kept])
                 parts -= 1
         if starts[scale + 1] > starts[scale]:
-            sizes = part_size[part]
+            for i in range(count):
+                sizes[i] = part_size[part[i]]
             mean_eccentricity, diameter = _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members)
         most, isolated, clustering = 0, 0, 0.0
         for i in range(count):
@@ -181,7 +183,7 @@ def _graph_measures(scales, measures):  # type: ignore[no-untyped-def]
         measures[7, scale] = isolated / count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _edges_by_scale(scales):  # type: ignore[no-untyped-def]
     """Both ends of each edge, in the order of the scale at which it appears, and where each scale begins."""
     count = len(scales)
@@ -203,7 +205,7 @@ def _edges_by_scale(scales):  # type: ignore[no-untyped-def]
     return first_ends, second_ends, starts
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members):  # type: ignore[no-untyped-def]
     """Mean and maximum eccentricity at one scale; ``sizes`` are those of each node's subgraph.
 
@@ -220,7 +222,7 @@ def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members): 
     distances = np.empty(count, np.int32)
     from_the_edge = True
     while True:
-        source = -1
+        source = np.int64(-1)  # not a literal, for which the search would be compiled once more
         for i in range(count):
             if low[i] < high[i] and (source < 0 or (high[i] > high[source] if from_the_edge else low[i] < low[source])):
                 source = i
@@ -233,10 +235,14 @@ def _eccentricities(neighbors, lowest, highest, degrees, sizes, part, members): 
                 low[i] = max(low[i], distances[i], eccentricity - distances[i])
                 high[i] = min(high[i], eccentricity + distances[i])
         low[source] = high[source] = eccentricity
-    return low.sum() / count, float(low.max())
+    total, diameter = 0, 0
+    for i in range(count):
+        total += low[i]
+        diameter = max(diameter, low[i])
+    return total / count, float(diameter)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _search(source, neighbors, lowest, highest, members, distances):  # type: ignore[no-untyped-def]
     """Steps from a node to each of its subgraph (−1: not of it), breadth first; returns the largest number of them."""
     words = neighbors.shape[1]
@@ -276,7 +282,7 @@ def _search(source, neighbors, lowest, highest, members, distances):  # type: ig
     return steps
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(inline="always")
 def _place(bit):  # type: ignore[no-untyped-def]
     """Which bit of a word it is."""
     return _PLACES[(bit * _ODD) >> np.uint64(58)]

@@ -81,11 +81,8 @@ def _fit_surface(grid: Grid, where: Mask) -> tuple[Grid, float]:
     values = grid[rows, columns].astype(np.float64)
     center, half = np.array(grid.shape) / 2, max(grid.shape) / 2
 
-    def terms(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        y, x = (rows - center[0]) / half, (columns - center[1]) / half
-        return np.stack(np.broadcast_arrays(1.0, y, x, y * y, x * y, x * x), axis=-1)
-
-    design = terms(rows, columns)
+    y, x = (rows - center[0]) / half, (columns - center[1]) / half
+    design = np.column_stack((np.ones_like(x), y, x, y * y, x * y, x * x))
     coefficients = np.array([np.median(values), 0, 0, 0, 0, 0])
     keep = np.ones(values.size, bool)
     for _ in range(6):
@@ -95,7 +92,11 @@ def _fit_surface(grid: Grid, where: Mask) -> tuple[Grid, float]:
         if np.count_nonzero(keep) < 30:
             break
         coefficients = np.linalg.lstsq(design[keep], values[keep], rcond=None)[0]
-    surface = terms(np.arange(grid.shape[0])[:, np.newaxis], np.arange(grid.shape[1])[np.newaxis]) @ coefficients
+    constant, along_y, along_x, along_yy, along_xy, along_xx = coefficients
+    y, x = (np.arange(grid.shape[0]) - center[0]) / half, (np.arange(grid.shape[1]) - center[1]) / half
+    surface = np.multiply.outer(y, along_xy * x)
+    surface += (constant + along_y * y + along_yy * y * y)[:, np.newaxis]
+    surface += along_x * x + along_xx * x * x
     return np.clip(surface, values.min(), values.max()).astype(np.float32), noise
 
 

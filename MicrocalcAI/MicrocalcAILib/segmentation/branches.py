@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
+from ..base.kernels import kernel
 from .candidates import CandidateFinder
 from .noise import Box
 
@@ -161,7 +161,7 @@ def _is_long(body: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> bool:
     return length_mm >= _SHORTEST_MM and length_mm**2 >= _SLENDERNESS * area_mm2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _meet(order, rows, columns, index, response, piece, peaks, level, least):  # type: ignore[no-untyped-def]
     """The set of each piece, as the number of one of its members: pieces that meet at a high enough saddle."""
     height, width = index.shape
@@ -174,7 +174,7 @@ def _meet(order, rows, columns, index, response, piece, peaks, level, least):  #
         height_here = response[rows[pixel], columns[pixel]]
         for r in range(max(rows[pixel] - 1, 0), min(rows[pixel] + 2, height)):
             for c in range(max(columns[pixel] - 1, 0), min(columns[pixel] + 2, width)):
-                other = index[r, c]
+                other = np.int64(index[r, c])
                 if other < 0 or not seen[other]:
                     continue
                 here, there = _root(parent, pixel), _root(parent, other)
@@ -196,7 +196,7 @@ def _meet(order, rows, columns, index, response, piece, peaks, level, least):  #
     return sets
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _root(parent, number):  # type: ignore[no-untyped-def]
     while parent[number] != number:
         parent[number] = parent[parent[number]]

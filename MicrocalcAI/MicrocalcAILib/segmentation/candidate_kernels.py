@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ..base.kernels import kernel
 
 _SHAPE_RATIO = 1.4  # |det| / trace² of the Hessian (HDoGReg)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@kernel(fastmath=True)
 def judge_band(band, noise_columns, noise_positions, mask, outline_threshold, peak_threshold, shape_bits, first_row):  # type: ignore[no-untyped-def]
     """Mark the shape of each plane (bit k) and list the peaks of a band.
 
@@ -66,7 +67,7 @@ def judge_band(band, noise_columns, noise_positions, mask, outline_threshold, pe
     return positions[:count].copy(), values[:count].copy()
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@kernel(fastmath=True)
 def _shape_margin(above, here, below, noise, outline_threshold, margin):  # type: ignore[no-untyped-def]
     """Positive where a row of a plane is bright and convex (branch-free, so that it runs on vector registers)."""
     inner = len(here) - 2
@@ -85,7 +86,7 @@ def _shape_margin(above, here, below, noise, outline_threshold, margin):  # type
         result[c] = min(convex, center[c] - outline_threshold * level[c])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grow(shape_bits, peaks, largest):  # type: ignore[no-untyped-def]
     """Connected part (8 neighbors) of each peak in the shape of its plane; later peaks of the same part are absorbed.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..base.kernels import kernel
 
 _CELLS_PER_RADIUS = 2  # smaller cells: fewer places are looked at in vain, more cells are visited
 
@@ -68,7 +69,7 @@ def sums_around(
     return sums
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_up(places, cells, sources, weights, levels, thresholds, starts, shape, radii, beyond, sums):  # type: ignore[no-untyped-def]
     down, across = shape
     farthest = radii[-1] * radii[-1]

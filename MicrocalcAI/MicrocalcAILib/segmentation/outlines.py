@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..base.kernels import kernel
 from ..base.ranks import value_of_rank
 from .candidates import Candidates
 from .surroundings import pixel_box, ring_steps, steps_from
@@ -58,7 +58,7 @@ def outline(
 
 
 # Loops instead of operations on whole arrays, each of which takes half a second to compile.
-@njit(cache=True, nogil=True)
+@kernel
 def _outline_each(pixels, rows, columns, starts, chosen, labels, side, gap, margin, growth):  # type: ignore[no-untyped-def]
     height, width = pixels.shape
     peaks = np.empty((len(chosen), 2), np.int64)
@@ -111,7 +111,7 @@ def _outline_each(pixels, rows, columns, starts, chosen, labels, side, gap, marg
                     labels[top + r, left + c] = index + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _median(values):  # type: ignore[no-untyped-def]
     """The median of some values, whose order it changes."""
     middle = len(values) // 2
@@ -124,7 +124,7 @@ def _median(values):  # type: ignore[no-untyped-def]
     return (lower + upper) / 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_holes(speck, others):  # type: ignore[no-untyped-def]
     """Fill, in place, the holes of a mask in which nothing of the others lies."""
     height, width = speck.shape
@@ -149,7 +149,7 @@ def _fill_holes(speck, others):  # type: ignore[no-untyped-def]
                     speck[r, c] = True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _smoothed(pixels, top, bottom, left, right, side):  # type: ignore[no-untyped-def]
     """A window of the image, lightly smoothed with the weights (side, 1 − 2 · side, side) along both axes."""
     height, width = pixels.shape
@@ -166,7 +166,7 @@ def _smoothed(pixels, top, bottom, left, right, side):  # type: ignore[no-untype
     return smooth
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _connected(allowed, row, column):  # type: ignore[no-untyped-def]
     """The 8-connected part of a mask that holds a pixel; empty when the pixel is not in it."""
     height, width = allowed.shape
@@ -185,7 +185,7 @@ def _connected(allowed, row, column):  # type: ignore[no-untyped-def]
     return part
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _reached_from_border(speck):  # type: ignore[no-untyped-def]
     """The pixels of a mask, and those outside that reach the border of its window through 4 neighbors."""
     height, width = speck.shape

@@ -7,11 +7,13 @@ Nothing of the image's full size is ever stored: a band of rows is filtered, jud
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..base.kernels import kernel
 
 BAND_ROWS = 64
 _TRUNCATE = 4.0  # kernels end at 4 σ, as scipy.ndimage.gaussian_filter does
+_AT_ONCE = 4  # taps that are added with one visit to memory
 
 
 def gaussian_kernels(
@@ -38,15 +40,19 @@ def gaussian_kernels(
     return kernels, radii
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@kernel(fastmath=True)
 def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, radii, gain, planes):  # type: ignore[no-untyped-def]
     """Fill ``planes[k, i, :]`` with ``(G_k − G_{k+1}) · gain`` of image row ``rows[i]``, columns first to last.
 
     Image edges are continued with their nearest pixel.
     """
     height, width = pixels.shape
-    levels = kernels.shape[0]
-    reach = kernels.shape[1] - 1
+    levels, taps = kernels.shape
+    reach = (taps + _AT_ONCE - 2) // _AT_ONCE * _AT_ONCE
+    weights = np.zeros((levels, reach + 1), np.float32)  # as far as a whole number of steps goes
+    for level in range(levels):
+        for tap in range(taps):
+            weights[level, tap] = kernels[level, tap]
     part = last_column - first_column
     vertical = np.empty(part + 2 * reach, np.float32)
     previous = np.empty(part, np.float32)
@@ -60,28 +66,56 @@ def difference_of_gaussians(pixels, rows, first_column, last_column, kernels, ra
         row = min(max(rows[i], 0), height - 1)
         here = pixels[row, inside_first:inside_last]
         for level in range(levels):
-            center = kernels[level, 0]
+            center = weights[level, 0]
             for c in range(count):
                 inside[c] = center * here[c]
-            for tap in range(1, radii[level] + 1):
-                weight = kernels[level, tap]
-                above = pixels[max(row - tap, 0), inside_first:inside_last]
-                below = pixels[min(row + tap, height - 1), inside_first:inside_last]
-                for c in range(count):
-                    inside[c] += weight * (above[c] + below[c])
-            vertical[:offset] = inside[0]
-            vertical[offset + count :] = inside[count - 1]
+            for tap in range(1, radii[level] + 1, _AT_ONCE):
+                _add_taps(
+                    inside,
+                    weights[level, tap : tap + _AT_ONCE],
+                    pixels[max(row - tap, 0), inside_first:inside_last],
+                    pixels[min(row + tap, height - 1), inside_first:inside_last],
+                    pixels[max(row - tap - 1, 0), inside_first:inside_last],
+                    pixels[min(row + tap + 1, height - 1), inside_first:inside_last],
+                    pixels[max(row - tap - 2, 0), inside_first:inside_last],
+                    pixels[min(row + tap + 2, height - 1), inside_first:inside_last],
+                    pixels[max(row - tap - 3, 0), inside_first:inside_last],
+                    pixels[min(row + tap + 3, height - 1), inside_first:inside_last],
+                )
+            for c in range(offset):
+                vertical[c] = inside[0]
+            for c in range(offset + count, len(vertical)):
+                vertical[c] = inside[count - 1]
             middle = vertical[reach : reach + part]
             for c in range(part):
                 current[c] = center * middle[c]
-            for tap in range(1, radii[level] + 1):
-                weight = kernels[level, tap]
-                left = vertical[reach - tap : reach - tap + part]
-                right = vertical[reach + tap : reach + tap + part]
-                for c in range(part):
-                    current[c] += weight * (left[c] + right[c])
+            for tap in range(1, radii[level] + 1, _AT_ONCE):
+                left, right = reach - tap, reach + tap
+                _add_taps(
+                    current,
+                    weights[level, tap : tap + _AT_ONCE],
+                    vertical[left : left + part],
+                    vertical[right : right + part],
+                    vertical[left - 1 : left - 1 + part],
+                    vertical[right + 1 : right + 1 + part],
+                    vertical[left - 2 : left - 2 + part],
+                    vertical[right + 2 : right + 2 + part],
+                    vertical[left - 3 : left - 3 + part],
+                    vertical[right + 3 : right + 3 + part],
+                )
             if level > 0:
                 plane = planes[level - 1, i]
                 for c in range(part):
                     plane[c] = (previous[c] - current[c]) * gain
             previous, current = current, previous
+
+
+@kernel(fastmath=True)
+def _add_taps(sums, weights, before0, after0, before1, after1, before2, after2, before3, after3):  # type: ignore[no-untyped-def]
+    """Add four taps of a symmetrical kernel to each sum, which is read and written once for all of them."""
+    weight0, weight1, weight2, weight3 = weights[0], weights[1], weights[2], weights[3]
+    for c in range(len(sums)):
+        total = sums[c] + weight0 * (before0[c] + after0[c])
+        total += weight1 * (before1[c] + after1[c])
+        total += weight2 * (before2[c] + after2[c])
+        sums[c] = total + weight3 * (before3[c] + after3[c])

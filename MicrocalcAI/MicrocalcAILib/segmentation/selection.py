@@ -9,6 +9,7 @@ candidate; anything that follows :class:`Selector` can take their place.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from numpy.typing import NDArray
 
 from ..base.errors import ModelError, WarningRecord
+from ..base.kernels import kernel
 from ..base.model_folder import read_model_folder
 from ..base.parameters import CandidateParameters
 from ..base.progress import Progress, no_progress
@@ -122,7 +123,11 @@ class MeasurementSelector:
         if len(measurements) == 0:
             return np.empty(0)
         values = measurements[self.card["measurements"]].to_numpy(np.float64)
-        return judged_twice(TreeEnsemble(self.models[0]), TreeEnsemble(self.models[1]), values, positions_mm)
+        return judged_twice(*self._ensembles, values, positions_mm)
+
+    @functools.cached_property
+    def _ensembles(self) -> tuple[TreeEnsemble, TreeEnsemble]:
+        return TreeEnsemble(self.models[0]), TreeEnsemble(self.models[1])
 
     def threshold(self, false_marks_per_cm2: float) -> float:
         """Probability above which that many false marks per cm² of breast are expected (log-linear between points)."""
@@ -190,7 +195,7 @@ def without_overlaps(
     return order[_take_in_order(candidates.rows, candidates.columns, candidates.starts, order, taken)]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _take_in_order(rows, columns, starts, order, taken):  # type: ignore[no-untyped-def]
     kept = np.zeros(len(order), np.bool_)
     for position in range(len(order)):
