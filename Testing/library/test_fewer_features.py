@@ -78,9 +78,10 @@ def test_a_reduced_selector_is_a_selector_with_the_same_trees(moments_of_noise, 
     assert reduced.trees.models == bundled.trees.models
     assert reduced.threshold(0.05) == bundled.threshold(0.05)
     assert card["regressor"]["architecture"]["features"] == 2
-    assert card["regressor"]["reduction"]["from"] == json.loads(
-        (resource_path("Models/SpeckSelectorNetwork") / "card.json").read_text()
-    )["sha256"]
+    assert (
+        card["regressor"]["reduction"]["from"]
+        == json.loads((resource_path("Models/SpeckSelectorNetwork") / "card.json").read_text())["sha256"]
+    )
     assert (tmp_path / "Less" / "nearness.onnx").stat().st_size < 1.1e6
 
 

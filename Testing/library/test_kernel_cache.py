@@ -94,3 +94,24 @@ def test_what_is_compiled_is_loaded_without_the_compiler_which_still_builds_on_i
         for more in ([], [], ["compile another"], ["load both"])
     ]
     assert said == [["2.0", "True"], ["2.0", "False"], ["2.0", "False", "2.0"], ["2.0", "False", "2.0"]]
+
+
+UNKNOWN = """
+import numba, sys
+numba.version_info = (numba.version_info[0], numba.version_info[1] + 1)
+import MicrocalcAILib.base.trees as trees, numpy as np
+assert trees._longest_way(np.array([0, 1]), np.array([-1], np.int32), np.array([-2], np.int32)) == 1
+print("MicrocalcAILib.base.kernel_loading" in sys.modules, sum(trees._longest_way.stats.cache_hits.values()))
+"""
+
+
+def test_a_numba_that_nobody_looked_into_loads_in_its_own_way(tmp_path):
+    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", UNKNOWN], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert said == [["False", "0"], ["False", "1"]]

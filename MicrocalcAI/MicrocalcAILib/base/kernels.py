@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding as llvm
-from numba import njit
-from numba.core.caching import FunctionCache
-from numba.core.codegen import JITCodeLibrary
-from numba.core.runtime import rtsys
+import numba
+
+_FIRST, _LAST = (0, 60), (0, 68)  # versions of numba whose inside was looked at; others load in their own, slower way
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -25,53 +23,11 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
     if function is None:
         return lambda decorated: kernel(decorated, **options)
-    compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
-    compiled._cache = _Cache(function)  # what numba's ``cache=True`` does, with its own kind of cache
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
+    if not _FIRST <= numba.version_info[:2] <= _LAST:
+        return numba.njit(cache=True, **options)(function)
+    from .kernel_loading import LightCache
+
+    compiled = numba.njit(**options)(function)
+    compiled._cache = LightCache(function)  # what ``cache=True`` does, with its own kind of cache
     return compiled
-
-
-class _Cache(FunctionCache):
-    """Numba's cache, which before it loads anything declares all functions that could be compiled.
-
-    That takes 0.15 to 0.3 s and 10 MB in each process, and is of no use to what is compiled already; the compiler does
-    it by itself when it is needed.
-    """
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        rtsys.initialize(target_context)  # the memory of arrays
-        codegen = target_context.codegen()
-        usual, codegen._library_class = codegen._library_class, _LoadedLibrary  # numba holds its lock meanwhile
-        try:
-            with self._guard_against_spurious_io_errors():
-                return self._load_overload(sig, target_context)
-        finally:
-            codegen._library_class = usual
-
-
-class _LoadedLibrary(JITCodeLibrary):
-    """Machine code from the cache; its form for the compiler is read when a new kernel that calls it is compiled.
-
-    Numba reads that form at once, for half of the time that loading takes.
-    """
-
-    _shared_module: Any
-    _for_the_compiler: bytes
-
-    @classmethod
-    def _unserialize(cls, codegen: Any, state: Any) -> Any:
-        name, _, (machine_code, for_the_compiler) = state
-        library = cls(codegen, name)
-        library._for_the_compiler = for_the_compiler
-        library.enable_object_caching()
-        library._set_compiled_object(machine_code)
-        library._finalize_final_module()
-        return library
-
-    def get_pointer_to_function(self, name: str) -> int:
-        return int(self._codegen._engine.get_function_address(name))
-
-    def _get_module_for_linking(self) -> Any:
-        if self._shared_module is None:
-            self._shared_module = llvm.parse_bitcode(self._for_the_compiler)
-            self._codegen._engine._load_defined_symbols(self._shared_module)
-        return self._shared_module
