@@ -34,14 +34,14 @@ def contrast():
     return torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 32, 48)).astype(np.float32))
 
 
-def _moments(network, contrast):
+def _seen(network, contrast):
     with torch.inference_mode():
         merged = network.merged(contrast)[0].double().flatten(1).numpy()
-    return merged @ merged.T
+    return merged.mean(axis=1), np.cov(merged)
 
 
 def test_features_that_the_head_does_not_look_at_are_no_loss(network, contrast):
-    reduced, lost = with_fewer_features(network, WIDTHS, 3, _moments(network, contrast))
+    reduced, lost = with_fewer_features(network, WIDTHS, 3, *_seen(network, contrast))
     assert reduced.merged(contrast).shape[1] == 3
     assert lost < 1e-6
     with torch.inference_mode():
@@ -49,30 +49,30 @@ def test_features_that_the_head_does_not_look_at_are_no_loss(network, contrast):
 
 
 def test_the_more_features_remain_the_less_is_lost(network, contrast):
-    moments = _moments(network, contrast)
-    lost = [with_fewer_features(network, WIDTHS, features, moments)[1] for features in (1, 2, 3)]
+    seen = _seen(network, contrast)
+    lost = [with_fewer_features(network, WIDTHS, features, *seen)[1] for features in (1, 2, 3)]
     assert lost[0] > lost[1] > lost[2] >= 0
 
 
 def test_what_is_lost_is_least_where_the_map_is_read(network, contrast):
     with torch.inference_mode():
-        seen, exact = network.merged(contrast), network.head[0](network.merged(contrast))
-        reduced, lost = with_fewer_features(network, WIDTHS, 2, _moments(network, contrast))
-        other, _ = with_fewer_features(network, WIDTHS, 2, np.eye(seen.shape[1]))
+        exact = network.head[0](network.merged(contrast))
+        reduced, lost = with_fewer_features(network, WIDTHS, 2, *_seen(network, contrast))
+        other, _ = with_fewer_features(network, WIDTHS, 2, np.zeros(8), np.eye(8))
         errors = [float(((one.head[0](one.merged(contrast)) - exact) ** 2).mean()) for one in (reduced, other)]
     assert errors[0] < errors[1]
     assert lost > 0
 
 
 @pytest.fixture
-def moments_of_noise(monkeypatch):
+def noise_is_seen(monkeypatch):
     """In place of those of simulated mammograms."""
     features = json.loads((resource_path("Models/SpeckSelectorNetwork") / "card.json").read_text())
     count = features["regressor"]["architecture"]["features"]
-    monkeypatch.setattr(fewer_features, "_second_moments", lambda *_: np.eye(count))
+    monkeypatch.setattr(fewer_features, "_merged_features", lambda *_: (np.zeros(count), np.eye(count)))
 
 
-def test_a_reduced_selector_is_a_selector_with_the_same_trees(moments_of_noise, tmp_path):
+def test_a_reduced_selector_is_a_selector_with_the_same_trees(noise_is_seen, tmp_path):
     card = reduce_selector("SpeckSelectorNetwork", [], tmp_path / "Less", FewerFeatures(features=2))
     bundled, reduced = (NetworkSelector.load(name, "cpu") for name in ("SpeckSelectorNetwork", tmp_path / "Less"))
     assert reduced.trees.models == bundled.trees.models
@@ -86,7 +86,7 @@ def test_a_reduced_selector_is_a_selector_with_the_same_trees(moments_of_noise, 
 
 
 @pytest.mark.parametrize("features", [0, 8, 100])
-def test_no_features_and_as_many_as_there_are_are_refused(moments_of_noise, features, tmp_path):
+def test_no_features_and_as_many_as_there_are_are_refused(noise_is_seen, features, tmp_path):
     with pytest.raises(ParameterError, match="number of features"):
         reduce_selector("SpeckSelectorNetwork", [], tmp_path / "Less", FewerFeatures(features=features))
     assert not (tmp_path / "Less").exists()

@@ -35,7 +35,7 @@ from ..segmentation.candidates import find_candidates
 from ..segmentation.selection import MODEL_FILES
 from .backgrounds import BackgroundImage, numbered_backgrounds
 
-_SMALLEST_SHARE = 1e-9  # of the total power; directions with less of it count as that much
+_SMALLEST_SHARE = 1e-9  # of the variance; directions with less of it count as that much
 _TILE = 512  # side of what is looked at at once, in grid pixels
 
 
@@ -95,8 +95,8 @@ def reduce_selector(
     architecture = regressor.card["architecture"]
     if not 1 <= reduction.features < architecture["features"]:
         raise ParameterError(f"Give a number of features from 1 to {architecture['features'] - 1}.")
-    moments = _second_moments(network, regressor.reach.stride, backgrounds, reduction, progress)
-    reduced, lost = with_fewer_features(network, architecture["widths"], reduction.features, moments)
+    mean, covariance = _merged_features(network, regressor.reach.stride, backgrounds, reduction, progress)
+    reduced, lost = with_fewer_features(network, architecture["widths"], reduction.features, mean, covariance)
     regressor_card = {name: value for name, value in regressor.card.items() if name != "sha256"} | {
         "architecture": architecture | {"features": reduction.features},
         "reduction": {**asdict(reduction), "from": card["sha256"], "lost_share": round(lost, 5)},
@@ -108,7 +108,11 @@ def reduce_selector(
 
 
 def with_fewer_features(
-    network: PyramidRegressor, widths: Sequence[int], features: int, moments: NDArray[np.float64]
+    network: PyramidRegressor,
+    widths: Sequence[int],
+    features: int,
+    mean: NDArray[np.float64],
+    covariance: NDArray[np.float64],
 ) -> tuple[PyramidRegressor, float]:
     """A network of fewer features that says nearly the same, and what is lost.
 
@@ -119,19 +123,20 @@ def with_fewer_features(
         Of its levels.
     features : int
         That remain.
-    moments : float array, shape (features of the network, features of the network)
-        Mean products of the merged features, where the map is read.
+    mean : float array, shape (features of the network,)
+    covariance : float array, shape (features of the network, features of the network)
+        Of the merged features, where the map is read.
 
     Returns
     -------
     reduced : PyramidRegressor
     lost : float
-        Share of the power in front of the head's first nonlinearity.
+        Share of the variance in front of the head's first nonlinearity.
     """
     head = network.head[0].weight.detach().double().numpy()  # outputs, features, 3, 3
     looks = head.transpose(0, 2, 3, 1).reshape(-1, head.shape[1])
-    power, directions = np.linalg.eigh(moments / np.trace(moments))
-    root = np.sqrt(np.maximum(power, _SMALLEST_SHARE))
+    variances, directions = np.linalg.eigh(covariance / np.trace(covariance))
+    root = np.sqrt(np.maximum(variances, _SMALLEST_SHARE))
     left, strength, right = np.linalg.svd(looks @ (directions * root), full_matrices=False)
     mixed = (right[:features] / root) @ directions.T
     kept = (left[:, :features] * strength[:features]).reshape(head.shape[0], 3, 3, features).transpose(0, 3, 1, 2)
@@ -139,6 +144,8 @@ def with_fewer_features(
     reduced = PyramidRegressor(widths, features)
     weights = {name: value for name, value in network.state_dict().items() if not name.startswith("grouping.")}
     weights["head.0.weight"] = torch.from_numpy(kept.astype(np.float32))
+    of_the_mean = head.sum(axis=(2, 3)) @ mean - kept.sum(axis=(2, 3)) @ (mixed @ mean)
+    weights["head.0.bias"] = weights["head.0.bias"] + torch.from_numpy(of_the_mean.astype(np.float32))
     for level in range(len(widths)):
         for part in ("weight", "bias"):
             name = f"projections.{level}.{part}"
@@ -148,17 +155,17 @@ def with_fewer_features(
     return reduced.eval(), float((strength[features:] ** 2).sum() / (strength**2).sum())
 
 
-def _second_moments(
+def _merged_features(
     network: PyramidRegressor,
     stride: int,
     backgrounds: Sequence[BackgroundImage],
     reduction: FewerFeatures,
     progress: Progress,
-) -> NDArray[np.float64]:
-    """Products of the merged features, summed over the candidates of simulated images and their neighbors."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and covariance of the merged features over the candidates of simulated images and their neighbors."""
     total = len(backgrounds) + reduction.simulated_backgrounds
     features = network.head[0].in_channels
-    moments: NDArray[np.float64] = np.zeros((features, features))
+    products: NDArray[np.float64] = np.zeros((features + 1, features + 1))  # the last feature is 1
     for number, background, _ in numbered_backgrounds(backgrounds, reduction.simulated_backgrounds, reduction.seed):
         progress("phantoms", number, total)
         mammogram = simulate(background, [reduction.seed, number, 7], PhantomParameters()).mammogram
@@ -175,6 +182,9 @@ def _second_moments(
             )
             with torch.inference_mode():
                 merged = network.merged(torch.from_numpy(part)[None, None])[0].double().numpy()
-            moments += merged[:, read] @ merged[:, read].T
+            seen = np.pad(merged[:, read], ((0, 1), (0, 0)), constant_values=1)
+            products += seen @ seen.T
     progress("phantoms", total, total)
-    return moments
+    products /= max(products[-1, -1], 1)
+    mean = products[:-1, -1]
+    return mean, products[:-1, :-1] - np.outer(mean, mean)
