@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from MicrocalcAILib.base.kernels import kernel
 
 _STRIDE = 8  # entries, where all of the table is looked at
 _STEPS = (np.int32(2), np.int32(1))  # entries
 _ZERO = np.float32(0.0)
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _descended(x, y, z, table, best, smallest, size):  # type: ignore[no-untyped-def]
     """A nearer entry, in steps along the table that are halved each time, and its squared distance."""
     last = len(table) - 1
@@ -25,7 +26,7 @@ def _descended(x, y, z, table, best, smallest, size):  # type: ignore[no-untyped
     return best, smallest
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _begun(mean, starts, lowest, per_cell, found):  # type: ignore[no-untyped-def]
     """Numbers of the entries with which a row of pixels begins: those of their cells, written to ``found``."""
     flat = starts.ravel()
@@ -37,14 +38,14 @@ def _begun(mean, starts, lowest, per_cell, found):  # type: ignore[no-untyped-de
         found[pixel] = flat[(i * np.uint32(columns) + j) * np.uint32(layers) + k]
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _square_away(mean, pixel, table, entry):  # type: ignore[no-untyped-def]
     """Squared distance of a pixel from an entry."""
     dx, dy, dz = mean[0, pixel] - table[entry, 0], mean[1, pixel] - table[entry, 1], mean[2, pixel] - table[entry, 2]
     return dx * dx + dy * dy + dz * dz
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _improved(mean, table, lines, found, squares):  # type: ignore[no-untyped-def]
     """Nearer entries for a row of pixels, and their squared distances, both written.
 
@@ -74,7 +75,7 @@ def _improved(mean, table, lines, found, squares):  # type: ignore[no-untyped-de
             squares[pixel] = min(square, squares[pixel])
 
 
-@njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def _looked_at_all(mean, pixel, table, found, squares):  # type: ignore[no-untyped-def]
     """The nearest entry for a pixel wherever it lies on the table, written."""
     best, smallest = int(found[pixel]), squares[pixel]
@@ -86,7 +87,7 @@ def _looked_at_all(mean, pixel, table, found, squares):  # type: ignore[no-untyp
     found[pixel], squares[pixel] = best, smallest
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _row_parts(colors, gray, axes, remaining, weight, firmness, row, parts, chroma, to_b_mode):  # type: ignore[no-untyped-def]
     """What is left of a row of pixels without its B-mode, seen along two chroma axes and the weighted gray axis."""
     single = gray.size == 1
@@ -106,7 +107,7 @@ def _row_parts(colors, gray, axes, remaining, weight, firmness, row, parts, chro
         to_b_mode[row, column] = np.sqrt(x * x + y * y + away * away)
 
 
-@njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def match_pixels(colors, gray, axes, blend, lookup, far, smoothing, fractions, distances, chroma, to_b_mode):  # type: ignore[no-untyped-def]
     """Nearest entry of a color table for every pixel, what is left without the B-mode averaged over squares first.
 
@@ -174,7 +175,7 @@ def match_pixels(colors, gray, axes, blend, lookup, far, smoothing, fractions, d
             distances[row, column] = np.sqrt(squares[column])
 
 
-@njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def halved_cells(starts, table, reach, lowest, width):  # type: ignore[no-untyped-def]
     """The nearest entry for cells half as wide, sought along the table from that of the cell they lie in.
 
@@ -201,7 +202,7 @@ def halved_cells(starts, table, reach, lowest, width):  # type: ignore[no-untype
     return finer
 
 
-@njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def nearest_distances(points, table, farthest):  # type: ignore[no-untyped-def]
     """Distance of each point (float32, shape (n, 3)) from the nearest row of a table, at most ``farthest``."""
     found = np.empty(len(points), np.float32)
