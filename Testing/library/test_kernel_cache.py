@@ -42,6 +42,14 @@ def test_without_it_numba_would_refuse(tmp_path):
     assert "no locator available" in run("not", tmp_path).stderr
 
 
+def said_by(code, folder, *arguments):
+    """What a process prints that keeps its kernels in a folder."""
+    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
+    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(folder / "kernels")}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
 COUNTED = """
 import sys
 from pathlib import Path
@@ -57,14 +65,7 @@ print(are_compiled())
 
 
 def test_what_is_compiled_is_counted_once_and_remembered_for_this_computer(tmp_path):
-    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
-    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", COUNTED], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split("\n")
-        for _ in range(2)
-    ]
+    said = [said_by(COUNTED, tmp_path).split("\n") for _ in range(2)]
     assert said[0][:2] == ["[1] False", "True"]
     assert said[1][:2] == ["[] True", "True"]
 
@@ -85,14 +86,7 @@ if len(sys.argv) > 1:  # a kernel that calls the first one
 
 
 def test_what_is_compiled_is_loaded_without_the_compiler_which_still_builds_on_it(tmp_path):
-    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
-    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", LOADED, *more], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-        for more in ([], [], ["compile another"], ["load both"])
-    ]
+    said = [said_by(LOADED, tmp_path, *more).split() for more in ([], [], ["compile another"], ["load both"])]
     assert said == [["2.0", "True"], ["2.0", "False"], ["2.0", "False", "2.0"], ["2.0", "False", "2.0"]]
 
 
@@ -106,12 +100,5 @@ print("MicrocalcAILib.base.kernel_loading" in sys.modules, sum(trees._longest_wa
 
 
 def test_a_numba_that_nobody_looked_into_loads_in_its_own_way(tmp_path):
-    root = Path(__file__).resolve().parents[2] / "MicrocalcAI"
-    environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", UNKNOWN], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-        for _ in range(2)
-    ]
+    said = [said_by(UNKNOWN, tmp_path).split() for _ in range(2)]
     assert said == [["False", "0"], ["False", "1"]]
