@@ -142,7 +142,7 @@ def with_fewer_features(
     kept = (left[:, :features] * strength[:features]).reshape(head.shape[0], 3, 3, features).transpose(0, 3, 1, 2)
 
     reduced = PyramidRegressor(widths, features)
-    weights = {name: value for name, value in network.state_dict().items() if not name.startswith("grouping.")}
+    weights = network.state_dict()
     weights["head.0.weight"] = torch.from_numpy(kept.astype(np.float32))
     of_the_mean = head.sum(axis=(2, 3)) @ mean - kept.sum(axis=(2, 3)) @ (mixed @ mean)
     weights["head.0.bias"] = weights["head.0.bias"] + torch.from_numpy(of_the_mean.astype(np.float32))
