@@ -11,7 +11,6 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from .. import __version__
-from ..lexicon.vocabulary import word
 from . import codes
 from .composite import MODEL, evidence, new_object, reference
 from .content import (
@@ -151,8 +150,7 @@ def _cluster(source: SourceImage, cluster: pd.Series, members: pd.DataFrame, pla
     for kind, title in _TITLE.items():
         chosen = cluster.get(kind)
         if isinstance(chosen, str) and chosen:
-            coded = word(kind, chosen).code
-            items.append(code(PROPERTY, title, Code(coded.value, coded.scheme, coded.meaning)))
+            items.append(code(PROPERTY, title, codes.of_word(kind, chosen)))
     items.append(number(PROPERTY, codes.NUMBER_OF_CALCIFICATIONS, int(cluster["count"]), codes.ONE))
     items += [_calcification(source, calcification, place, INFERRED) for _, calcification in members.iterrows()]
     return code(CONTAINS, codes.SINGLE_IMAGE_FINDING, codes.CLUSTER, items)

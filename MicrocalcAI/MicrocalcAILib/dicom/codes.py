@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydicom.sr.coding import Code
 
+from ..lexicon.vocabulary import word
+
 
 def _dcm(value: str, meaning: str) -> Code:
     return Code(value, "DCM", meaning)
@@ -11,6 +13,12 @@ def _dcm(value: str, meaning: str) -> Code:
 
 def _sct(value: str, meaning: str) -> Code:
     return Code(value, "SCT", meaning)
+
+
+def of_word(kind: str, name: str) -> Code:
+    """The code of a word of the lexicon (CID 6010 of morphology, CID 6012 of distribution)."""
+    coded = word(kind, name).code
+    return Code(coded.value, coded.scheme, coded.meaning)
 
 
 CAD_SR = "1.2.840.10008.5.1.4.1.1.88.50"
@@ -21,7 +29,6 @@ SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 # Findings (CID 6014) and their place.
 CLUSTER = _sct("129769006", "Calcification Cluster")
 CALCIFICATION = _sct("129770007", "Individual Calcification")
-AMORPHOUS = _sct("129760005", "Amorphous calcification")
 MORPHOLOGICALLY_ALTERED = _sct("49755003", "Morphologically Altered Structure")
 BREAST = _sct("76752008", "Breast")
 LATERALITY_OF = {"L": _sct("80248007", "Left breast"), "R": _sct("73056007", "Right breast")}

@@ -27,7 +27,6 @@ from pydicom.sr.codedict import codes as dictionary
 from pydicom.sr.coding import Code
 
 from .. import __version__
-from ..lexicon.vocabulary import word
 from . import codes
 from .composite import MANUFACTURER, MODEL, finish, series, series_uid
 from .outlines import outline_of_cluster
@@ -113,12 +112,11 @@ def _group(
             if np.isfinite(float(value))
         ],
         qualitative_evaluations=[
-            QualitativeEvaluation(name=name, value=Code(coded.value, coded.scheme, coded.meaning))
+            QualitativeEvaluation(name=name, value=codes.of_word(kind, cluster[kind]))
             for kind, name in (
                 ("morphology", codes.CALCIFICATION_TYPE),
                 ("distribution", codes.CALCIFICATION_DISTRIBUTION),
             )
             if isinstance(cluster.get(kind), str) and cluster[kind]
-            for coded in [word(kind, cluster[kind]).code]
         ],
     )

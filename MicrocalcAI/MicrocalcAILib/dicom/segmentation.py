@@ -16,6 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from .. import __version__
 from ..analysis import SINGLES
 from ..export.segmentation import cloud_name
+from ..lexicon.vocabulary import AMORPHOUS
 from ..networks.heatmap import TASKS, Heatmap
 from . import codes
 from .composite import MANUFACTURER, MODEL, finish, series, series_uid
@@ -43,7 +44,7 @@ def outlines(source: SourceImage) -> Dataset | None:
     members = cluster_of[source.analysis.labels]
     members[source.analysis.labels == 0] = -1
     clouds = source.analysis.clouds
-    around = [cloud.mask(members.shape) & (members < 0) for cloud in clouds]
+    around = [cloud.around(source.analysis.labels) for cloud in clouds]
     planes = np.stack([*(members == identifier for identifier in names), *around], axis=-1)
     described = [
         _description(
@@ -51,9 +52,10 @@ def outlines(source: SourceImage) -> Dataset | None:
         )
         for number, (identifier, name) in enumerate(names.items(), start=1)
     ]
+    amorphous = codes.of_word("morphology", AMORPHOUS)
     for number, cloud in enumerate(clouds, start=len(described) + 1):
         name, tracked = cloud_name(names[cloud.cluster_id]), f"cloud {cloud.cluster_id}"
-        described.append(_description(source, number, name, codes.AMORPHOUS, tracked))
+        described.append(_description(source, number, name, amorphous, tracked))
     return _segmentation(source, planes.astype(np.uint8)[None], described, "seg", _BINARY)
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ..base.errors import ParameterError
-from ..lexicon.clouds import AMORPHOUS, Cloud
+from ..lexicon.clouds import Cloud
+from ..lexicon.vocabulary import AMORPHOUS
 from ..statistics.resampling import interval_of_ratio
 from .findings import Findings
 from .matching import patient_units

@@ -16,7 +16,7 @@ from .overlay import write_overlay
 from .segmentation import write_clouds, write_segmentation
 
 SEGMENTATION_FILE = "calcifications.seg.nrrd"
-CLOUDS_FILE = "clouds.seg.nrrd"
+CLOUD_SEGMENTATION_FILE = "clouds.seg.nrrd"
 OVERLAY_FILE = "overlay.png"
 IMAGE_FILE = "mammogram.nrrd"
 
@@ -36,7 +36,7 @@ def fill_folder(mammogram: Mammogram, analysis: Analysis, folder: Path, name: st
     with Meter() as writing:
         write_segmentation(analysis, folder / SEGMENTATION_FILE)
         if analysis.clouds:
-            write_clouds(analysis, folder / CLOUDS_FILE)
+            write_clouds(analysis, folder / CLOUD_SEGMENTATION_FILE)
         write_overlay(mammogram, analysis, folder / OVERLAY_FILE)
         for heatmap in analysis.heatmaps:
             write_heatmap_picture(mammogram, heatmap, folder / f"heatmap_{heatmap.task}.png", analysis.clusters)

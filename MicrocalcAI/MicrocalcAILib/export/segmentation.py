@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..analysis import SINGLES, Analysis
 from ..base.volumes import write_volume
+from ..lexicon.vocabulary import AMORPHOUS, word
 
 SINGLES_NAME = "Singles"
 SINGLES_COLOR = (0.75, 0.75, 0.75)
@@ -23,7 +24,6 @@ _TERMINOLOGY = (
 )
 _CLUSTER_CODE = "129769006^Calcification Cluster"
 _SINGLE_CODE = "129770007^Individual Calcification"
-_CLOUD_CODE = "129760005^Amorphous calcification"
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def write_segmentation(analysis: Analysis, path: Path) -> None:
 def write_clouds(analysis: Analysis, path: Path) -> None:
     """Write the clouds likewise, a segment for each, without the pixels of calcifications."""
     label_map = np.zeros_like(analysis.labels, np.uint16)
-    found = []
+    code, found = word("morphology", AMORPHOUS).code, []
     for value, cloud in enumerate(analysis.clouds, start=1):
-        label_map[cloud.mask(analysis.labels.shape) & (analysis.labels == 0)] = value
+        label_map[cloud.around(analysis.labels)] = value
         cluster = analysis.clusters[analysis.clusters["id"] == cloud.cluster_id].iloc[0]
         identifier, name = f"MicrocalcCloud{cloud.cluster_id}", cloud_name(cluster["name"])
-        terminology = _TERMINOLOGY.format(code=_CLOUD_CODE)
+        terminology = _TERMINOLOGY.format(code=f"{code.value}^{code.meaning}")
         found.append(Segment(identifier, value, name, cluster_color(cluster), terminology))
     _write(label_map, found, analysis, path)
 

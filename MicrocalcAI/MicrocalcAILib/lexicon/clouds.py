@@ -27,8 +27,8 @@ from skimage.measure import find_contours
 from ..segmentation.groups import evidence
 from .arrangement import member_weights
 from .describe import UNCERTAIN
+from .vocabulary import AMORPHOUS
 
-AMORPHOUS = "amorphous"
 LEAST_EVIDENCE = 12.0  # of the specks together, unless a reader chose the word
 _SMOOTHING_MM = 1.2  # standard deviation of what a speck spreads
 _LEVEL = 1 / 3  # of the mean density at the specks
@@ -73,6 +73,10 @@ class Cloud:
             last = np.minimum(np.ceil(part.max(axis=0)).astype(int) + 1, shape)
             inside[first[0] : last[0], first[1] : last[1]] |= polygon2mask(last - first, part - first)
         return inside
+
+    def around(self, labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """The pixels inside that belong to no calcification of a label map."""
+        return self.mask(labels.shape) & (labels == 0)
 
 
 def outline_clouds(

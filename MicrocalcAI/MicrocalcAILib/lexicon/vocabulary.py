@@ -11,6 +11,7 @@ from ..base.errors import ParameterError
 from ..base.resources import resource_path
 
 KINDS = ("morphology", "distribution")
+AMORPHOUS = "amorphous"  # the morphology whose clusters are outlined as clouds
 
 
 @dataclass(frozen=True)
