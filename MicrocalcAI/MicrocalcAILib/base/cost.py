@@ -71,9 +71,15 @@ class Costs:
 
 def cost_of_start() -> dict[str, Any]:
     """What this process took from its start until now, as :meth:`Meter.cost`."""
-    import psutil
-
     with Meter() as meter:
         cost = meter.cost()
-    seconds = time.time() - psutil.Process().create_time()
-    return {**cost, "seconds": round(seconds, 3), "cpu_seconds": round(time.process_time(), 3)}
+    return {**cost, "seconds": round(_seconds_since_start(), 3), "cpu_seconds": round(time.process_time(), 3)}
+
+
+def _seconds_since_start() -> float:
+    import psutil
+
+    started = psutil.Process().create_time()
+    if hasattr(time, "CLOCK_BOOTTIME"):  # Linux counts from its own start, and tells the time of that in whole seconds
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - (started - psutil.boot_time())
+    return time.time() - started

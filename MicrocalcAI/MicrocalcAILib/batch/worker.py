@@ -17,6 +17,7 @@ import threading
 from typing import Any, BinaryIO
 
 from ..base.errors import MicrocalcError
+from ..base.light_imports import import_scipy_without_documentation
 from .work import FullDiskError, Job, Task, as_line, perform
 
 
@@ -53,6 +54,7 @@ def main() -> None:
 
 def make_task(name: str, options: dict[str, Any]) -> Task:
     """The task with the dotted name ``module:Class``."""
+    import_scipy_without_documentation()
     module, _, kind = name.partition(":")
     task: Task = getattr(importlib.import_module(module), kind)(options)
     return task

@@ -7,7 +7,6 @@ without complaint; see Testing/library/test_reading_hostile.py for the cases.
 from __future__ import annotations
 
 import mmap
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import UnreadableImageError, UnsupportedImageError, WarningRecord
+from ..base.light_imports import nothing_to_download_with
 from .codestreams import check_rle_header, declared_size
 from .content import check_size
 from .dicom_values import number, text
@@ -89,7 +89,7 @@ def read_header(path: Path) -> DicomHeader:
     ------
     UnreadableImageError, UnsupportedImageError
     """
-    with _nothing_to_download_with():
+    with nothing_to_download_with():
         from pydicom.filereader import read_dataset, read_preamble
         from pydicom.uid import UID
 
@@ -124,22 +124,6 @@ def read_header(path: Path) -> DicomHeader:
         for tag in strays:
             del attributes[tag]
         return DicomHeader(attributes, syntax, file.tell(), tuple(warnings))
-
-
-@contextmanager
-def _nothing_to_download_with() -> Iterator[None]:
-    """Let pydicom find no package to download with when it is imported here first.
-
-    It would load two to fetch its test images, which takes as long as all the rest of it; nothing here asks a network.
-    """
-    hidden = set() if "pydicom" in sys.modules else {"requests", "tqdm"} - sys.modules.keys()
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # not to be found
-    try:
-        yield
-    finally:
-        for name in hidden:
-            sys.modules.pop(name, None)
 
 
 def _syntax_by_content(beginning: bytes) -> str:
