@@ -9,6 +9,7 @@ MONOCHROME2, and the attributes of geometry; no patient data, no rescaling. pydi
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,6 +39,9 @@ _QUICK_PLUGINS = ("pyjpegls", "pylibjpeg", "pydicom")  # fastest first
 # SOP classes whose spacing ITK takes from Imager Pixel Spacing: CR, DX, mammography; of others, from Pixel Spacing.
 _OF_A_DETECTOR = {f"1.2.840.10008.5.1.4.1.1.{last}" for last in ("1", "1.1", "1.1.1", "1.2", "1.2.1")}
 _PIXEL_DESCRIPTION = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
+# Pixel data of undefined length, an empty table of offsets, and a fragment up to its length (DICOM part 5, A.4).
+_ENCAPSULATED = bytes.fromhex("e07f1000 4f420000 ffffffff feff00e0 00000000 feff00e0")
+_END_OF_SEQUENCE = bytes.fromhex("feffdde0 00000000")
 _GEOMETRY = {
     "ImagerPixelSpacing": 2,
     "PixelSpacing": 2,
@@ -208,7 +212,6 @@ def _native_samples(header: DicomHeader, frame: EncodedFrame) -> NDArray[np.unsi
 
 def _write_stand_in(header: DicomHeader, frame: EncodedFrame, shape: tuple[int, int], path: Path) -> None:
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.encaps import encapsulate
     from pydicom.uid import generate_uid
 
     given = header.attributes
@@ -232,10 +235,14 @@ def _write_stand_in(header: DicomHeader, frame: EncodedFrame, shape: tuple[int, 
         if len(found := numbers(given, keyword)) == count:
             setattr(image, keyword, [f"{value:.10g}" for value in found])
 
-    native = header.transfer_syntax in NATIVE_SYNTAXES
-    image.PixelData = frame.data + b"\0" * (len(frame.data) % 2) if native else encapsulate([frame.data])
-    image["PixelData"].VR = "OW" if native and image.BitsAllocated > 8 else "OB"
-    image["PixelData"].is_undefined_length = not native
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = header.transfer_syntax
+    data = frame.data + b"\0" * (len(frame.data) % 2)
+    native = header.transfer_syntax in NATIVE_SYNTAXES
+    if native:
+        image.PixelData = data
+        image["PixelData"].VR = "OW" if image.BitsAllocated > 8 else "OB"
     image.save_as(path, enforce_file_format=True)
+    if not native:  # written by pydicom, a codestream is copied four times
+        with path.open("ab") as file:
+            file.writelines((_ENCAPSULATED, struct.pack("<I", len(data)), data, _END_OF_SEQUENCE))
