@@ -1,6 +1,6 @@
-"""Importing packages without what they load for others: downloaders, documentation, a compiler of Fortran.
+"""Importing packages without what they load for others: downloaders, documentation, a reader of Fortran.
 
-What is left out takes a tenth of the processor time of an analysis, from its start to its last file.
+What is left out takes a tenth of the processor time of an analysis on measurements, from its start to its last file.
 """
 
 from __future__ import annotations
