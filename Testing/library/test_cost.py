@@ -62,6 +62,7 @@ def test_what_fails_leaves_no_cost_behind():
 def test_the_cost_of_the_start_is_that_of_the_process_so_far():
     cost = cost_of_start()
     assert 0 < cost["cpu_seconds"] < time.process_time() + 0.001  # it is rounded
+    assert cost["seconds"] > 0
     with Meter() as meter:
         assert meter.cost()["cpu_seconds"] < cost["cpu_seconds"]
 

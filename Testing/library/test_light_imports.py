@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+LIGHT = "from MicrocalcAILib.base.light_imports import import_scipy_without_documentation as light; light()"
+
 
 def printed_by(*lines):
     code = "\n".join([f"import sys; sys.path[:] = {sys.path}", *lines])
@@ -10,19 +12,18 @@ def printed_by(*lines):
 
 
 def test_scipy_imported_without_documentation_finds_what_scipy_finds():
-    light = "from MicrocalcAILib.base.light_imports import import_scipy_without_documentation as light; light()"
     work = (
         "import numpy as np; from scipy import ndimage, special; from scipy.sparse.csgraph import connected_components",
         "image = np.add.outer(np.arange(9), np.arange(8)) % 5 > 2",
         "print(ndimage.label(image)[1], ndimage.gaussian_filter(image * 1.0, 1.5).sum(), special.gammaln(4.5))",
         "print(connected_components(image[:8, :8])[0])",
     )
-    assert printed_by(light, *work) == printed_by(*work)
+    assert printed_by(LIGHT, *work) == printed_by(*work)
 
 
 def test_scipy_imported_without_documentation_does_not_say_which_array_libraries_it_accepts():
     lines = (
-        "from MicrocalcAILib.base.light_imports import import_scipy_without_documentation as light; light()",
+        LIGHT,
         "from scipy import ndimage; print('Array API' in ndimage.label.__doc__, 'labeled' in ndimage.label.__doc__)",
     )
     assert printed_by(*lines) == ["False", "True"]
@@ -30,7 +31,7 @@ def test_scipy_imported_without_documentation_does_not_say_which_array_libraries
 
 def test_numpys_reader_of_fortran_can_be_imported_afterwards():
     lines = (
-        "from MicrocalcAILib.base.light_imports import import_scipy_without_documentation as light; light()",
+        LIGHT,
         "assert 'numpy.f2py' not in sys.modules",
         "import numpy.f2py; print(callable(numpy.f2py.get_include))",
     )
@@ -40,7 +41,7 @@ def test_numpys_reader_of_fortran_can_be_imported_afterwards():
 def test_scipy_that_is_imported_already_is_left_alone():
     lines = (
         "from scipy._lib import _array_api; before = _array_api.xp_capabilities",
-        "from MicrocalcAILib.base.light_imports import import_scipy_without_documentation as light; light()",
+        LIGHT,
         "print(_array_api.xp_capabilities is before)",
     )
     assert printed_by(*lines) == ["True"]

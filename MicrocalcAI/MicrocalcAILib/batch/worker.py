@@ -54,7 +54,7 @@ def main() -> None:
 
 def make_task(name: str, options: dict[str, Any]) -> Task:
     """The task with the dotted name ``module:Class``."""
-    import_scipy_without_documentation()
+    import_scipy_without_documentation()  # every task uses SciPy; nobody asks a worker for help
     module, _, kind = name.partition(":")
     task: Task = getattr(importlib.import_module(module), kind)(options)
     return task
